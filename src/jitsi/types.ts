@@ -1,0 +1,57 @@
+export interface RoomTokensOptions {
+  /** Host of the meeting pages, e.g. `meet.example.org`; `8x8.vc` for JaaS. */
+  readonly domain: string;
+  readonly appId: string;
+  /** HS256 text, or a PKCS #8 PEM (RS256). */
+  readonly secret: string;
+  /** Key id in the header; required for JaaS. */
+  readonly kid?: string;
+  /** Private base URL of Prosody's HTTP server, for ending meetings. */
+  readonly adminUrl?: string;
+  /** XMPP domain (`sub` claim) where it is not the web host, e.g. `meet.jitsi` in docker-jitsi-meet. */
+  readonly xmppDomain?: string;
+  /** MUC component; `conference.<xmppDomain>` by default. */
+  readonly mucDomain?: string;
+  /** Limit of one call to Prosody, milliseconds; 5000 by default. */
+  readonly timeoutMs?: number;
+  /** Pages under http (local sandbox) instead of https. */
+  readonly pageScheme?: "https" | "http";
+}
+
+export interface RoomTokenInput {
+  readonly room: string;
+  readonly userId: string;
+  readonly displayName?: string;
+  /** `owner` moderates. */
+  readonly affiliation: "owner" | "member";
+  readonly expiresAt: Date;
+  /** 10 s ago by default, for clocks that run behind. */
+  readonly notBefore?: Date;
+}
+
+export type EndRoomResult =
+  | { readonly ended: true; readonly alreadyGone: boolean }
+  | { readonly ended: false; readonly reason: "not_configured" };
+
+export interface RoomTokens {
+  /** A token for one room, as Prosody (HS256) or JaaS (RS256) wants it. @throws AppError refuse 422 `jitsi_token_input` */
+  signRoomToken(input: RoomTokenInput): string;
+  /** The page of the room with the token in it: as secret as the token. */
+  roomUrl(room: string, token: string): string;
+  /**
+   * Ends a meeting and sends everyone out.
+   * @throws AppError retry `jitsi_unavailable`; refuse `jitsi_end_refused` when Prosody does not accept the token.
+   */
+  endRoom(room: string): Promise<EndRoomResult>;
+}
+
+export interface OccupancyEvent {
+  readonly kind: "joined" | "left" | "created" | "destroyed";
+  /** Room name, lower-case. */
+  readonly room: string;
+  /** The occupant's own id in the room; empty for `created` and `destroyed`. */
+  readonly occupantId: string;
+  /** `context.user.id` of the occupant's token. */
+  readonly userId?: string;
+  readonly at: Date;
+}
