@@ -1,0 +1,54 @@
+import { Migrator } from "@mikro-orm/migrations";
+import { defineConfig, MikroORM } from "@mikro-orm/postgresql";
+import pg from "pg";
+import { Migration20261122000000_initial } from "../../migrations/Migration20261122000000_initial.ts";
+import { entities } from "./entities.ts";
+
+/** Every released migration, oldest first. One that was released is never changed. */
+const migrations = [Migration20261122000000_initial];
+
+/** MikroORM as this product uses it: entities for people's records, migrations for everything. */
+export function createOrm(databaseUrl: string): MikroORM {
+  return new MikroORM(
+    defineConfig({
+      clientUrl: databaseUrl,
+      entities,
+      extensions: [Migrator],
+      migrations: {
+        tableName: "schema_migrations",
+        snapshot: false,
+        transactional: true,
+        allOrNothing: true,
+        migrationsList: migrations.map((migration) => ({ name: migration.name, class: migration })),
+      },
+      pool: { min: 0, max: 5 },
+      discovery: { warnWhenNoEntities: false },
+    }),
+  );
+}
+
+/** Brings the schema up to date and returns the names of the migrations that ran. Several processes take turns. */
+export async function migrate(databaseUrl: string): Promise<readonly string[]> {
+  const orm = createOrm(databaseUrl);
+  const turn = new pg.Client({ connectionString: databaseUrl });
+  try {
+    await turn.connect();
+    await turn.query("SELECT pg_advisory_lock(hashtextextended('migrate', 0))");
+    const applied = await orm.migrator.up();
+    return applied.map((one) => one.name);
+  } finally {
+    await turn.end();
+    await orm.close(true);
+  }
+}
+
+/** The names of migrations the database lacks. */
+export async function pendingMigrations(databaseUrl: string): Promise<readonly string[]> {
+  const orm = createOrm(databaseUrl);
+  try {
+    const pending = await orm.migrator.getPending();
+    return pending.map((one) => one.name);
+  } finally {
+    await orm.close(true);
+  }
+}
