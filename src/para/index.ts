@@ -1,8 +1,23 @@
+import { apiBase } from "./environment.ts";
+import { readExportedSession } from "./exported-session.ts";
+import { createJwtVerifier } from "./jwt.ts";
+import { importSession } from "./session.ts";
+import { verifyToken } from "./token.ts";
 import type { ParaClient, ParaClientOptions } from "./types.ts";
 
 export type * from "./types.ts";
 
-/** The client of Para: who a person is. */
-export function createParaClient(_options: ParaClientOptions): ParaClient {
-  throw new Error("not built yet");
+/**
+ * The client of Para, which tells who a person is. Wire protocol: docs.getpara.com, server guides.
+ * @throws AppError `para_configuration` when the API key belongs to another environment.
+ */
+export function createParaClient(options: ParaClientOptions): ParaClient {
+  const { environment, apiKey, secretApiKey, timeoutMs } = options;
+  const base = apiBase(options);
+  const verifyJwt = createJwtVerifier({ apiBase: base, audience: options.jwtAudience, timeoutMs });
+  return {
+    verifyToken: (token) => verifyToken({ apiBase: base, secretApiKey, timeoutMs }, token),
+    // async, so that a malformed session rejects instead of throwing.
+    importSession: async (exported) => importSession({ environment, apiKey, apiBase: base, timeoutMs, verifyJwt }, readExportedSession(exported)),
+  };
 }

@@ -1,0 +1,50 @@
+/**
+ * Servers for tests, shared by a whole jest run and started when the first test file asks:
+ *
+ *     const db = await createTestDatabase();          // in beforeAll: a migrated database of its own
+ *     afterAll(() => db.drop());
+ *     const { address, namespace } = await getTestTemporal();   // a namespace of its own
+ */
+import { randomBytes } from "node:crypto";
+import { createDatabase, query } from "../../dev/stack/postgres.ts";
+import type { PostgresAnswer, TemporalAnswer } from "./broker.ts";
+
+/** Environment variable through which test files find the broker that the global set-up started. */
+export const BROKER_VARIABLE = "MEETING_AUCTION_TEST_BROKER";
+
+export interface TestDatabase {
+  readonly url: string;
+  drop(): Promise<void>;
+}
+
+/** A fresh database with the project's migrations applied, for one test file; `empty` leaves them out. */
+export async function createTestDatabase(options: { empty?: boolean } = {}): Promise<TestDatabase> {
+  const { adminUrl, template } = await ask<PostgresAnswer>("/postgres");
+  const name = `test_${randomBytes(8).toString("hex")}`;
+  await createDatabase(adminUrl, name, options.empty === true ? "template0" : template);
+  const url = new URL(adminUrl);
+  url.pathname = `/${name}`;
+  return {
+    url: url.href,
+    drop: async () => {
+      await query(adminUrl, `drop database if exists "${name}" with (force)`);
+    },
+  };
+}
+
+/**
+ * The Temporal dev server of this run (in memory, the product's search attributes registered), with a
+ * namespace that no other caller has. Ask once per test file.
+ */
+export function getTestTemporal(): Promise<TemporalAnswer> {
+  return ask<TemporalAnswer>("/temporal");
+}
+
+async function ask<T>(path: string): Promise<T> {
+  const broker = process.env[BROKER_VARIABLE];
+  if (broker === undefined)
+    throw new Error("no broker: run the tests with npm test, or jest with jest.config.js");
+  const response = await fetch(`${broker}${path}`);
+  if (!response.ok) throw new Error(await response.text());
+  return (await response.json()) as T;
+}
