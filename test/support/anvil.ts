@@ -1,0 +1,31 @@
+// A chain for tests, and control over its clock.
+import type { JsonRpcProvider } from "ethers";
+
+export { anvilAccounts, resolveAnvilBinary, startAnvil } from "../../dev/chain/anvil.ts";
+export type { Anvil, AnvilAccount, AnvilOptions } from "../../dev/chain/anvil.ts";
+
+/** Mines blocks, each `intervalS` later than the one before. */
+export async function mine(provider: JsonRpcProvider, blocks = 1, intervalS = 1): Promise<void> {
+  await provider.send("anvil_mine", [`0x${blocks.toString(16)}`, `0x${intervalS.toString(16)}`]);
+}
+
+/** Moves the chain's clock, from the next block on. */
+export async function increaseTime(provider: JsonRpcProvider, seconds: number): Promise<void> {
+  await provider.send("evm_increaseTime", [seconds]);
+}
+
+/** The exact timestamp of the next block, whatever the wall clock says. */
+export async function setNextBlockTimestamp(
+  provider: JsonRpcProvider,
+  timestampS: number,
+): Promise<void> {
+  await provider.send("evm_setNextBlockTimestamp", [timestampS]);
+}
+
+/** The timestamp of the newest block. */
+export async function latestTimestamp(provider: JsonRpcProvider): Promise<number> {
+  const block = (await provider.send("eth_getBlockByNumber", ["latest", false])) as {
+    readonly timestamp: string;
+  };
+  return Number(block.timestamp);
+}
