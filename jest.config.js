@@ -1,10 +1,17 @@
 /** Jest runs the TypeScript as ES modules; swc only strips the types (`npm run typecheck` checks them). */
+// oxlint-disable-next-line import/no-default-export -- jest reads the default export
 export default {
   testEnvironment: "node",
   testMatch: ["<rootDir>/test/**/*.test.ts"],
   extensionsToTreatAsEsm: [".ts"],
   transform: {
-    "^.+\\.ts$": ["@swc/jest", { jsc: { target: "es2024", parser: { syntax: "typescript" } }, module: { type: "es6" } }],
+    "^.+\\.ts$": [
+      "@swc/jest",
+      { jsc: { target: "es2024", parser: { syntax: "typescript" } }, module: { type: "es6" } },
+    ],
   },
   testTimeout: 60_000,
+  // Servers are started when a test file first asks for one, not before (test/support/stack.ts).
+  globalSetup: "<rootDir>/test/support/global-setup.mjs",
+  globalTeardown: "<rootDir>/test/support/global-teardown.mjs",
 };
