@@ -1,0 +1,130 @@
+import type { ChainEvent } from "./decode.ts";
+
+export type ProjectedPhase = "bidding" | "sold" | "unsold" | "cancelled" | "closed";
+
+/** The proof of one step: the transaction and block in which it happened. */
+export interface Step {
+  readonly transactionHash: string;
+  readonly blockNumber: number;
+  readonly at: string;
+}
+
+export type StepName = "created" | "ended" | "cancelled" | "minted" | "burned" | "settled";
+
+/** One auction as its canonical logs tell it. Amounts are wei as decimal strings, times Unix seconds. */
+export interface AuctionProjection {
+  readonly chainId: number;
+  readonly contract: string;
+  readonly auctionId: string;
+  readonly host: string;
+  readonly salt: string;
+  readonly phase: ProjectedPhase;
+  readonly startsAtS: number;
+  readonly endsAtS: number;
+  readonly originalEndsAtS: number;
+  readonly meetingStartsAtS: number;
+  readonly meetingDurationS: number;
+  readonly reservePriceWei: string;
+  readonly minIncrementWei: string;
+  readonly feeBps: number;
+  readonly transferable: boolean;
+  readonly highBidder: string | null;
+  readonly highBidWei: string | null;
+  readonly bidCount: number;
+  readonly winner: string | null;
+  readonly passOwner: string | null;
+  readonly outcome: number | null;
+  readonly hostPaidWei: string | null;
+  readonly refundWei: string | null;
+  readonly steps: Partial<Record<StepName, Step>>;
+  readonly updatedBlock: number;
+}
+
+export const ZERO_ADDRESS = `0x${"0".repeat(40)}`;
+
+function text(event: ChainEvent, name: string): string {
+  const value = event.args[name];
+  if (typeof value !== "string") throw new TypeError(`${event.name} has no text argument ${name}`);
+  return value;
+}
+
+function stepOf(event: ChainEvent): Step {
+  return { transactionHash: event.transactionHash, blockNumber: event.blockNumber, at: new Date(event.blockTimestampS * 1000).toISOString() };
+}
+
+function created(chainId: number, contract: string, event: ChainEvent): AuctionProjection {
+  const seconds = (name: string): number => Number(text(event, name));
+  return {
+    chainId,
+    contract,
+    auctionId: text(event, "auctionId"),
+    host: text(event, "host"),
+    salt: text(event, "salt"),
+    phase: "bidding",
+    startsAtS: seconds("startTime"),
+    endsAtS: seconds("endTime"),
+    originalEndsAtS: seconds("endTime"),
+    meetingStartsAtS: seconds("meetingStart"),
+    meetingDurationS: seconds("meetingDurationS"),
+    reservePriceWei: text(event, "reservePriceWei"),
+    minIncrementWei: text(event, "minIncrementWei"),
+    feeBps: Number(text(event, "feeBps")),
+    transferable: event.args["transferable"] === true,
+    highBidder: null,
+    highBidWei: null,
+    bidCount: 0,
+    winner: null,
+    passOwner: null,
+    outcome: null,
+    hostPaidWei: null,
+    refundWei: null,
+    steps: { created: stepOf(event) },
+    updatedBlock: event.blockNumber,
+  };
+}
+
+function transferred(state: AuctionProjection, event: ChainEvent): AuctionProjection {
+  const to = text(event, "to");
+  const minted = text(event, "from") === ZERO_ADDRESS;
+  const burned = to === ZERO_ADDRESS;
+  return {
+    ...state,
+    passOwner: burned ? null : to,
+    steps: { ...state.steps, ...(minted ? { minted: stepOf(event) } : {}), ...(burned ? { burned: stepOf(event) } : {}) },
+  };
+}
+
+/**
+ * The state after one event. Pure: the same canonical logs give the same projection, on the way forward and when it is
+ * rebuilt after a reorg.
+ * @throws TypeError when an event of an auction comes before its creation: the logs are incomplete.
+ */
+export function applyEvent(chainId: number, contract: string, before: AuctionProjection | undefined, event: ChainEvent): AuctionProjection {
+  if (event.name === "AuctionCreated") return created(chainId, contract, event);
+  if (before === undefined) throw new TypeError(`${event.name} of auction ${event.auctionId} stands before its creation`);
+  const state = { ...before, updatedBlock: event.blockNumber };
+  switch (event.name) {
+    case "BidPlaced":
+      return { ...state, highBidder: text(event, "bidder"), highBidWei: text(event, "amountWei"), endsAtS: Number(text(event, "endTime")), bidCount: state.bidCount + 1 };
+    case "AuctionEnded": {
+      const winner = text(event, "winner");
+      const sold = winner !== ZERO_ADDRESS;
+      return { ...state, phase: sold ? "sold" : "unsold", winner: sold ? winner : null, steps: { ...state.steps, ended: stepOf(event) } };
+    }
+    case "AuctionCancelled":
+      return { ...state, phase: "cancelled", steps: { ...state.steps, cancelled: stepOf(event) } };
+    case "Transfer":
+      return transferred(state, event);
+    case "MeetingSettled":
+      return {
+        ...state,
+        phase: "closed",
+        outcome: Number(text(event, "outcome")),
+        hostPaidWei: text(event, "hostWei"),
+        refundWei: text(event, "refundWei"),
+        steps: { ...state.steps, settled: stepOf(event) },
+      };
+    default:
+      return before;
+  }
+}

@@ -1,0 +1,99 @@
+import { z } from "zod";
+import { AppError, messageOf, unavailable } from "../errors.ts";
+
+/** The node answered with an error. Its text decides what it means: see sending/classify.ts. */
+export class RpcError extends Error {
+  readonly code: number;
+  readonly data: unknown;
+  readonly method: string;
+
+  constructor(method: string, code: number, message: string, data?: unknown) {
+    super(message);
+    this.name = "RpcError";
+    this.method = method;
+    this.code = code;
+    this.data = data;
+  }
+}
+
+const AnswerSchema = z.union([
+  z.object({ error: z.object({ code: z.number(), message: z.string(), data: z.unknown().optional() }) }),
+  z.object({ result: z.unknown() }),
+]);
+
+export interface JsonRpcOptions {
+  /** Tried in order; the one that answered last is tried first. */
+  readonly endpoints: readonly string[];
+  readonly timeoutMs?: number;
+  /** Called once per request to one endpoint, for metrics. */
+  readonly onRequest?: (method: string, endpoint: string, outcome: "ok" | "error" | "unanswered") => void;
+}
+
+/**
+ * Ethereum JSON-RPC over HTTP: one request per call, our own time-out, fail-over between endpoints.
+ * ethers' provider is not used for this: it caches answers for 250 ms, batches, retries for up to five minutes and
+ * rewrites error texts, each of which hides what the sender must know.
+ */
+export class JsonRpc {
+  readonly endpoints: readonly string[];
+  readonly #timeoutMs: number;
+  readonly #onRequest: NonNullable<JsonRpcOptions["onRequest"]>;
+  #preferred = 0;
+  #nextId = 1;
+
+  constructor(options: JsonRpcOptions) {
+    this.endpoints = options.endpoints;
+    this.#timeoutMs = options.timeoutMs ?? 5_000;
+    this.#onRequest = options.onRequest ?? (() => undefined);
+  }
+
+  /**
+   * Asks the endpoints in turn until one answers, and parses the answer.
+   * @throws RpcError when a node answered with an error; AppError `rpc_unavailable` (retry) when none answered, or what
+   *   was answered does not have the right form.
+   */
+  async call<T>(schema: z.ZodType<T>, method: string, parameters: readonly unknown[]): Promise<T> {
+    let last: unknown;
+    for (let attempt = 0; attempt < this.endpoints.length; attempt += 1) {
+      const index = (this.#preferred + attempt) % this.endpoints.length;
+      try {
+        const value = schema.parse(await this.callEndpoint(index, method, parameters));
+        this.#preferred = index;
+        return value;
+      } catch (error) {
+        if (error instanceof RpcError) throw error;
+        last = error;
+      }
+    }
+    if (last instanceof AppError) throw last;
+    throw unavailable("rpc_unavailable", `no RPC endpoint answered ${method} as it should: ${messageOf(last).slice(0, 200)}`, last);
+  }
+
+  /** Asks one endpoint. @throws RpcError; AppError `rpc_unavailable` when it did not answer. */
+  async callEndpoint(index: number, method: string, parameters: readonly unknown[]): Promise<unknown> {
+    const endpoint = this.endpoints[index];
+    if (endpoint === undefined) throw new Error(`no RPC endpoint ${index}`);
+    const host = new URL(endpoint).host;
+    let answer: z.infer<typeof AnswerSchema>;
+    try {
+      const response = await fetch(endpoint, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ jsonrpc: "2.0", id: this.#nextId++, method, params: parameters }),
+        signal: AbortSignal.timeout(this.#timeoutMs),
+        redirect: "error",
+      });
+      // Nodes answer errors with status 200 or 4xx and a JSON body; a body that is not JSON is a proxy speaking.
+      answer = AnswerSchema.parse(await response.json());
+    } catch (error) {
+      this.#onRequest(method, host, "unanswered");
+      throw unavailable("rpc_unavailable", `the RPC endpoint ${host} did not answer ${method}: ${messageOf(error).slice(0, 200)}`, error);
+    }
+    if ("error" in answer) {
+      this.#onRequest(method, host, "error");
+      throw new RpcError(method, answer.error.code, answer.error.message, answer.error.data);
+    }
+    this.#onRequest(method, host, "ok");
+    return answer.result;
+  }
+}

@@ -1,0 +1,50 @@
+import { z } from "zod";
+import type { JsonRpc } from "./rpc.ts";
+
+/** The shapes of JSON-RPC answers this product relies on. Quantities become numbers (blocks, seconds) or bigints (wei). */
+const quantity = z.string().regex(/^0x[0-9a-f]+$/i);
+export const QuantityNumber = quantity.transform((text) => Number(BigInt(text)));
+export const QuantityBigint = quantity.transform((text) => BigInt(text));
+export const Hash = z.string().regex(/^0x[0-9a-fA-F]{64}$/).transform((text) => text.toLowerCase());
+export const Address = z.string().regex(/^0x[0-9a-fA-F]{40}$/).transform((text) => text.toLowerCase());
+export const HexData = z.string().regex(/^0x([0-9a-fA-F]{2})*$/);
+
+export const BlockSchema = z
+  .object({ number: QuantityNumber, hash: Hash, parentHash: Hash, timestamp: QuantityNumber, logsBloom: HexData, baseFeePerGas: QuantityBigint.optional() })
+  .transform(({ timestamp, ...block }) => ({ ...block, timestampS: timestamp }));
+export type Block = z.infer<typeof BlockSchema>;
+
+export const LogSchema = z
+  .object({ address: Address, topics: z.array(Hash), data: HexData, blockNumber: QuantityNumber, blockHash: Hash, transactionHash: Hash, logIndex: QuantityNumber })
+  .loose();
+export type Log = z.infer<typeof LogSchema>;
+
+export const ReceiptSchema = z.object({
+  transactionHash: Hash,
+  blockNumber: QuantityNumber,
+  blockHash: Hash,
+  status: QuantityNumber,
+  gasUsed: QuantityBigint,
+  from: Address,
+  to: Address.nullable(),
+  logs: z.array(LogSchema),
+});
+export type Receipt = z.infer<typeof ReceiptSchema>;
+
+/** The latest block. */
+export async function latestBlock(rpc: JsonRpc): Promise<Block> {
+  return rpc.call(BlockSchema, "eth_getBlockByNumber", ["latest", false]);
+}
+
+/** The block of that height on the node's chain, or null when it has none. */
+export async function blockByNumber(rpc: JsonRpc, number: number): Promise<Block | null> {
+  return rpc.call(BlockSchema.nullable(), "eth_getBlockByNumber", [`0x${number.toString(16)}`, false]);
+}
+
+export async function chainIdOf(rpc: JsonRpc): Promise<number> {
+  return rpc.call(QuantityNumber, "eth_chainId", []);
+}
+
+export async function receiptOf(rpc: JsonRpc, hash: string): Promise<Receipt | null> {
+  return rpc.call(ReceiptSchema.nullable(), "eth_getTransactionReceipt", [hash]);
+}

@@ -1,0 +1,128 @@
+/**
+ * What the parts of the product say to one another about a process: identities, phases and messages. No library is
+ * involved here, so that services can name a process without knowing what runs it. Payloads are JSON: amounts in wei are
+ * decimal strings, times are Unix milliseconds (`…Ms`) or seconds (`…S`), and nothing is personal: operators read it.
+ */
+
+export const TASK_QUEUES = { auction: "auction", chain: "chain" } as const;
+
+/** Which auction on which chain; `contract` is lower-case. */
+export interface AuctionRef {
+  readonly chainId: number;
+  readonly contract: string;
+  readonly auctionId: string;
+}
+
+export function auctionWorkflowId(ref: AuctionRef): string {
+  return `auction/${ref.chainId}/${ref.contract}/${ref.auctionId}`;
+}
+
+export function meetingWorkflowId(meetingId: string): string {
+  return `meeting/${meetingId}`;
+}
+
+export function chainIndexerWorkflowId(chainId: number): string {
+  return `chain-indexer/${chainId}`;
+}
+
+export function walletWorkflowId(chainId: number, address: string): string {
+  return `wallet/${chainId}/${address.toLowerCase()}`;
+}
+
+export const RECONCILE_SCHEDULE_ID = "reconcile";
+
+// ── auction ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export type AuctionPhase = "bidding" | "ending" | "sold" | "unsold" | "cancelled" | "meeting";
+
+export interface AuctionInput extends AuctionRef {
+  readonly host: string;
+  readonly endsAtMs: number;
+}
+
+/** The indexer saw a bid move the end. */
+export interface ExtendedMessage {
+  readonly endsAtMs: number;
+  readonly blockNumber: number;
+}
+
+/** The indexer saw the host cancel. */
+export interface CancelledMessage {
+  readonly blockNumber: number;
+}
+
+/** A reorg took back what was told before; `endsAtMs` and `cancelled` are what the canonical chain says now. */
+export interface RevertedMessage {
+  readonly endsAtMs: number;
+  readonly cancelled: boolean;
+  readonly blockNumber: number;
+}
+
+/** The wallet sender has finished an operation this workflow asked for, with enough confirmations. */
+export interface OperationSettledMessage {
+  readonly key: string;
+  readonly kind: OperationKind;
+  /** `done`: the effect is on chain (by us or by somebody else). `refused`: it can never happen; `reason` says why. */
+  readonly status: "done" | "refused";
+  readonly reason?: string;
+  readonly transactionHash?: string;
+  readonly blockNumber?: number;
+  /** `end`: the winner, absent when nobody bid, and the winning bid. */
+  readonly winner?: string;
+  readonly amountWei?: string;
+}
+
+/** What the platform does on chain for an auction: each happens once. */
+export type OperationKind = "end" | "mint" | "settle";
+
+/** The identity of an operation: asking twice for the same key is asking once. */
+export function operationKey(kind: OperationKind, ref: AuctionRef): string {
+  return `${kind}:${ref.chainId}:${ref.contract}:${ref.auctionId}`;
+}
+
+export interface AuctionState {
+  readonly phase: AuctionPhase;
+  readonly endsAtMs: number;
+  readonly winner: string | null;
+  readonly amountWei: string | null;
+  readonly meetingId: string | null;
+  readonly passMinted: boolean;
+  readonly problem: string | null;
+}
+
+// ── meeting ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export type MeetingPhase = "scheduled" | "open" | "closing" | "closed";
+
+/** What the contract is told: 1 held, 2 the host never came, 3 the winner never came. */
+export type Outcome = 1 | 2 | 3;
+
+export interface MeetingInput extends AuctionRef {
+  readonly meetingId: string;
+  readonly host: string;
+  readonly winner: string;
+  readonly startsAtMs: number;
+  readonly endsAtMs: number;
+  readonly latestEndsAtMs: number;
+  readonly opensAtMs: number;
+  /** When to remind both; absent when the meeting is too near for a reminder to help. */
+  readonly remindAtMs?: number;
+}
+
+/** `by` is the wallet address of the caller, checked by the API and again by the workflow. */
+export interface ExtendCommand {
+  readonly by: string;
+  readonly minutes: number;
+}
+
+export interface CloseCommand {
+  readonly by: string;
+}
+
+export interface MeetingState {
+  readonly phase: MeetingPhase;
+  readonly endsAtMs: number;
+  readonly outcome: Outcome | null;
+  readonly settled: boolean;
+  readonly problem: string | null;
+}
