@@ -1,3 +1,5 @@
+import type { AuthSig } from "./session-sigs.ts";
+
 /** What a pass owner claims when asking to enter: everything the signed proof is bound to. */
 export interface AccessClaim {
   readonly v: 1;
@@ -49,6 +51,8 @@ export interface AccessGateOptions {
   readonly blockhashUrl?: string;
   /** Private key of the wallet that opens sessions with the nodes; a fresh one if unset. */
   readonly serverPrivateKey?: string;
+  /** datil-test, datil: who pays for the requests (capacity credits), as the SDK makes it. */
+  readonly capacityDelegationAuthSig?: AuthSig;
   /** Limit of one call as a whole, milliseconds. */
   readonly timeoutMs: number;
 }

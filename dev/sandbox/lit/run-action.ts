@@ -1,0 +1,49 @@
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+
+const RUNNER = fileURLToPath(new URL("action-runner.ts", import.meta.url));
+
+const outcome = z.union([
+  z.object({ error: z.string() }),
+  z.object({ response: z.string(), logs: z.string(), toSign: z.array(z.object({ digestHex: z.string(), publicKey: z.string(), sigName: z.string() })) }),
+]);
+
+export type ActionOutcome = z.infer<typeof outcome>;
+
+export interface ActionJob {
+  readonly source: string;
+  readonly jsParams: Readonly<Record<string, unknown>>;
+  readonly rpcUrls: Readonly<Record<string, string>>;
+  readonly authSigAddress: string;
+  readonly actionCid: string;
+  readonly timeoutMs: number;
+  /** Ends the action when the sandbox stops. */
+  readonly signal: AbortSignal;
+}
+
+/** Runs an action in a child process, without our environment, and ends it after the time limit. */
+export async function runAction(job: ActionJob): Promise<ActionOutcome> {
+  const { signal, ...rest } = job;
+  const child = spawn(process.execPath, [RUNNER], {
+    env: {},
+    stdio: ["pipe", "pipe", "ignore"],
+    signal: AbortSignal.any([signal, AbortSignal.timeout(job.timeoutMs)]),
+    killSignal: "SIGKILL",
+  });
+  const ended = new Promise<void>((resolve) => {
+    child.once("close", () => resolve());
+    child.once("error", () => undefined);
+  });
+  // A child that ends before it has read everything breaks the pipe.
+  child.stdin.once("error", () => undefined);
+  child.stdin.end(JSON.stringify(rest));
+  const chunks: Buffer[] = [];
+  child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
+  await ended;
+  try {
+    return outcome.parse(JSON.parse(Buffer.concat(chunks).toString("utf8")));
+  } catch {
+    return { error: "the action did not end within its time, or crashed" };
+  }
+}

@@ -1,0 +1,142 @@
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { computeAddress, SigningKey } from "ethers";
+import { z } from "zod";
+import { computeActionCid } from "../../../src/lit/action-cid.ts";
+import { startServer } from "../http.ts";
+import type { Route, SandboxAnswer, SandboxRequest, SandboxServer } from "../http.ts";
+import { derive, derivePrivateKey } from "../seed.ts";
+import { answerRpc } from "./rpc.ts";
+import { runAction } from "./run-action.ts";
+import type { ActionOutcome } from "./run-action.ts";
+import { sessionProblem } from "./session-check.ts";
+
+export interface LitSandboxOptions {
+  /** 0: any free port. */
+  readonly port: number;
+  /** RPC of the local chain (31337); what the action's getRpcUrl answers for "localchain". */
+  readonly chainRpcUrl: string;
+  readonly seed?: string;
+  /** Limit of one action, milliseconds. */
+  readonly actionTimeoutMs?: number;
+}
+
+export interface LitSandbox extends SandboxServer {
+  readonly config: { readonly network: "custom"; readonly rpcUrl: string; readonly stakingAddress: string; readonly blockhashUrl: string; readonly pkpPublicKey: string; readonly actionCid: string };
+  /** Publishes another action, as if pinned to IPFS; the PKP does not obey it. */
+  publishAction(source: string): string;
+  /** The nodes now refuse requests of clients that did not notice. */
+  nextEpoch(): void;
+}
+
+const ACTION = new URL("../../../contracts/lit/access-action.js", import.meta.url);
+
+const execution = z.looseObject({
+  ipfsId: z.string().optional(),
+  /** base64 */
+  code: z.string().optional(),
+  jsParams: z.record(z.string(), z.unknown()).optional(),
+  authSig: z.looseObject({ address: z.string() }),
+  epoch: z.number(),
+});
+
+/**
+ * One Lit node of version 7 with a network of one: staking contract (JSON-RPC at /rpc), handshake,
+ * block hashes and execution of actions against the local chain. The PKP signs for
+ * contracts/lit/access-action.js only.
+ */
+export async function startLitSandbox(options: LitSandboxOptions): Promise<LitSandbox> {
+  const seed = options.seed ?? "lit sandbox";
+  const pkp = new SigningKey(derivePrivateKey(seed, "pkp"));
+  const stakingAddress = computeAddress(derivePrivateKey(seed, "staking"));
+  const actionSource = readFileSync(ACTION, "utf8");
+  const actionCid = computeActionCid(actionSource);
+  const actions = new Map([[actionCid, actionSource]]);
+  const stopping = new AbortController();
+  let epoch = 5;
+  let url = "";
+  let port = 0;
+
+  const execute = async (request: SandboxRequest): Promise<SandboxAnswer> => {
+    const body = execution.safeParse(JSON.parse(request.text));
+    if (!body.success) return nodeError("the request is malformed");
+    const { ipfsId, code, jsParams, authSig } = body.data;
+    if (body.data.epoch !== epoch) return nodeError(`the epoch is ${epoch}`);
+    const source = ipfsId === undefined ? Buffer.from(code ?? "", "base64").toString("utf8") : actions.get(ipfsId);
+    if (source === undefined) return nodeError("the action could not be fetched from IPFS");
+    const cid = computeActionCid(source);
+    const problem = sessionProblem(authSig, { nodeUrl: url, actionCid: cid });
+    if (problem !== undefined) return nodeError(problem, 401);
+    const outcome = await runAction({
+      source,
+      jsParams: jsParams ?? {},
+      rpcUrls: { localchain: options.chainRpcUrl },
+      authSigAddress: authSig.address,
+      actionCid: cid,
+      timeoutMs: options.actionTimeoutMs ?? 10_000,
+      signal: stopping.signal,
+    });
+    return answerOutcome(outcome, cid, { pkp, permittedCid: actionCid });
+  };
+
+  const key = (name: string): string => derive(seed, name).toString("hex");
+  const blockhash = (): string => `0x${key("block hash")}`;
+  const config = (): LitSandbox["config"] => ({ network: "custom", rpcUrl: `${url}/rpc`, stakingAddress, blockhashUrl: `${url}/blockhash`, pkpPublicKey: pkp.publicKey, actionCid });
+  const routes: Route[] = [
+    { method: "POST", path: "/rpc", handle: (request) => answerRpc({ stakingAddress, nodePort: port, epoch }, request.text) },
+    { method: "GET", path: "/blockhash", handle: () => ({ status: 200, body: { blockhash: blockhash(), timestamp: String(Math.floor(Date.now() / 1000)) } }) },
+    {
+      method: "POST",
+      path: "/web/handshake/",
+      handle: () => ({
+        status: 200,
+        body: { serverPublicKey: key("server"), subnetPublicKey: key("subnet"), networkPublicKey: key("network"), networkPublicKeySet: key("set"), hdRootPubkeys: [`0x02${key("root")}`], latestBlockhash: blockhash(), attestation: null },
+      }),
+    },
+    { method: "POST", path: "/web/execute/v1", handle: execute },
+    { method: "GET", path: "/__sandbox/config", handle: () => ({ status: 200, body: config() }) },
+    { method: "POST", path: "/__sandbox/epoch", handle: () => ((epoch += 1), { status: 200, body: { epoch } }) },
+  ];
+  const server = await startServer(options.port, routes);
+  ({ url, port } = server);
+  return {
+    ...server,
+    config: config(),
+    publishAction: (source) => {
+      const cid = computeActionCid(source);
+      actions.set(cid, source);
+      return cid;
+    },
+    nextEpoch: () => void (epoch += 1),
+    stop: async () => {
+      stopping.abort();
+      await server.stop();
+    },
+  };
+}
+
+/** Signs what the action asked for, if the PKP obeys the action; with one node a share is the whole signature. */
+function answerOutcome(outcome: ActionOutcome, cid: string, keys: { readonly pkp: SigningKey; readonly permittedCid: string }): SandboxAnswer {
+  if ("error" in outcome) return nodeError(`the action failed: ${outcome.error}`);
+  const signedData: Record<string, unknown> = {};
+  for (const { digestHex, publicKey, sigName } of outcome.toSign) {
+    if (cid !== keys.permittedCid) return nodeError("the PKP is not permitted to sign for this action");
+    if (publicKey.toLowerCase().replace(/^0x/, "") !== keys.pkp.publicKey.slice(2)) return nodeError("there is no such PKP");
+    const signature = keys.pkp.sign(`0x${digestHex}`);
+    signedData[sigName] = {
+      sigType: "K256",
+      shareIndex: 0,
+      signatureShare: JSON.stringify(signature.s.slice(2)),
+      bigR: JSON.stringify(`${signature.yParity === 0 ? "02" : "03"}${signature.r.slice(2)}`),
+      publicKey: JSON.stringify(keys.pkp.publicKey.slice(2)),
+      dataSigned: JSON.stringify(digestHex),
+      sigName,
+    };
+  }
+  return { status: 200, body: { success: true, signedData, claimData: {}, decryptedData: {}, response: outcome.response, logs: outcome.logs } };
+}
+
+function nodeError(message: string, status = 400): SandboxAnswer {
+  const errorCode = status === 401 ? "NodeNotAuthorized" : "NodeUnknownError";
+  return { status, body: { errorKind: status === 401 ? "Validation" : "Unexpected", errorCode, status, message, correlationId: randomUUID(), details: [message] } };
+}

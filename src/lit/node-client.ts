@@ -1,0 +1,74 @@
+import { LIT_NETWORK } from "@lit-protocol/constants";
+import { LitNodeClient } from "@lit-protocol/lit-node-client";
+import { AppError } from "../errors.ts";
+import type { AccessGateOptions, LitNetwork } from "./types.ts";
+
+const NETWORKS: Readonly<Record<Exclude<LitNetwork, "chipotle">, (typeof LIT_NETWORK)[keyof typeof LIT_NETWORK]>> = {
+  "datil-dev": LIT_NETWORK.DatilDev,
+  "datil-test": LIT_NETWORK.DatilTest,
+  datil: LIT_NETWORK.Datil,
+  custom: LIT_NETWORK.Custom,
+};
+
+/** The two fragments of Lit's staking contract that the client calls. */
+const STAKING_ABI = [
+  { type: "event", name: "StateChanged", anonymous: false, inputs: [{ indexed: false, name: "newState", type: "uint8" }] },
+  {
+    type: "function",
+    name: "getActiveUnkickedValidatorStructsAndCounts",
+    stateMutability: "view",
+    inputs: [],
+    outputs: [
+      { name: "", type: "tuple", components: uints("epochLength", "number", "endTime", "retries", "timeout") },
+      { name: "", type: "uint256" },
+      {
+        name: "",
+        type: "tuple[]",
+        components: [
+          { name: "ip", type: "uint32" },
+          { name: "ipv6", type: "uint128" },
+          { name: "port", type: "uint32" },
+          { name: "nodeAddress", type: "address" },
+          ...uints("reward", "senderPubKey", "receiverPubKey"),
+        ],
+      },
+    ],
+  },
+];
+
+/**
+ * A LitNodeClient for the configured network, not yet connected.
+ * @throws AppError `lit_configuration` when the custom network lacks its addresses.
+ */
+export function createNodeClient(options: AccessGateOptions): LitNodeClient {
+  if (options.network === "chipotle") throw misconfigured("chipotle is not reached through the node client");
+  const client = new LitNodeClient({
+    litNetwork: NETWORKS[options.network],
+    debug: false,
+    connectTimeout: options.timeoutMs,
+    ...(options.rpcUrl === undefined ? {} : { rpcUrl: options.rpcUrl }),
+    ...(options.network === "custom" ? customNetwork(options) : {}),
+  });
+  // There is no option for it; without it the client asks Lit's indexer, then public Ethereum nodes for minutes.
+  if (options.blockhashUrl !== undefined) Object.assign(client, { _blockHashUrl: options.blockhashUrl });
+  return client;
+}
+
+function customNetwork(options: AccessGateOptions): object {
+  const { rpcUrl, stakingAddress } = options;
+  if (rpcUrl === undefined || stakingAddress === undefined) throw misconfigured("the custom Lit network needs an RPC URL and the address of its staking contract");
+  return {
+    checkNodeAttestation: false,
+    contractContext: { Staking: { address: stakingAddress, abi: STAKING_ABI } },
+    // Nodes on this machine have no certificate.
+    ...(["127.0.0.1", "localhost", "[::1]"].includes(new URL(rpcUrl).hostname) ? { nodeProtocol: "http://" } : {}),
+  };
+}
+
+function uints(...names: string[]): { name: string; type: string }[] {
+  return names.map((name) => ({ name, type: "uint256" }));
+}
+
+function misconfigured(message: string): AppError {
+  return new AppError({ kind: "refuse", code: "lit_configuration", message, status: 500 });
+}
