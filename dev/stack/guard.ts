@@ -6,6 +6,7 @@
 // Nothing is ever found by name: only the ids the launcher sent are touched.
 import { rmSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { runs } from "./process-identity.ts";
 
 interface Group {
   readonly pgid: number;
@@ -19,15 +20,6 @@ const folders = new Set<string>();
 // A Ctrl-C or a closed terminal is the launcher's business; the guard ends when its pipe does.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
 
-function alive(pgid: number): boolean {
-  try {
-    process.kill(-pgid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 function send(pgid: number, signal: string): void {
   try {
     process.kill(-pgid, signal);
@@ -39,9 +31,9 @@ function send(pgid: number, signal: string): void {
 async function end(group: Group): Promise<void> {
   send(group.pgid, group.signal);
   const deadline = performance.now() + group.graceMs;
-  while (alive(group.pgid) && performance.now() < deadline)
+  while (runs(group.pgid) && performance.now() < deadline)
     await new Promise((resolve) => setTimeout(resolve, 20));
-  send(group.pgid, "SIGKILL");
+  send(group.pgid, "SIGKILL"); // what the leader of the group left behind, or the leader itself
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

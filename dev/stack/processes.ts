@@ -5,6 +5,7 @@ import { Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { StackError } from "./errors.ts";
+import { startTimeOf } from "./process-identity.ts";
 import { sleep } from "./wait.ts";
 
 export interface Exit {
@@ -59,7 +60,7 @@ const GRACE_MS = 10_000;
 /**
  * Starts children in process groups of their own with their output in `logDir/<name>.log`.
  * A guard process (see guard.ts) ends them even if this process is killed with SIGKILL.
- * With `pidFile`, the ids of what runs are kept there as JSON (`{name: pid}`).
+ * With `pidFile`, what runs is kept there as JSON (`{name: {pid, startTime}}`).
  */
 export function createProcesses(options: { logDir: string; pidFile?: string }): Processes {
   const children: Child[] = [];
@@ -84,10 +85,12 @@ export function createProcesses(options: { logDir: string; pidFile?: string }): 
 
   function writePids(): void {
     if (options.pidFile === undefined) return;
-    const pids = Object.fromEntries(children.map((child) => [child.name, child.pid]));
-    if (guard?.pid !== undefined && children.length > 0) pids["guard"] = guard.pid;
+    const list = children.map(({ name, pid }) => ({ name, pid }));
+    if (guard?.pid !== undefined && children.length > 0)
+      list.push({ name: "guard", pid: guard.pid });
+    const records = list.map(({ name, pid }) => [name, { pid, startTime: startTimeOf(pid) }]);
     mkdirSync(dirname(options.pidFile), { recursive: true });
-    writeFileSync(options.pidFile, `${JSON.stringify(pids, null, 2)}\n`);
+    writeFileSync(options.pidFile, `${JSON.stringify(Object.fromEntries(records), null, 2)}\n`);
   }
 
   function start(what: SpawnOptions): ManagedProcess {

@@ -10,12 +10,19 @@ export interface Step {
   readonly name: string;
   /** What it waits for, shown when the step takes longer than a second. */
   readonly waitsFor: string;
-  readonly logFile?: string;
+  readonly logFile?: string | undefined;
+}
+
+export interface Report {
+  /** What the step waits for now. */
+  waiting(this: void, what: string): void;
+  /** What its line shall say when it is done. */
+  result(this: void, text: string): void;
 }
 
 export interface Progress {
-  /** Runs one step and prints one line about it; `note` changes what it is said to wait for, or its result. */
-  step<T>(step: Step, run: (note: (text: string) => void) => Promise<T>): Promise<T>;
+  /** Runs one step and prints one line about it. */
+  step<T>(step: Step, run: (report: Report) => Promise<T>): Promise<T>;
   /** A plain line between the steps. */
   line(text: string): void;
   elapsedMs(): number;
@@ -27,7 +34,7 @@ const SLOW_MS = 1000;
 interface Active {
   readonly step: Step;
   readonly startedMs: number;
-  note: string;
+  waitsFor: string;
   announced: boolean;
 }
 
@@ -39,36 +46,31 @@ export function createProgress(output: Output = process.stdout): Progress {
   let frame = 0;
   let ticker: NodeJS.Timeout | undefined;
 
-  const seconds = (ms: number): string => `${(ms / 1000).toFixed(1).padStart(6)} s`;
-  const name = (step: Step): string => step.name.padEnd(14);
+  const ageMs = (one: Active): number => performance.now() - one.startedMs;
+  const head = (mark: string, one: Active): string =>
+    `  ${mark} ${one.step.name.padEnd(12)}${(ageMs(one) / 1000).toFixed(1).padStart(6)} s  `;
 
   function print(text: string): void {
-    output.write(`${live ? "\r\u001B[2K" : ""}${text}\n`);
+    output.write(`${live ? "\r\u001B[2K" : ""}${text.trimEnd()}\n`);
     if (live) drawSpinner();
   }
 
   function drawSpinner(): void {
     if (active.size === 0) return;
-    const parts = [...active].map(
-      (one) => `${one.step.name} ${((performance.now() - one.startedMs) / 1000).toFixed(0)} s`,
-    );
+    const parts = [...active].map((one) => `${one.step.name} ${Math.floor(ageMs(one) / 1000)} s`);
     output.write(`\r\u001B[2K${FRAMES[frame % FRAMES.length]} ${parts.join(" · ")}`);
+  }
+
+  function announce(one: Active): void {
+    one.announced = true;
+    const log = one.step.logFile === undefined ? "" : ` (log: ${one.step.logFile})`;
+    print(`${head("…", one)}waiting for ${one.waitsFor}${log}`);
   }
 
   function tick(): void {
     frame += 1;
-    for (const one of active) {
-      if (one.announced || performance.now() - one.startedMs < SLOW_MS) continue;
-      one.announced = true;
-      const log = one.step.logFile === undefined ? "" : `   log ${one.step.logFile}`;
-      print(`  … ${name(one.step)}          waiting for ${one.note}${log}`);
-    }
+    for (const one of active) if (!one.announced && ageMs(one) >= SLOW_MS) announce(one);
     if (live) drawSpinner();
-  }
-
-  function begin(one: Active): void {
-    active.add(one);
-    ticker ??= setInterval(tick, live ? 120 : 250).unref();
   }
 
   function finish(one: Active): void {
@@ -83,25 +85,29 @@ export function createProgress(output: Output = process.stdout): Progress {
       const one: Active = {
         step,
         startedMs: performance.now(),
-        note: step.waitsFor,
+        waitsFor: step.waitsFor,
         announced: false,
       };
       let result = "";
-      begin(one);
+      active.add(one);
+      ticker ??= setInterval(tick, live ? 120 : 250).unref();
       try {
-        const value = await run((text) => {
-          result = text;
-          if (one.announced && text !== one.note) print(`  … ${name(step)}          ${text}`);
-          one.note = text;
+        const value = await run({
+          waiting: (what) => {
+            if (one.waitsFor === what) return;
+            one.waitsFor = what;
+            if (one.announced) announce(one);
+          },
+          result: (text) => {
+            result = text;
+          },
         });
         finish(one);
-        print(
-          `  ✓ ${name(step)}${seconds(performance.now() - one.startedMs)}  ${result}`.trimEnd(),
-        );
+        print(`${head("✓", one)}${result}`);
         return value;
       } catch (error) {
         finish(one);
-        print(`  ✗ ${name(step)}${seconds(performance.now() - one.startedMs)}`);
+        print(`${head("✗", one)}failed`);
         throw error;
       }
     },
@@ -114,7 +120,7 @@ export function createProgress(output: Output = process.stdout): Progress {
 export function silentProgress(): Progress {
   const startMs = performance.now();
   return {
-    step: (_step, run) => run(() => {}),
+    step: (_step, run) => run({ waiting: () => {}, result: () => {} }),
     line: () => {},
     elapsedMs: () => performance.now() - startMs,
   };

@@ -18,6 +18,7 @@ export interface TemporalOptions {
   readonly searchAttributes?: SearchAttributes;
   /** Made beside "default", each with the search attributes. */
   readonly namespaces?: readonly string[];
+  /** Told what is waited for when the server must be installed first. */
   readonly note?: (text: string) => void;
 }
 

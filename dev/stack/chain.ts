@@ -1,0 +1,114 @@
+import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { anvilAccounts, resolveAnvilBinary } from "../chain/anvil.ts";
+import { deployContracts } from "../chain/deploy.ts";
+import { repositoryRoot } from "./paths.ts";
+import type { ManagedProcess, Processes } from "./processes.ts";
+import type { Contracts } from "./state.ts";
+import { waitFor } from "./wait.ts";
+
+export interface ChainOptions {
+  readonly processes: Processes;
+  readonly port: number;
+  /** The chain survives restarts in this file; without it, it is new each time. */
+  readonly stateFile?: string;
+  readonly blockTimeS: number;
+}
+
+export interface ChainHandle {
+  readonly process: ManagedProcess;
+  readonly rpcUrl: string;
+  readonly wsUrl: string;
+  readonly chainId: number;
+}
+
+const CHAIN_ID = 31_337;
+/** How much of the chain a kill -9 of anvil may lose; each time it writes the whole chain, 2 kB a block. */
+const STATE_INTERVAL_S = 15;
+
+/** The keys of the local chain's funded accounts: public knowledge, for development only. */
+export function chainKeys(): { deployer: string; platform: string; platformAddress: string } {
+  const [deployer, platform] = anvilAccounts(2);
+  if (deployer === undefined || platform === undefined)
+    throw new Error("anvil has fewer than two accounts");
+  return {
+    deployer: deployer.privateKey,
+    platform: platform.privateKey,
+    platformAddress: platform.address,
+  };
+}
+
+/** Starts anvil on 127.0.0.1, continuing the chain of the state file. */
+export async function startChain(options: ChainOptions): Promise<ChainHandle> {
+  const { stateFile, port } = options;
+  const args = ["--host", "127.0.0.1", "--port", String(port), "--chain-id", String(CHAIN_ID)];
+  args.push("--block-time", String(options.blockTimeS));
+  if (stateFile !== undefined) {
+    keepReadableState(stateFile);
+    args.push("--state", stateFile, "--state-interval", String(STATE_INTERVAL_S));
+  }
+  const anvil = options.processes.spawn({ name: "anvil", command: resolveAnvilBinary(), args });
+  const rpcUrl = `http://127.0.0.1:${port}`;
+  await waitFor(
+    async () => (await rpc(rpcUrl, "eth_chainId", [])) === `0x${CHAIN_ID.toString(16)}`,
+    {
+      what: `the chain to answer on ${rpcUrl}`,
+      timeoutMs: 60_000,
+      by: anvil,
+      tryThis: "npm run dev -- --fresh   (wipes the local data)",
+    },
+  );
+  return { process: anvil, rpcUrl, wsUrl: `ws://127.0.0.1:${port}`, chainId: CHAIN_ID };
+}
+
+/** Deploys the contracts, unless the remembered ones are this code and still on the chain. */
+export async function ensureContracts(
+  chain: ChainHandle,
+  remembered: Contracts | undefined,
+): Promise<Contracts> {
+  const codeHash = hashOfContracts();
+  if (remembered?.codeHash === codeHash && (await hasCode(chain.rpcUrl, remembered.auctionAddress)))
+    return remembered;
+  const { deployer, platformAddress } = chainKeys();
+  const deployed = await deployContracts({
+    rpcUrl: chain.rpcUrl,
+    deployerKey: deployer,
+    operatorAddresses: [platformAddress],
+  });
+  return { chainId: chain.chainId, codeHash, ...deployed };
+}
+
+/** anvil writes its state in place: a file cut short by a kill is replaced by the copy of the last start. */
+function keepReadableState(stateFile: string): void {
+  if (!existsSync(stateFile)) return;
+  const copy = `${stateFile}.last-start`;
+  try {
+    JSON.parse(readFileSync(stateFile, "utf8"));
+    copyFileSync(stateFile, copy);
+  } catch {
+    if (existsSync(copy)) copyFileSync(copy, stateFile);
+    else rmSync(stateFile);
+  }
+}
+
+function hashOfContracts(): string {
+  const artifact = join(repositoryRoot, "contracts/artifacts/MeetingAuction.json");
+  return createHash("sha256").update(readFileSync(artifact)).digest("hex");
+}
+
+async function hasCode(rpcUrl: string, address: string): Promise<boolean> {
+  const code = await rpc(rpcUrl, "eth_getCode", [address, "latest"]);
+  return typeof code === "string" && code.length > 2;
+}
+
+async function rpc(url: string, method: string, params: readonly unknown[]): Promise<unknown> {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
+    signal: AbortSignal.timeout(5000),
+  });
+  const answer: { result?: unknown } = JSON.parse(await response.text());
+  return answer.result;
+}
