@@ -13,7 +13,10 @@ export interface SandboxRequest {
 
 export interface SandboxAnswer {
   readonly status: number;
+  /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as it is, instead of `body`. */
+  readonly html?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -136,6 +139,10 @@ function misbehave(fault: Fault, incoming: IncomingMessage, outgoing: ServerResp
 }
 
 function send(outgoing: ServerResponse, answer: SandboxAnswer): void {
+  if (answer.html !== undefined) {
+    outgoing.writeHead(answer.status, { "content-type": "text/html; charset=utf-8", ...answer.headers }).end(answer.html);
+    return;
+  }
   outgoing.writeHead(answer.status, { "content-type": "application/json", ...answer.headers });
   outgoing.end(answer.body === undefined ? undefined : JSON.stringify(answer.body));
 }

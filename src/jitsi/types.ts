@@ -8,14 +8,18 @@ export interface RoomTokensOptions {
   readonly kid?: string;
   /** Private base URL of Prosody's HTTP server, for ending meetings. */
   readonly adminUrl?: string;
+  /**
+   * Key for ending meetings, where Prosody wants another one for that (`prosody_password_public_key_repo_url`,
+   * required by new versions of mod_muc_end_meeting; older ones take the room tokens' key).
+   */
+  readonly adminSecret?: string;
+  readonly adminKid?: string;
   /** XMPP domain (`sub` claim) where it is not the web host, e.g. `meet.jitsi` in docker-jitsi-meet. */
   readonly xmppDomain?: string;
   /** MUC component; `conference.<xmppDomain>` by default. */
   readonly mucDomain?: string;
   /** Limit of one call to Prosody, milliseconds; 5000 by default. */
   readonly timeoutMs?: number;
-  /** Pages under http (local sandbox) instead of https. */
-  readonly pageScheme?: "https" | "http";
 }
 
 export interface RoomTokenInput {
@@ -54,4 +58,36 @@ export interface OccupancyEvent {
   /** `context.user.id` of the occupant's token. */
   readonly userId?: string;
   readonly at: Date;
+  /** The same for repeated deliveries of one event: both senders repeat, and JaaS reorders. */
+  readonly dedupeKey: string;
+}
+
+/** What Prosody asks before it makes a room. */
+export interface ReservationRequest {
+  /** Room name, lower-case. */
+  readonly room: string;
+  /** As Prosody wrote it: the answer must repeat it. */
+  readonly name: string;
+  /** A random anonymous id, not the person: authorise by room name. */
+  readonly mailOwner: string;
+  readonly startTime: Date;
+}
+
+export interface ReservationAnswerInput {
+  readonly id: string;
+  readonly request: ReservationRequest;
+  readonly startsAt: Date;
+  /** Seconds from `startsAt`. Prosody reads it once, so give the latest end there can be. */
+  readonly durationS: number;
+  readonly maxOccupants?: number;
+}
+
+/** Body of a 200. */
+export interface ReservationAnswer {
+  readonly id: string;
+  readonly name: string;
+  readonly mail_owner: string;
+  readonly start_time: string;
+  readonly duration: number;
+  readonly max_occupants?: number;
 }

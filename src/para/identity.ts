@@ -9,21 +9,21 @@ export const identityAnswer = z.looseObject({
   oAuthMethod: z.string().max(64).nullish(),
 });
 
-const AUTH_TYPES: Readonly<Record<string, ParaAuthType>> = {
-  email: "email",
-  phone: "phone",
-  farcaster: "farcaster",
-  telegram: "telegram",
-  externalwallet: "external_wallet",
-  oauth: "oauth",
-};
+const AUTH_TYPES = new Map<string, ParaAuthType>([
+  ["email", "email"],
+  ["phone", "phone"],
+  ["farcaster", "farcaster"],
+  ["telegram", "telegram"],
+  ["externalwallet", "external_wallet"],
+  ["oauth", "oauth"],
+]);
 
 /**
  * One spelling per person, so that the same person always finds the same account.
  * Undefined when Para names a way of signing in, or an identifier, that makes no sense to us.
  */
 export function normaliseIdentity(answer: z.infer<typeof identityAnswer>): ParaIdentity | undefined {
-  const authType = AUTH_TYPES[answer.authType.toLowerCase().replaceAll(/[^a-z]/g, "")];
+  const authType = AUTH_TYPES.get(answer.authType.toLowerCase().replaceAll(/[^a-z]/g, ""));
   if (authType === undefined) return undefined;
   const identifier = normaliseIdentifier(authType, answer.identifier);
   if (identifier === undefined) return undefined;
