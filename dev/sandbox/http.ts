@@ -46,18 +46,18 @@ export interface SandboxServer {
 
 /**
  * Starts an HTTP server on 127.0.0.1 (port 0: any free one). `POST /__sandbox/faults` adds a fault and
- * `DELETE /__sandbox/faults` removes them all, at every sandbox.
+ * `DELETE /__sandbox/faults` removes them all, at every sandbox. The routes may depend on the address.
  */
-export async function startServer(port: number, routes: readonly Route[]): Promise<SandboxServer> {
+export async function startServer(port: number, buildRoutes: (at: { readonly url: string; readonly port: number }) => readonly Route[]): Promise<SandboxServer> {
   const faults: { fault: Fault; left: number }[] = [];
   const addFault = (fault: Fault): void => void faults.push({ fault, left: fault.times ?? Infinity });
-  const all: Route[] = [
-    ...routes,
+  const controls: Route[] = [
     { method: "POST", path: "/__sandbox/faults", handle: (request) => (addFault(JSON.parse(request.text) as Fault), { status: 204 }) },
     { method: "DELETE", path: "/__sandbox/faults", handle: () => ((faults.length = 0), { status: 204 }) },
   ];
+  let routes: readonly Route[] = [];
   const server = createServer((incoming, outgoing) => {
-    void serve(all, faults, incoming, outgoing);
+    void serve(routes, faults, incoming, outgoing);
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -65,9 +65,10 @@ export async function startServer(port: number, routes: readonly Route[]): Promi
   });
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("the server has no port");
+  const at = { url: `http://127.0.0.1:${address.port}`, port: address.port };
+  routes = [...controls, ...buildRoutes(at)];
   return {
-    url: `http://127.0.0.1:${address.port}`,
-    port: address.port,
+    ...at,
     addFault,
     clearFaults: () => void (faults.length = 0),
     stop: () =>

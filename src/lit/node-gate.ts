@@ -29,7 +29,7 @@ export function createNodeGate(options: AccessGateOptions): AccessGate {
   async function drop(): Promise<void> {
     const old = connection?.client;
     connection = undefined;
-    await old?.disconnect();
+    if (old !== undefined) await disconnect(old);
   }
 
   async function reconnect(): Promise<void> {
@@ -43,10 +43,10 @@ export function createNodeGate(options: AccessGateOptions): AccessGate {
     try {
       await client.connect();
     } catch (error) {
-      await client.disconnect();
+      await disconnect(client);
       throw error;
     }
-    if (closed) await client.disconnect();
+    if (closed) await disconnect(client);
     else connection = { client, session: undefined };
   }
 
@@ -102,6 +102,19 @@ export function createNodeGate(options: AccessGateOptions): AccessGate {
   };
 }
 
+/** `disconnect` stops watching for epochs but leaves a timer of ethers v5 behind, which would hold up the end of the process for 4 s. */
+async function disconnect(client: LitNodeClient): Promise<void> {
+  await client.disconnect();
+  const contract: unknown = Reflect.get(client, "_stakingContract");
+  const provider: unknown = isObject(contract) ? Reflect.get(contract, "provider") : undefined;
+  const timer: unknown = isObject(provider) ? Reflect.get(provider, "_bootstrapPoll") : undefined;
+  if (isObject(timer) && "unref" in timer && typeof timer.unref === "function") timer.unref();
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
 /** A wrong signature from the nodes is their failure (or another PKP in our settings), not the guest's. */
 function checkAnswer(claim: AccessClaim, proof: LitProof, pkpPublicKey: string): void {
   try {
@@ -135,7 +148,7 @@ async function guard<T>(timeoutMs: number, work: () => Promise<T>): Promise<T> {
 /** The SDK keeps a log of every request, with its parameters, for the life of the process. */
 function forgetSdkLogs(): void {
   const manager: unknown = Reflect.get(globalThis, "logManager");
-  if (typeof manager !== "object" || manager === null) return;
+  if (!isObject(manager)) return;
   const loggers: unknown = Reflect.get(manager, "_loggers");
   if (loggers instanceof Map) loggers.clear();
 }

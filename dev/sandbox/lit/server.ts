@@ -54,10 +54,8 @@ export async function startLitSandbox(options: LitSandboxOptions): Promise<LitSa
   const actions = new Map([[actionCid, actionSource]]);
   const stopping = new AbortController();
   let epoch = 5;
-  let url = "";
-  let port = 0;
 
-  const execute = async (request: SandboxRequest): Promise<SandboxAnswer> => {
+  const execute = async (request: SandboxRequest, nodeUrl: string): Promise<SandboxAnswer> => {
     const body = execution.safeParse(JSON.parse(request.text));
     if (!body.success) return nodeError("the request is malformed");
     const { ipfsId, code, jsParams, authSig } = body.data;
@@ -65,7 +63,7 @@ export async function startLitSandbox(options: LitSandboxOptions): Promise<LitSa
     const source = ipfsId === undefined ? Buffer.from(code ?? "", "base64").toString("utf8") : actions.get(ipfsId);
     if (source === undefined) return nodeError("the action could not be fetched from IPFS");
     const cid = computeActionCid(source);
-    const problem = sessionProblem(authSig, { nodeUrl: url, actionCid: cid });
+    const problem = sessionProblem(authSig, { nodeUrl, actionCid: cid });
     if (problem !== undefined) return nodeError(problem, 401);
     const outcome = await runAction({
       source,
@@ -81,8 +79,8 @@ export async function startLitSandbox(options: LitSandboxOptions): Promise<LitSa
 
   const key = (name: string): string => derive(seed, name).toString("hex");
   const blockhash = (): string => `0x${key("block hash")}`;
-  const config = (): LitSandbox["config"] => ({ network: "custom", rpcUrl: `${url}/rpc`, stakingAddress, blockhashUrl: `${url}/blockhash`, pkpPublicKey: pkp.publicKey, actionCid });
-  const routes: Route[] = [
+  const configAt = (url: string): LitSandbox["config"] => ({ network: "custom", rpcUrl: `${url}/rpc`, stakingAddress, blockhashUrl: `${url}/blockhash`, pkpPublicKey: pkp.publicKey, actionCid });
+  const buildRoutes = ({ url, port }: { readonly url: string; readonly port: number }): Route[] => [
     { method: "POST", path: "/rpc", handle: (request) => answerRpc({ stakingAddress, nodePort: port, epoch }, request.text) },
     { method: "GET", path: "/blockhash", handle: () => ({ status: 200, body: { blockhash: blockhash(), timestamp: String(Math.floor(Date.now() / 1000)) } }) },
     {
@@ -93,15 +91,14 @@ export async function startLitSandbox(options: LitSandboxOptions): Promise<LitSa
         body: { serverPublicKey: key("server"), subnetPublicKey: key("subnet"), networkPublicKey: key("network"), networkPublicKeySet: key("set"), hdRootPubkeys: [`0x02${key("root")}`], latestBlockhash: blockhash(), attestation: null },
       }),
     },
-    { method: "POST", path: "/web/execute/v1", handle: execute },
-    { method: "GET", path: "/__sandbox/config", handle: () => ({ status: 200, body: config() }) },
+    { method: "POST", path: "/web/execute/v1", handle: (request) => execute(request, url) },
+    { method: "GET", path: "/__sandbox/config", handle: () => ({ status: 200, body: configAt(url) }) },
     { method: "POST", path: "/__sandbox/epoch", handle: () => ((epoch += 1), { status: 200, body: { epoch } }) },
   ];
-  const server = await startServer(options.port, routes);
-  ({ url, port } = server);
+  const server = await startServer(options.port, buildRoutes);
   return {
     ...server,
-    config: config(),
+    config: configAt(server.url),
     publishAction: (source) => {
       const cid = computeActionCid(source);
       actions.set(cid, source);

@@ -47,15 +47,14 @@ export async function startParaSandbox(options: ParaSandboxOptions): Promise<Par
     jwtAudience: deriveUuid(seed, "audience"),
     signingKey: deriveRsaKey(seed),
   };
-  let apiUrl = "";
   const { apiKey, secretApiKey, jwtAudience } = context;
-  const server = await startServer(options.port, [
+  const configAt = (apiUrl: string): ParaSandbox["config"] => ({ environment: "beta", apiKey, secretApiKey, jwtAudience, apiUrl });
+  const server = await startServer(options.port, ({ url }) => [
     ...apiRoutes(context),
     ...controlRoutes(context),
-    { method: "GET", path: "/__sandbox/config", handle: () => ok({ environment: "beta", apiKey, secretApiKey, jwtAudience, apiUrl }) },
+    { method: "GET", path: "/__sandbox/config", handle: () => ok(configAt(url)) },
   ]);
-  apiUrl = server.url;
-  return { ...server, config: { environment: "beta", apiKey, secretApiKey, jwtAudience, apiUrl } };
+  return { ...server, config: configAt(server.url) };
 }
 
 function apiRoutes(context: Context): Route[] {

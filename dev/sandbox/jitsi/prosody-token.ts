@@ -1,0 +1,93 @@
+import { createHmac, timingSafeEqual } from "node:crypto";
+
+/** How Prosody is configured: one app, HS256, domain verification on. */
+export interface TokenRules {
+  readonly appId: string;
+  readonly secret: string;
+  /** The VirtualHost. */
+  readonly xmppDomain: string;
+}
+
+export interface TokenUser {
+  readonly id?: string;
+  readonly name?: string;
+  readonly email?: string;
+  readonly affiliation: "owner" | "member";
+}
+
+export type TokenVerdict = { readonly accepted: true; readonly claims: Record<string, unknown>; readonly user: TokenUser } | { readonly accepted: false; readonly text: string };
+
+/**
+ * Checks a token as luajwtjitsi and token/util of jitsi-meet do, in their order and their words.
+ * Deliberately its own code, not the library that signs them.
+ */
+export function verifyToken(rules: TokenRules, token: unknown): TokenVerdict {
+  if (typeof token !== "string" || token === "") return refuse("token required");
+  const parts = token.split(".");
+  const [headerPart, claimsPart, signaturePart] = parts;
+  if (parts.length !== 3 || headerPart === undefined || claimsPart === undefined || signaturePart === undefined) return refuse("Invalid token");
+  const header = decodeObject(headerPart);
+  const claims = decodeObject(claimsPart);
+  if (header === undefined || claims === undefined) return refuse("Invalid json");
+  if (header["typ"] !== "JWT") return refuse("Invalid typ");
+  if (header["alg"] !== "HS256") return refuse("Invalid or incorrect alg");
+  const expected = createHmac("sha256", rules.secret).update(`${headerPart}.${claimsPart}`).digest();
+  const given = Buffer.from(signaturePart, "base64url");
+  if (given.length !== expected.length || !timingSafeEqual(given, expected)) return refuse("Invalid signature");
+  const problem = timeProblem(claims) ?? issuerProblem(rules, claims);
+  if (problem !== undefined) return refuse(problem);
+  return { accepted: true, claims, user: readUser(claims) };
+}
+
+/** Whether a verified token opens this room; mod_token_verification's words when it does not. */
+export function roomProblem(rules: TokenRules, claims: Record<string, unknown>, room: string): string | undefined {
+  const claimed = claims["room"];
+  const roomMatches = claimed === "*" || (typeof claimed === "string" && claimed.toLowerCase() === room);
+  const domainMatches = claims["sub"] === "*" || (typeof claims["sub"] === "string" && claims["sub"].toLowerCase() === rules.xmppDomain);
+  return roomMatches && domainMatches ? undefined : "Room and token mismatched";
+}
+
+function timeProblem(claims: Record<string, unknown>): string | undefined {
+  const nowS = Math.floor(Date.now() / 1000);
+  const { exp, nbf } = claims;
+  if (exp !== undefined && typeof exp !== "number") return "exp must be number";
+  if (nbf !== undefined && typeof nbf !== "number") return "nbf must be number";
+  // No leeway; and a token without exp never expires.
+  if (exp !== undefined && nowS >= exp) return `Not acceptable by exp (${nowS - exp})`;
+  if (nbf !== undefined && nowS < nbf) return "Not acceptable by nbf";
+  return undefined;
+}
+
+function issuerProblem(rules: TokenRules, claims: Record<string, unknown>): string | undefined {
+  if (claims["iss"] !== rules.appId) return "invalid 'iss' claim";
+  if (claims["aud"] !== "jitsi") return "invalid 'aud' claim";
+  if (typeof claims["room"] !== "string") return "'room' claim is missing";
+  if (typeof claims["sub"] !== "string") return "'sub' claim is missing";
+  return undefined;
+}
+
+/** `context.user`, with the affiliation that mod_token_affiliation gives. */
+function readUser(claims: Record<string, unknown>): TokenUser {
+  const context = asObject(claims["context"]);
+  const user = asObject(context?.["user"]) ?? {};
+  const text = (name: string): string | undefined => (typeof user[name] === "string" || typeof user[name] === "number" ? String(user[name]) : undefined);
+  const owner = ["owner", "moderator", "teacher"].includes(text("affiliation") ?? "") || user["moderator"] === true || user["moderator"] === "true";
+  const [id, name, email] = [text("id"), text("name"), text("email")];
+  return { ...(id === undefined ? {} : { id }), ...(name === undefined ? {} : { name }), ...(email === undefined ? {} : { email }), affiliation: owner ? "owner" : "member" };
+}
+
+function decodeObject(part: string): Record<string, unknown> | undefined {
+  try {
+    return asObject(JSON.parse(Buffer.from(part, "base64url").toString("utf8")));
+  } catch {
+    return undefined;
+  }
+}
+
+function asObject(value: unknown): Record<string, unknown> | undefined {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+}
+
+function refuse(text: string): TokenVerdict {
+  return { accepted: false, text };
+}

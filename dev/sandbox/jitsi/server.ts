@@ -1,0 +1,88 @@
+import { z } from "zod";
+import { startServer } from "../http.ts";
+import type { SandboxServer } from "../http.ts";
+import { derive } from "../seed.ts";
+import { EventSync } from "./event-sync.ts";
+import { meetingRoutes } from "./meeting-routes.ts";
+import type { Context } from "./meeting-routes.ts";
+import { release } from "./reservations.ts";
+import type { Reservation, ReservationClient } from "./reservations.ts";
+import { Rooms } from "./rooms.ts";
+
+export interface JitsiSandboxOptions {
+  /** 0: any free port. */
+  readonly port: number;
+  /** The backend; without it (or before `POST /__sandbox/config`) any room may be made and events go nowhere. */
+  readonly apiUrl?: string;
+  readonly appId?: string;
+  readonly secret?: string;
+  /** What Prosody sends the backend as bearer token. */
+  readonly integrationSecret?: string;
+  readonly seed?: string;
+  /** Where events go, below `apiUrl`. */
+  readonly eventsPath?: string;
+  /** Prosody's waits between tries, milliseconds: 3000 there and by default. */
+  readonly retryDelayMs?: number;
+  /** How often rooms are checked for the end of their reservation, milliseconds: 60,000 in Prosody. */
+  readonly expiryCheckMs?: number;
+}
+
+export interface JitsiSandbox extends SandboxServer {
+  /** What the backend under test is configured with. */
+  readonly config: { readonly domain: string; readonly appId: string; readonly secret: string; readonly integrationSecret: string; readonly adminUrl: string };
+  setApiUrl(apiUrl: string | undefined): void;
+  /** Settles when the events so far have been delivered. */
+  flush(): Promise<void>;
+}
+
+const EVENTS_PATH = "/api/integrations/jitsi/events";
+const EXPIRY_CHECK_MS = 60_000;
+
+/** A Jitsi Meet whose Prosody checks tokens, asks for reservations and reports who is there; meetings are pretended. */
+export async function startJitsiSandbox(options: JitsiSandboxOptions): Promise<JitsiSandbox> {
+  const seed = options.seed ?? "jitsi sandbox";
+  const secretOf = (name: string): string => derive(seed, name).toString("base64url");
+  const { appId = "meeting-auction", secret = secretOf("app secret"), integrationSecret = secretOf("integration"), retryDelayMs = 3000 } = options;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  let apiUrl = options.apiUrl;
+  const setApiUrl = (url: string | undefined): void => void (apiUrl = url?.replace(/\/+$/, ""));
+  setApiUrl(options.apiUrl);
+
+  const events = new EventSync({ url: () => (apiUrl === undefined ? undefined : `${apiUrl}${options.eventsPath ?? EVENTS_PATH}`), integrationSecret, retryDelayMs, signal });
+  const build = (domain: string): Context => {
+    const reservations = (): ReservationClient | undefined => (apiUrl === undefined ? undefined : { apiUrl, integrationSecret, xmppDomain: domain, retryDelayMs, signal });
+    const onDestroyed = (reservation: Reservation | undefined): void => {
+      const client = reservations();
+      if (client !== undefined && reservation !== undefined) void release(client, reservation.id);
+    };
+    return { rules: { appId, secret, xmppDomain: domain }, rooms: new Rooms({ events, xmppDomain: domain, onDestroyed }), reservations };
+  };
+
+  const configAt = (url: string): JitsiSandbox["config"] => ({ domain: new URL(url).host, appId, secret, integrationSecret, adminUrl: url });
+  let rooms: Rooms | undefined;
+  const server = await startServer(options.port, ({ url }) => {
+    const context = build(new URL(url).host);
+    rooms = context.rooms;
+    return [
+      { method: "GET", path: "/__sandbox/config", handle: () => ({ status: 200, body: { ...configAt(url), apiUrl } }) },
+      { method: "POST", path: "/__sandbox/config", handle: (request) => (setApiUrl(z.object({ apiUrl: z.url() }).parse(JSON.parse(request.text)).apiUrl), { status: 204 }) },
+      { method: "POST", path: "/__sandbox/flush", handle: async () => (await events.flush(), { status: 204 }) },
+      ...meetingRoutes(context),
+    ];
+  });
+  const expiry = setInterval(() => rooms?.destroyExpired(), options.expiryCheckMs ?? EXPIRY_CHECK_MS);
+  expiry.unref();
+  return {
+    ...server,
+    config: configAt(server.url),
+    setApiUrl,
+    flush: () => events.flush(),
+    stop: async () => {
+      clearInterval(expiry);
+      stopping.abort();
+      await server.stop();
+      await events.flush();
+    },
+  };
+}
