@@ -138,10 +138,13 @@ const COMMON = {
   CHAIN_CONFIRMATIONS: { parse: integer(1, 1000), example: "2", fallback: "2" },
   CHAIN_FINALITY_DEPTH: { parse: integer(1, 10_000), example: "64", fallback: "64" },
   AUCTION_CONTRACT_ADDRESS: { parse: address, example: "0x5FbDB2315678afecb367f032d93F642f64180aa3" },
+  AUCTION_CONTRACT_BLOCK: { parse: integer(0, Number.MAX_SAFE_INTEGER), example: "21000000", fallback: "0" },
+  AUCTION_END_LEAD_S: { parse: integer(1, 3600), example: "15", fallback: "15" },
   JITSI_DOMAIN: { parse: text, example: "meet.jit.si", fallback: "meet.jit.si" },
   JITSI_APP_ID: { parse: text, example: "meeting-auction" },
   JITSI_SECRET: { parse: jitsiSecret, example: "a random text of 32 characters or more, or a PEM" },
   JITSI_KID: { parse: text, example: "vpaas-magic-cookie-1234/abcd", optional: true },
+  JITSI_XMPP_DOMAIN: { parse: text, example: "meet.jitsi", optional: true },
   JITSI_ADMIN_URL: { parse: urlOf(["http:", "https:"]), example: "http://prosody:5280", optional: true },
   MEETING_OPENS_BEFORE_S: { parse: integer(0, 86_400), example: "600", fallback: "600" },
   MEETING_REMINDER_BEFORE_S: { parse: integer(0, 604_800), example: "3600", fallback: "3600" },
@@ -180,7 +183,6 @@ const API = {
 const WORKER = {
   PLATFORM_PRIVATE_KEY: { parse: list(privateKey), example: KEY_EXAMPLE },
   AUCTION_CHECK_INTERVAL: { parse: cron, example: "*/1 * * * *", fallback: "*/1 * * * *" },
-  AUCTION_END_LEAD_S: { parse: integer(1, 3600), example: "15", fallback: "15" },
 } satisfies Record<string, Variable<unknown>>;
 
 export type CommonConfig = Parsed<typeof COMMON>;

@@ -5,6 +5,7 @@ import meetingAuctionAbi from "../../contracts/artifacts/MeetingAuction.abi.json
 import meetingPassAbi from "../../contracts/artifacts/MeetingPass.abi.json" with { type: "json" };
 
 export * from "../../contracts/codes.ts";
+export * from "../../contracts/gas.ts";
 
 /** Encodes calls to, and decodes events and custom errors of, `MeetingAuction`. */
 export const meetingAuctionInterface = new Interface(meetingAuctionAbi);

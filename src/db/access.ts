@@ -1,0 +1,160 @@
+import type { AccessClaim, LitProof } from "../lit/index.ts";
+import { first, type Queryable, type Transactor } from "./database.ts";
+import type { Deployment } from "./reads.ts";
+
+export type MeetingRole = "host" | "winner";
+
+/** A meeting with the last known owner of its pass (the winner until the pass exists and after it is burned). */
+export interface MeetingRow {
+  readonly id: string;
+  readonly auctionId: string;
+  readonly title: string | null;
+  readonly host: string;
+  readonly winner: string;
+  readonly passOwner: string;
+  readonly roomName: string;
+  readonly state: "scheduled" | "open" | "closing" | "closed" | "withdrawn";
+  readonly startsAt: Date;
+  readonly endsAt: Date;
+  readonly latestEndsAt: Date;
+  readonly openedAt: Date | null;
+  readonly closedAt: Date | null;
+  readonly closedBy: string | null;
+  readonly outcome: number | null;
+  readonly version: number;
+}
+
+const MEETING = `
+  SELECT m.id, m.auction_id AS "auctionId", l.title, m.host, m.winner, coalesce(a.pass_owner, m.winner) AS "passOwner", m.room_name AS "roomName", m.state,
+         m.starts_at AS "startsAt", m.ends_at AS "endsAt", m.latest_ends_at AS "latestEndsAt", m.opened_at AS "openedAt", m.closed_at AS "closedAt",
+         m.closed_by AS "closedBy", m.outcome, m.version
+  FROM meetings m
+  LEFT JOIN auctions a USING (chain_id, contract, auction_id)
+  LEFT JOIN auction_listings l USING (chain_id, contract, auction_id)`;
+
+export async function findMeeting(db: Queryable, meetingId: string): Promise<MeetingRow | undefined> {
+  return first<MeetingRow>(db, `${MEETING} WHERE m.id = $1`, [meetingId]);
+}
+
+export async function findMeetingOfAuction(db: Queryable, at: Deployment, auctionId: string): Promise<MeetingRow | undefined> {
+  return first<MeetingRow>(db, `${MEETING} WHERE m.chain_id = $1 AND m.contract = $2 AND m.auction_id = $3`, [at.chainId, at.contract, auctionId]);
+}
+
+/** The meeting whose room has that name (lower-case). */
+export async function findMeetingOfRoom(db: Queryable, roomName: string): Promise<MeetingRow | undefined> {
+  return first<MeetingRow>(db, `${MEETING} WHERE lower(m.room_name) = $1 OR m.room_name = $1`, [roomName]);
+}
+
+/** Meetings any of the wallets hosts or owns the pass of, newest first. */
+export async function meetingsOf(db: Queryable, page: { readonly wallets: readonly string[]; readonly before: string | undefined; readonly limit: number }): Promise<readonly MeetingRow[]> {
+  // The three ways in are apart so that each can use its index; a meeting's id is a UUIDv7, so its order is that of time.
+  return db.query<MeetingRow>(
+    `${MEETING}
+     WHERE m.id IN (
+       SELECT id FROM meetings WHERE host = ANY($1::text[])
+       UNION SELECT id FROM meetings WHERE winner = ANY($1::text[])
+       UNION SELECT pm.id FROM auctions pa JOIN meetings pm USING (chain_id, contract, auction_id) WHERE pa.pass_owner = ANY($1::text[])
+     )
+     AND (m.host = ANY($1::text[]) OR coalesce(a.pass_owner, m.winner) = ANY($1::text[]))
+     AND ($2::uuid IS NULL OR m.id < $2)
+     ORDER BY m.id DESC LIMIT $3`,
+    [page.wallets, page.before ?? null, page.limit],
+  );
+}
+
+export interface GatePass {
+  readonly nonce: string;
+  readonly meetingId: string;
+  readonly userId: string;
+  readonly wallet: string;
+  readonly claim: AccessClaim;
+  readonly expiresAt: Date;
+  readonly spentAt: Date | null;
+}
+
+export async function createGatePass(db: Queryable, pass: Omit<GatePass, "spentAt">): Promise<void> {
+  await db.query("INSERT INTO lit_gate_passes (nonce, meeting_id, user_id, wallet, claim, expires_at) VALUES ($1, $2, $3, $4, $5, $6)", [
+    pass.nonce,
+    pass.meetingId,
+    pass.userId,
+    pass.wallet,
+    JSON.stringify(pass.claim),
+    pass.expiresAt,
+  ]);
+}
+
+export async function findGatePass(db: Queryable, meetingId: string, userId: string, nonce: string): Promise<GatePass | undefined> {
+  return first<GatePass>(
+    db,
+    `SELECT nonce, meeting_id AS "meetingId", user_id AS "userId", wallet, claim, expires_at AS "expiresAt", spent_at AS "spentAt"
+     FROM lit_gate_passes WHERE nonce = $1 AND meeting_id = $2 AND user_id = $3`,
+    [nonce, meetingId, userId],
+  );
+}
+
+export interface AccessAttempt {
+  readonly meetingId: string;
+  readonly userId: string;
+  readonly wallet: string | null;
+  readonly role: MeetingRole | null;
+  readonly reason: string;
+  /** What was looked at, for whoever has to explain the decision. Holds no secret. */
+  readonly checked: object;
+  readonly blockNumber: number | null;
+}
+
+async function logAccess(db: Queryable, attempt: AccessAttempt, granted: boolean): Promise<void> {
+  await db.query(
+    `INSERT INTO meeting_access_logs (meeting_id, user_id, wallet, role, granted, reason, checked, block_number) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+    [attempt.meetingId, attempt.userId, attempt.wallet, attempt.role, granted, attempt.reason, JSON.stringify(attempt.checked), attempt.blockNumber],
+  );
+}
+
+export async function logRefusedAccess(db: Queryable, attempt: AccessAttempt): Promise<void> {
+  await logAccess(db, attempt, false);
+}
+
+/**
+ * Spends the challenge and logs the grant together: of any number of attempts at once, one gets `true`. The challenge,
+ * the time and the meeting's being open are judged by the statement itself.
+ */
+export async function grantAccess(db: Transactor, nonce: string, proof: LitProof | null, attempt: AccessAttempt): Promise<boolean> {
+  return db.transaction(async (tx) => {
+    const spent = await tx.query(
+      `UPDATE lit_gate_passes SET spent_at = now(), proof = $2 WHERE nonce = $1 AND spent_at IS NULL AND expires_at > now() RETURNING nonce`,
+      [nonce, proof === null ? null : JSON.stringify(proof)],
+    );
+    if (spent.length === 0) return false;
+    await logAccess(tx, attempt, true);
+    return true;
+  });
+}
+
+/** The role of a user in a meeting by the wallets they have bound; null for anybody else. */
+export async function roleOfUser(db: Queryable, meeting: MeetingRow, userId: string): Promise<MeetingRole | null> {
+  const row = await first<{ host: boolean; winner: boolean }>(
+    db,
+    `SELECT coalesce(bool_or(address = $2), false) AS host, coalesce(bool_or(address = $3), false) AS winner FROM wallets WHERE user_id = $1`,
+    [userId, meeting.host, meeting.passOwner],
+  );
+  if (row?.host === true) return "host";
+  return row?.winner === true ? "winner" : null;
+}
+
+/**
+ * Notes that an occupant came or went. Deliveries repeat and overtake one another, so only the first coming and the last
+ * going count, whatever order they arrive in.
+ */
+export async function noteOccupant(
+  db: Queryable,
+  occupant: { readonly meetingId: string; readonly occupantId: string; readonly role: MeetingRole | null; readonly joinedAt: Date | null; readonly leftAt: Date | null },
+): Promise<void> {
+  await db.query(
+    `INSERT INTO meeting_attendance (meeting_id, occupant_id, role, joined_at, left_at) VALUES ($1, $2, $3, $4, $5)
+     ON CONFLICT (meeting_id, occupant_id) DO UPDATE SET
+       role = coalesce(meeting_attendance.role, EXCLUDED.role),
+       joined_at = least(meeting_attendance.joined_at, EXCLUDED.joined_at),
+       left_at = greatest(meeting_attendance.left_at, EXCLUDED.left_at)`,
+    [occupant.meetingId, occupant.occupantId, occupant.role, occupant.joinedAt, occupant.leftAt],
+  );
+}

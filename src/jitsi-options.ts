@@ -1,0 +1,14 @@
+import type { CommonConfig } from "./config.ts";
+import type { RoomTokensOptions } from "./jitsi/index.ts";
+
+/** The configuration of Jitsi as its client wants it; the worker ends rooms, the API signs tokens. */
+export function roomTokensOptions(config: CommonConfig): RoomTokensOptions {
+  return {
+    domain: config.JITSI_DOMAIN,
+    appId: config.JITSI_APP_ID,
+    secret: config.JITSI_SECRET.reveal(),
+    ...(config.JITSI_KID === undefined ? {} : { kid: config.JITSI_KID }),
+    ...(config.JITSI_ADMIN_URL === undefined ? {} : { adminUrl: config.JITSI_ADMIN_URL }),
+    ...(config.JITSI_XMPP_DOMAIN === undefined ? {} : { xmppDomain: config.JITSI_XMPP_DOMAIN }),
+  };
+}

@@ -1,0 +1,147 @@
+import { parseArgs } from "node:util";
+import { DefaultLogger, makeTelemetryFilterString, Runtime } from "@temporalio/worker";
+import { JsonRpc } from "./chain/rpc.ts";
+import { type CommonConfig, ConfigError, loadApiConfig, loadFullConfig, loadWorkerConfig, type ApiConfig, type WorkerConfig } from "./config.ts";
+import { Database } from "./db/database.ts";
+import { pendingMigrations } from "./db/migrate.ts";
+import { AppError, messageOf } from "./errors.ts";
+import { createHealth } from "./health.ts";
+import { createLogger, type Logger } from "./logging.ts";
+import { createMetrics, serveMetrics } from "./metrics.ts";
+import { checkChain, patiently } from "./preflight.ts";
+import { connectTemporal } from "./temporal.ts";
+
+/** A part that was started and is stopped in reverse order. */
+interface Part {
+  readonly name: string;
+  readonly close: () => Promise<void>;
+}
+
+interface Configs {
+  readonly api?: ApiConfig;
+  readonly worker?: WorkerConfig;
+}
+
+/** Longer than everything may take to stop; then the process ends anyway, as its supervisor would kill it. */
+const SHUTDOWN_LIMIT_MS = 12_000;
+
+function loadConfigs(): Configs {
+  const { role } = parseArgs({ options: { role: { type: "string" } } }).values;
+  switch (role) {
+    case undefined:
+      return loadFullConfig();
+    case "api":
+      return { api: loadApiConfig() };
+    case "worker":
+      return { worker: loadWorkerConfig() };
+    default:
+      throw new ConfigError([{ variable: "--role", problem: `is "${role}", which is no role`, example: "api (or worker, or leave it out for both)" }]);
+  }
+}
+
+/** Temporal's own lines go through our logger; its signal handling is ours (one shutdown order for all parts). */
+function installRuntime(logger: Logger, level: CommonConfig["LOG_LEVEL"]): void {
+  Runtime.install({
+    shutdownSignals: [],
+    logger: new DefaultLogger(level === "error" ? "ERROR" : level === "debug" ? "DEBUG" : "WARN", (entry) => {
+      const levels = { TRACE: "debug", DEBUG: "debug", INFO: "info", WARN: "warn", ERROR: "error" } as const;
+      logger.log(levels[entry.level], entry.message, { ...entry.meta, part: "temporal-sdk" });
+    }),
+    telemetryOptions: { logging: { forward: {}, filter: makeTelemetryFilterString({ core: "WARN", other: "ERROR" }) } },
+  });
+}
+
+/** Starts what the role needs; every started part is pushed to `parts` so that a failure half-way stops it again. */
+async function start(configs: Configs, logger: Logger, parts: Part[]): Promise<{ readonly finished: Promise<void> }> {
+  const config = (configs.worker ?? configs.api) as CommonConfig;
+  const metrics = createMetrics();
+  const rpc = new JsonRpc({ endpoints: config.ETH_HTTP_ENDPOINT, onRequest: metrics.rpcRequest });
+  const db = new Database({ url: config.DATABASE_URL, applicationName: "meeting-auction", maxConnections: 20, onError: (error) => logger.warn("a database connection broke", { error }) });
+  parts.push({ name: "database", close: () => db.close() });
+
+  const missing = await patiently("Postgres", logger, () => pendingMigrations(config.DATABASE_URL));
+  if (missing.length > 0) {
+    throw new ConfigError([{ variable: "DATABASE_URL", problem: `names a database whose schema lacks ${missing.join(", ")}: run npm run migrate first`, example: "postgres://app:password@localhost:5432/auctions" }]);
+  }
+  const chain = await patiently("the chain", logger, () => checkChain(config, configs.worker, rpc, db));
+  const temporal = connectTemporal(config);
+  parts.push({ name: "temporal", close: () => temporal.connection.close() });
+  await patiently("Temporal", logger, () => temporal.connection.ensureConnected());
+  const health = createHealth({ db, temporal: temporal.connection, rpc, chainId: chain.chainId });
+
+  let finished: Promise<void> = new Promise(() => undefined);
+  if (configs.worker !== undefined) {
+    installRuntime(logger, config.LOG_LEVEL);
+    const { startWorker } = await import("./workers/worker.ts");
+    const worker = await startWorker({ config: configs.worker, chain, db, rpc, temporal, logger, metrics });
+    parts.push({ name: "worker", close: () => worker.close() });
+    finished = worker.finished;
+  }
+  if (configs.api !== undefined) {
+    // Loaded only here: the vendors' SDKs are heavy, and a worker needs none of them.
+    const { startApi } = await import("./start-api.ts");
+    const api = await startApi({ config: configs.api, chain, db, rpc, temporal, logger, health, registry: metrics.registry });
+    parts.push({ name: "api", close: () => api.close() });
+  }
+  const server = await serveMetrics({ host: config.METRICS_HOST, port: config.METRICS_PORT, registry: metrics.registry, health, logger });
+  parts.push({ name: "metrics", close: () => new Promise((resolve) => server.close(() => resolve())) });
+  return { finished };
+}
+
+/** Ends the process: every part in reverse order, each failure logged, whatever the others do. */
+async function stop(parts: readonly Part[], logger: Logger): Promise<void> {
+  const limit = setTimeout(() => {
+    logger.error("the shutdown took too long and is cut short");
+    process.exit(1);
+  }, SHUTDOWN_LIMIT_MS);
+  limit.unref();
+  for (const part of parts.toReversed()) {
+    try {
+      await part.close();
+    } catch (error) {
+      logger.error(`${part.name} did not stop cleanly`, { error });
+    }
+  }
+}
+
+async function main(): Promise<void> {
+  const configs = loadConfigs();
+  const config = (configs.worker ?? configs.api) as CommonConfig;
+  const service = configs.api === undefined ? "worker" : configs.worker === undefined ? "api" : "all";
+  const logger = createLogger({ service, level: config.LOG_LEVEL, directory: config.LOG_DIR, terminal: process.stdout.isTTY });
+  const parts: Part[] = [];
+
+  let stopping: Promise<void> | undefined;
+  const end = (code: number): void => {
+    stopping ??= stop(parts, logger).then(() => {
+      process.exitCode = code;
+      // Vendors' SDKs keep timers; everything of ours is closed.
+      setTimeout(() => process.exit(code), 200).unref();
+    });
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => end(0));
+  process.on("unhandledRejection", (error) => {
+    logger.error("a rejection nobody handled: this is a defect", { error });
+    end(1);
+  });
+
+  try {
+    const { finished } = await start(configs, logger, parts);
+    finished.catch((error: unknown) => {
+      logger.error("the worker has died", { error });
+      end(1);
+    });
+  } catch (error) {
+    if (error instanceof ConfigError) process.stderr.write(`${error.message}\n`);
+    else logger.error("the start failed", { error });
+    end(1);
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  // Only the configuration is read before there is a logger.
+  process.stderr.write(`${error instanceof ConfigError || error instanceof AppError ? error.message : `the start failed: ${messageOf(error)}`}\n`);
+  process.exitCode = 1;
+}

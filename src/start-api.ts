@@ -1,0 +1,81 @@
+import { Client } from "@temporalio/client";
+import type { Registry } from "prom-client";
+import { createApi } from "./api/server.ts";
+import { createChainReader } from "./chain/reader.ts";
+import type { JsonRpc } from "./chain/rpc.ts";
+import type { ApiConfig } from "./config.ts";
+import type { Database } from "./db/database.ts";
+import { createOrm } from "./db/migrate.ts";
+import { messageOf } from "./errors.ts";
+import type { HealthReport } from "./health.ts";
+import { createRoomTokens } from "./jitsi/index.ts";
+import { roomTokensOptions } from "./jitsi-options.ts";
+import { createAccessGate } from "./lit/index.ts";
+import type { Logger } from "./logging.ts";
+import { createApiMetrics } from "./metrics.ts";
+import { createParaClient } from "./para/index.ts";
+import type { ChainFacts } from "./preflight.ts";
+import type { Temporal } from "./temporal.ts";
+
+/** Para and Lit are outside services on the way of a person who waits: longer than this and the answer is 503. */
+const VENDOR_TIMEOUT_MS = 15_000;
+
+export interface ApiDependencies {
+  readonly config: ApiConfig;
+  readonly chain: ChainFacts;
+  readonly db: Database;
+  readonly rpc: JsonRpc;
+  readonly temporal: Temporal;
+  readonly logger: Logger;
+  readonly health: () => Promise<HealthReport>;
+  readonly registry: Registry;
+}
+
+/** Builds the API from the configuration and starts listening. */
+export async function startApi(dependencies: ApiDependencies): Promise<{ close(): Promise<void> }> {
+  const { config, chain, db, rpc, temporal, logger, health, registry } = dependencies;
+  const orm = createOrm(config.DATABASE_URL);
+  const gate = createAccessGate({
+    network: config.LIT_NETWORK,
+    actionCid: config.LIT_ACTION_IPFS_CID,
+    pkpPublicKey: config.LIT_PKP_PUBLIC_KEY,
+    timeoutMs: VENDOR_TIMEOUT_MS,
+    ...(config.LIT_API_KEY === undefined ? {} : { apiKey: config.LIT_API_KEY.reveal() }),
+    ...(config.LIT_RPC_URL === undefined ? {} : { rpcUrl: config.LIT_RPC_URL }),
+    ...(config.LIT_STAKING_ADDRESS === undefined ? {} : { stakingAddress: config.LIT_STAKING_ADDRESS }),
+    ...(config.LIT_BLOCKHASH_URL === undefined ? {} : { blockhashUrl: config.LIT_BLOCKHASH_URL }),
+    ...(config.LIT_SERVER_PRIVATE_KEY === undefined ? {} : { serverPrivateKey: config.LIT_SERVER_PRIVATE_KEY.reveal() }),
+  });
+  const para = createParaClient({
+    environment: config.PARA_ENVIRONMENT,
+    apiKey: config.PARA_API_KEY.reveal(),
+    secretApiKey: config.PARA_SECRET_API_KEY.reveal(),
+    jwtAudience: config.PARA_JWT_AUDIENCE,
+    timeoutMs: VENDOR_TIMEOUT_MS,
+    ...(config.PARA_API_URL === undefined ? {} : { apiUrl: config.PARA_API_URL }),
+  });
+  const api = createApi({
+    config,
+    db,
+    orm,
+    temporal: new Client({ connection: temporal.connection, namespace: temporal.namespace }),
+    reader: createChainReader({ rpc, ...chain }),
+    para,
+    gate,
+    jitsi: createRoomTokens(roomTokensOptions(config)),
+    logger,
+    health,
+    metrics: createApiMetrics(registry),
+  });
+  // Connecting now makes the first person who enters wait less; if Lit is away, the next request tries again.
+  gate.connect().catch((error: unknown) => logger.warn("Lit is not reachable yet", { reason: messageOf(error) }));
+  const port = await api.listen(config.PORT, config.HOST);
+  logger.info("the API is listening", { host: config.HOST, port });
+  return {
+    async close() {
+      await api.close();
+      await gate.close();
+      await orm.close(true);
+    },
+  };
+}

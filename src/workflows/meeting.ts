@@ -1,0 +1,101 @@
+import { allHandlersFinished, ApplicationFailure, condition, proxyActivities, setCurrentDetails, setHandler } from "@temporalio/workflow";
+import type { Activities } from "../activities/index.ts";
+import { meetingDetails } from "./details.ts";
+import { closeUpdate, extendUpdate, type MeetingInput, type MeetingState, meetingStateQuery, type OperationSettledMessage, operationSettledSignal, TASK_QUEUES } from "./messages.ts";
+import { untilDone, waitUntil } from "./patience.ts";
+
+const activities = proxyActivities<Activities>({
+  taskQueue: TASK_QUEUES.auction,
+  startToCloseTimeout: "30 seconds",
+  retry: { initialInterval: "500 milliseconds", maximumInterval: "20 seconds" },
+});
+
+const ASK_AGAIN_MS = 5 * 60_000;
+
+/** A refusal that only this update sees. */
+function refuse(type: string, message: string): never {
+  throw ApplicationFailure.create({ type, message, nonRetryable: true });
+}
+
+/** One meeting: scheduled → open → closing → closed, with the host's updates `extend` and `close` while it is not closing. */
+export async function meeting(input: MeetingInput): Promise<MeetingState> {
+  let endsAtMs = input.endsAtMs;
+  let closedBy: string | null = null;
+  let settlement: OperationSettledMessage | undefined;
+  let state: Omit<MeetingState, "endsAtMs"> = { phase: "scheduled", outcome: null, settled: false, problem: null };
+
+  const current = (): MeetingState => ({ ...state, endsAtMs });
+  const set = (change: Partial<Omit<MeetingState, "endsAtMs">>): void => {
+    state = { ...state, ...change };
+    setCurrentDetails(meetingDetails(input, current()));
+  };
+  const onProblem = (problem: string | null): void => {
+    if (problem !== state.problem) set({ problem });
+  };
+  // The clock decides, not the phase: after an outage a message sent after the end is handled before the timer is.
+  const checkCommand = (by: string): void => {
+    if (by !== input.host) refuse("not_the_host", "only the host of this meeting can do that");
+    if (closedBy !== null || Date.now() >= endsAtMs || state.phase === "closing" || state.phase === "closed") refuse("meeting_over", "this meeting is over");
+  };
+
+  setHandler(meetingStateQuery, current, { description: "Where this meeting stands" });
+  setHandler(operationSettledSignal, (message) => {
+    settlement = message;
+  });
+  setHandler(
+    extendUpdate,
+    async (command) => {
+      // The new end holds before the first await, so that two extensions at once add up.
+      endsAtMs += command.minutes * 60_000;
+      set({});
+      await activities.recordExtension(input.meetingId, endsAtMs);
+      return current();
+    },
+    {
+      description: "Extend the meeting by whole minutes",
+      validator: (command) => {
+        checkCommand(command.by);
+        if (!Number.isInteger(command.minutes) || command.minutes < 1) refuse("bad_minutes", "minutes must be a whole number of at least 1");
+        if (endsAtMs + command.minutes * 60_000 > input.latestEndsAtMs) refuse("extension_too_long", `this meeting can last until ${new Date(input.latestEndsAtMs).toISOString()} at the latest`);
+      },
+    },
+  );
+  setHandler(
+    closeUpdate,
+    async (command) => {
+      // Closing early pays the host, so it must not be possible before the winner had the meeting.
+      await activities.checkEarlyClose(input.meetingId);
+      if (Date.now() < endsAtMs) closedBy ??= command.by;
+      await condition(() => state.phase === "closing" || state.phase === "closed");
+      return current();
+    },
+    { description: "Close the meeting now", validator: (command) => checkCommand(command.by) },
+  );
+  set({});
+
+  if (input.remindAtMs !== undefined) {
+    await waitUntil(input.remindAtMs, () => closedBy !== null, "until the reminder");
+    if (closedBy === null) await untilDone(() => activities.remind(input.meetingId), onProblem);
+  }
+  await waitUntil(input.opensAtMs, () => closedBy !== null, "until the room opens");
+  await untilDone(() => activities.openMeeting(input.meetingId), onProblem);
+  set({ phase: "open" });
+  while (closedBy === null && Date.now() < endsAtMs) {
+    const untilMs = endsAtMs;
+    await waitUntil(untilMs, () => closedBy !== null || endsAtMs !== untilMs, "until the meeting ends");
+  }
+
+  set({ phase: "closing" });
+  const outcome = await untilDone(() => activities.closeMeeting(input, closedBy), onProblem);
+  set({ outcome });
+  while (settlement?.status !== "done") {
+    const seen = settlement;
+    onProblem(seen?.status === "refused" ? `settle: ${seen.reason}` : null);
+    await waitUntil(Date.now() + ASK_AGAIN_MS, () => settlement !== seen, "waiting for the settlement on chain");
+    if (settlement === seen) await untilDone(() => activities.closeMeeting(input, closedBy), onProblem);
+  }
+  await untilDone(() => activities.announceSettlement(input.meetingId), onProblem);
+  set({ phase: "closed", settled: true });
+  await condition(allHandlersFinished);
+  return current();
+}

@@ -1,0 +1,22 @@
+import { type Client, WorkflowExecutionAlreadyStartedError } from "@temporalio/client";
+import type { auction } from "./auction.ts";
+import { type AuctionInput, auctionWorkflowId, TASK_QUEUES } from "./messages.ts";
+
+/**
+ * Starts the process of an auction, once for ever: a running one is left alone, and a finished one is not opened again by
+ * a late message.
+ */
+export async function startAuctionWorkflow(client: Client, input: AuctionInput, leadMs: number): Promise<void> {
+  try {
+    await client.workflow.start<typeof auction>("auction", {
+      workflowId: auctionWorkflowId(input),
+      taskQueue: TASK_QUEUES.auction,
+      args: [{ ...input, leadMs }],
+      workflowIdReusePolicy: "REJECT_DUPLICATE",
+      workflowIdConflictPolicy: "USE_EXISTING",
+      staticSummary: `Auction ${input.auctionId} of ${input.host}`,
+    });
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
+}
