@@ -1,7 +1,67 @@
+import { AbiCoder } from "ethers";
+import { startServer } from "../../dev/sandbox/http.ts";
+import type { SandboxServer } from "../../dev/sandbox/http.ts";
+import { startJitsiSandbox as startJitsi } from "../../dev/sandbox/jitsi/server.ts";
+import type { JitsiSandbox, JitsiSandboxOptions } from "../../dev/sandbox/jitsi/server.ts";
+import { startLitSandbox as startLit } from "../../dev/sandbox/lit/server.ts";
+import type { LitSandbox, LitSandboxOptions } from "../../dev/sandbox/lit/server.ts";
 import { startParaSandbox as startPara } from "../../dev/sandbox/para/server.ts";
-import type { ParaSandbox } from "../../dev/sandbox/para/server.ts";
+import type { ParaSandbox, ParaSandboxOptions } from "../../dev/sandbox/para/server.ts";
 
-/** Sandboxes inside the test process, on free ports; the caller stops them. */
-export function startParaSandbox(): Promise<ParaSandbox> {
-  return startPara({ port: 0 });
+// Sandboxes inside the test process, on free ports; the caller stops them.
+
+export function startParaSandbox(options: Partial<ParaSandboxOptions> = {}): Promise<ParaSandbox> {
+  return startPara({ port: 0, ...options });
+}
+
+export function startLitSandbox(options: Omit<LitSandboxOptions, "port">): Promise<LitSandbox> {
+  return startLit({ port: 0, ...options });
+}
+
+export function startJitsiSandbox(options: Partial<JitsiSandboxOptions> = {}): Promise<JitsiSandbox> {
+  return startJitsi({ port: 0, retryDelayMs: 0, ...options });
+}
+
+/** Somebody who has just signed in at the Para sandbox. */
+export interface SignedIn {
+  readonly userId: string;
+  readonly walletId: string;
+  readonly address: string;
+  readonly privateKey: string;
+  readonly verificationToken: string;
+  readonly session: string;
+}
+
+export async function signIn(para: SandboxServer, email: string): Promise<SignedIn> {
+  const response = await fetch(`${para.url}/__sandbox/users`, { method: "POST", body: JSON.stringify({ email }) });
+  return (await response.json()) as SignedIn;
+}
+
+/** A chain with one ERC-721 contract of one token: answers what `ownerOf` needs. */
+export interface ChainStub extends SandboxServer {
+  /** Undefined: there is no such token, and `ownerOf` reverts. */
+  setOwner(owner: string | undefined): void;
+  setChainId(chainId: number): void;
+}
+
+export async function startChainStub(): Promise<ChainStub> {
+  let owner: string | undefined;
+  let chainId = 31_337;
+  const results: Readonly<Record<string, () => object>> = {
+    eth_chainId: () => ({ result: `0x${chainId.toString(16)}` }),
+    net_version: () => ({ result: String(chainId) }),
+    eth_blockNumber: () => ({ result: "0x1" }),
+    eth_call: () => (owner === undefined ? { error: { code: 3, message: "execution reverted", data: "0x7e273289" } } : { result: AbiCoder.defaultAbiCoder().encode(["address"], [owner]) }),
+  };
+  const server = await startServer(0, () => [
+    {
+      method: "POST",
+      path: "/",
+      handle: (request) => {
+        const { id, method } = JSON.parse(request.text) as { id: number; method: string };
+        return { status: 200, body: { jsonrpc: "2.0", id, ...results[method]?.() } };
+      },
+    },
+  ]);
+  return { ...server, setOwner: (value) => void (owner = value), setChainId: (value) => void (chainId = value) };
 }
