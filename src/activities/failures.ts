@@ -34,7 +34,9 @@ export function activityInterceptor(context: Context, logger: Logger): ActivityI
         try {
           return await next(input);
         } catch (error) {
-          if (!(error instanceof CancelledFailure)) logger.warn("an activity failed", { activityType, attempt, error });
+          // A first "not yet" is how waiting for the other side looks; it is worth a warning only when it lasts.
+          const expected = error instanceof AppError && error.kind === "retry" && attempt < 3;
+          if (!(error instanceof CancelledFailure)) logger.log(expected ? "info" : "warn", "an activity failed", { activityType, attempt, error });
           throw toFailure(error);
         }
       });

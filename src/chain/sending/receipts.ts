@@ -75,9 +75,9 @@ export class ReceiptWatcher {
 
   /** What came of each operation that has not been told yet. */
   async #results(transaction: store.StoredTransaction, receipt: Receipt): Promise<{ operation: store.Operation; outcome: ItemOutcome; notBeforeS: number }[]> {
-    const { db, rpc, auctionContract } = this.#o;
+    const { db, rpc, chainId, wallet, auctionContract } = this.#o;
     const results = [];
-    for (const operation of await store.operationsOf(db, transaction.operationKeys)) {
+    for (const operation of await store.operationsAt(db, chainId, wallet, transaction.nonce)) {
       if (operation.settled) continue;
       let outcome = outcomeOf(transaction.kind as OperationKind, operation.auctionId, receipt, auctionContract);
       let notBeforeS = 0;

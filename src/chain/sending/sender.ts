@@ -199,7 +199,7 @@ export class WalletSender {
   async #replace(transaction: store.StoredTransaction, market: Fees, head: Block): Promise<store.SignedTransaction> {
     const { db, chainId, logger } = this.#o;
     return db.transaction(async (tx) => {
-      const operations = await store.operationsOf(tx, transaction.operationKeys);
+      const operations = await store.operationsAt(tx, chainId, this.wallet, transaction.nonce);
       // The call must be the same to the byte, so the items keep the order of the first signing.
       const ordered = transaction.operationKeys.map((key) => operations.find((one) => one.key === key)).filter((one) => one !== undefined);
       const replacement = await this.#sign({

@@ -119,8 +119,9 @@ export async function markBroadcast(db: Queryable, hash: string, sendError: stri
     `WITH sent AS (
        UPDATE chain_transactions SET state = CASE WHEN state = 'signed' THEN 'broadcast' ELSE state END,
          broadcast_at = coalesce(broadcast_at, now()), last_broadcast_at = now(), last_send_error = $2
-       WHERE hash = $1 RETURNING operation_keys)
-     UPDATE chain_operations SET state = 'broadcast', updated_at = now() WHERE state = 'signed' AND key = ANY (SELECT unnest(operation_keys) FROM sent)`,
+       WHERE hash = $1 RETURNING chain_id, wallet, nonce)
+     UPDATE chain_operations o SET state = 'broadcast', updated_at = now() FROM sent
+     WHERE o.chain_id = sent.chain_id AND o.wallet = sent.wallet AND o.nonce = sent.nonce AND o.state = 'signed'`,
     [hash, sendError],
   );
 }
@@ -151,8 +152,9 @@ export async function highestNonce(db: Queryable, chainId: number, wallet: strin
 export async function markMined(tx: Queryable, hash: string, receipt: { readonly blockNumber: number; readonly blockHash: string; readonly status: number }): Promise<void> {
   await tx.query(
     `WITH mined AS (
-       UPDATE chain_transactions SET state = 'mined', block_number = $2, block_hash = $3, status = $4 WHERE hash = $1 RETURNING operation_keys)
-     UPDATE chain_operations SET state = 'mined', updated_at = now() WHERE key = ANY (SELECT unnest(operation_keys) FROM mined) AND state <> 'final'`,
+       UPDATE chain_transactions SET state = 'mined', block_number = $2, block_hash = $3, status = $4 WHERE hash = $1 RETURNING chain_id, wallet, nonce)
+     UPDATE chain_operations o SET state = 'mined', updated_at = now() FROM mined
+     WHERE o.chain_id = mined.chain_id AND o.wallet = mined.wallet AND o.nonce = mined.nonce AND o.state IN ('signed', 'broadcast')`,
     [hash, receipt.blockNumber, receipt.blockHash, receipt.status],
   );
 }
@@ -161,9 +163,9 @@ export async function markMined(tx: Queryable, hash: string, receipt: { readonly
 export async function markVanished(tx: Queryable, hash: string): Promise<void> {
   await tx.query(
     `WITH vanished AS (
-       UPDATE chain_transactions SET state = 'broadcast', block_number = NULL, block_hash = NULL, status = NULL WHERE hash = $1 RETURNING operation_keys)
-     UPDATE chain_operations SET state = 'broadcast', settled = false, updated_at = now()
-     WHERE key = ANY (SELECT unnest(operation_keys) FROM vanished) AND state IN ('mined', 'final')`,
+       UPDATE chain_transactions SET state = 'broadcast', block_number = NULL, block_hash = NULL, status = NULL WHERE hash = $1 RETURNING chain_id, wallet, nonce)
+     UPDATE chain_operations o SET state = 'broadcast', settled = false, updated_at = now() FROM vanished
+     WHERE o.chain_id = vanished.chain_id AND o.wallet = vanished.wallet AND o.nonce = vanished.nonce AND o.state = 'mined'`,
     [hash],
   );
 }
@@ -181,8 +183,12 @@ export async function markFinal(tx: Queryable, chainId: number, transaction: Sto
   ]);
 }
 
-export async function operationsOf(db: Queryable, keys: readonly string[]): Promise<Operation[]> {
-  return db.query<Operation>(`SELECT ${OPERATION} FROM chain_operations WHERE key = ANY($1)`, [keys]);
+/**
+ * The operations that a nonce carries now. An operation that went back to waiting, or has another nonce by now, is no
+ * longer this transaction's: its receipt says nothing about it any more.
+ */
+export async function operationsAt(db: Queryable, chainId: number, wallet: string, nonce: number): Promise<Operation[]> {
+  return db.query<Operation>(`SELECT ${OPERATION} FROM chain_operations WHERE chain_id = $1 AND wallet = $2 AND nonce = $3`, [chainId, wallet, nonce]);
 }
 
 /** Records the result of an operation and tells its workflow, in one transaction. */
