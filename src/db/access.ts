@@ -32,21 +32,42 @@ const MEETING = `
   LEFT JOIN auctions a USING (chain_id, contract, auction_id)
   LEFT JOIN auction_listings l USING (chain_id, contract, auction_id)`;
 
-export async function findMeeting(db: Queryable, meetingId: string): Promise<MeetingRow | undefined> {
+export async function findMeeting(
+  db: Queryable,
+  meetingId: string,
+): Promise<MeetingRow | undefined> {
   return first<MeetingRow>(db, `${MEETING} WHERE m.id = $1`, [meetingId]);
 }
 
-export async function findMeetingOfAuction(db: Queryable, at: Deployment, auctionId: string): Promise<MeetingRow | undefined> {
-  return first<MeetingRow>(db, `${MEETING} WHERE m.chain_id = $1 AND m.contract = $2 AND m.auction_id = $3`, [at.chainId, at.contract, auctionId]);
+export async function findMeetingOfAuction(
+  db: Queryable,
+  at: Deployment,
+  auctionId: string,
+): Promise<MeetingRow | undefined> {
+  return first<MeetingRow>(
+    db,
+    `${MEETING} WHERE m.chain_id = $1 AND m.contract = $2 AND m.auction_id = $3`,
+    [at.chainId, at.contract, auctionId],
+  );
 }
 
 /** The meeting whose room has that name (lower-case). */
-export async function findMeetingOfRoom(db: Queryable, roomName: string): Promise<MeetingRow | undefined> {
-  return first<MeetingRow>(db, `${MEETING} WHERE lower(m.room_name) = $1 OR m.room_name = $1`, [roomName]);
+export async function findMeetingOfRoom(
+  db: Queryable,
+  roomName: string,
+): Promise<MeetingRow | undefined> {
+  return first<MeetingRow>(db, `${MEETING} WHERE m.room_name = $1`, [roomName]);
 }
 
 /** Meetings any of the wallets hosts or owns the pass of, newest first. */
-export async function meetingsOf(db: Queryable, page: { readonly wallets: readonly string[]; readonly before: string | undefined; readonly limit: number }): Promise<readonly MeetingRow[]> {
+export async function meetingsOf(
+  db: Queryable,
+  page: {
+    readonly wallets: readonly string[];
+    readonly before: string | undefined;
+    readonly limit: number;
+  },
+): Promise<readonly MeetingRow[]> {
   // The three ways in are apart so that each can use its index; a meeting's id is a UUIDv7, so its order is that of time.
   return db.query<MeetingRow>(
     `${MEETING}
@@ -72,18 +93,29 @@ export interface GatePass {
   readonly spentAt: Date | null;
 }
 
-export async function createGatePass(db: Queryable, pass: Omit<GatePass, "spentAt">): Promise<void> {
-  await db.query("INSERT INTO lit_gate_passes (nonce, meeting_id, user_id, wallet, claim, expires_at) VALUES ($1, $2, $3, $4, $5, $6)", [
-    pass.nonce,
-    pass.meetingId,
-    pass.userId,
-    pass.wallet,
-    JSON.stringify(pass.claim),
-    pass.expiresAt,
-  ]);
+export async function createGatePass(
+  db: Queryable,
+  pass: Omit<GatePass, "spentAt">,
+): Promise<void> {
+  await db.query(
+    "INSERT INTO lit_gate_passes (nonce, meeting_id, user_id, wallet, claim, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
+    [
+      pass.nonce,
+      pass.meetingId,
+      pass.userId,
+      pass.wallet,
+      JSON.stringify(pass.claim),
+      pass.expiresAt,
+    ],
+  );
 }
 
-export async function findGatePass(db: Queryable, meetingId: string, userId: string, nonce: string): Promise<GatePass | undefined> {
+export async function findGatePass(
+  db: Queryable,
+  meetingId: string,
+  userId: string,
+  nonce: string,
+): Promise<GatePass | undefined> {
   return first<GatePass>(
     db,
     `SELECT nonce, meeting_id AS "meetingId", user_id AS "userId", wallet, claim, expires_at AS "expiresAt", spent_at AS "spentAt"
@@ -106,7 +138,16 @@ export interface AccessAttempt {
 async function logAccess(db: Queryable, attempt: AccessAttempt, granted: boolean): Promise<void> {
   await db.query(
     `INSERT INTO meeting_access_logs (meeting_id, user_id, wallet, role, granted, reason, checked, block_number) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-    [attempt.meetingId, attempt.userId, attempt.wallet, attempt.role, granted, attempt.reason, JSON.stringify(attempt.checked), attempt.blockNumber],
+    [
+      attempt.meetingId,
+      attempt.userId,
+      attempt.wallet,
+      attempt.role,
+      granted,
+      attempt.reason,
+      JSON.stringify(attempt.checked),
+      attempt.blockNumber,
+    ],
   );
 }
 
@@ -118,7 +159,12 @@ export async function logRefusedAccess(db: Queryable, attempt: AccessAttempt): P
  * Spends the challenge and logs the grant together: of any number of attempts at once, one gets `true`. The challenge,
  * the time and the meeting's being open are judged by the statement itself.
  */
-export async function grantAccess(db: Transactor, nonce: string, proof: LitProof | null, attempt: AccessAttempt): Promise<boolean> {
+export async function grantAccess(
+  db: Transactor,
+  nonce: string,
+  proof: LitProof | null,
+  attempt: AccessAttempt,
+): Promise<boolean> {
   return db.transaction(async (tx) => {
     const spent = await tx.query(
       `UPDATE lit_gate_passes SET spent_at = now(), proof = $2 WHERE nonce = $1 AND spent_at IS NULL AND expires_at > now() RETURNING nonce`,
@@ -131,7 +177,11 @@ export async function grantAccess(db: Transactor, nonce: string, proof: LitProof
 }
 
 /** The role of a user in a meeting by the wallets they have bound; null for anybody else. */
-export async function roleOfUser(db: Queryable, meeting: MeetingRow, userId: string): Promise<MeetingRole | null> {
+export async function roleOfUser(
+  db: Queryable,
+  meeting: MeetingRow,
+  userId: string,
+): Promise<MeetingRole | null> {
   const row = await first<{ host: boolean; winner: boolean }>(
     db,
     `SELECT coalesce(bool_or(address = $2), false) AS host, coalesce(bool_or(address = $3), false) AS winner FROM wallets WHERE user_id = $1`,
@@ -147,7 +197,13 @@ export async function roleOfUser(db: Queryable, meeting: MeetingRow, userId: str
  */
 export async function noteOccupant(
   db: Queryable,
-  occupant: { readonly meetingId: string; readonly occupantId: string; readonly role: MeetingRole | null; readonly joinedAt: Date | null; readonly leftAt: Date | null },
+  occupant: {
+    readonly meetingId: string;
+    readonly occupantId: string;
+    readonly role: MeetingRole | null;
+    readonly joinedAt: Date | null;
+    readonly leftAt: Date | null;
+  },
 ): Promise<void> {
   await db.query(
     `INSERT INTO meeting_attendance (meeting_id, occupant_id, role, joined_at, left_at) VALUES ($1, $2, $3, $4, $5)

@@ -33,19 +33,31 @@ export async function findAccount(db: Queryable, userId: string): Promise<Accoun
 }
 
 /** The account of an identity Para vouched for; made on first sight. Returns its id. */
-export async function ensureUser(orm: MikroORM, identity: { readonly authType: string; readonly identifier: string }): Promise<string> {
+export async function ensureUser(
+  orm: MikroORM,
+  identity: { readonly authType: string; readonly identifier: string },
+): Promise<string> {
   const em = orm.em.fork();
   const user = await em.upsert(
     UserEntity,
     { authType: identity.authType, identifier: identity.identifier },
-    { onConflictFields: ["authType", "identifier"], onConflictAction: "merge", onConflictMergeFields: ["identifier"] },
+    {
+      onConflictFields: ["authType", "identifier"],
+      onConflictAction: "merge",
+      onConflictMergeFields: ["identifier"],
+    },
   );
   return user.id;
 }
 
 /** The id of the account of an identity, if there is one. */
-export async function findUserId(orm: MikroORM, identity: { readonly authType: string; readonly identifier: string }): Promise<string | undefined> {
-  const user = await orm.em.fork().findOne(UserEntity, { authType: identity.authType, identifier: identity.identifier });
+export async function findUserId(
+  orm: MikroORM,
+  identity: { readonly authType: string; readonly identifier: string },
+): Promise<string | undefined> {
+  const user = await orm.em
+    .fork()
+    .findOne(UserEntity, { authType: identity.authType, identifier: identity.identifier });
   return user?.id;
 }
 
@@ -53,35 +65,67 @@ export async function findUserId(orm: MikroORM, identity: { readonly authType: s
  * Binds wallets to an account, all or none; those it has already are left as they are.
  * @throws AppError refuse 409 `wallet_taken` when one belongs to another account.
  */
-export async function bindWallets(db: Database, userId: string, addresses: readonly string[], source: "para" | "challenge"): Promise<void> {
+export async function bindWallets(
+  db: Database,
+  userId: string,
+  addresses: readonly string[],
+  source: "para" | "challenge",
+): Promise<void> {
   await db.transaction((tx) => bindWalletsIn(tx, userId, addresses, source));
 }
 
-async function bindWalletsIn(tx: Queryable, userId: string, addresses: readonly string[], source: "para" | "challenge"): Promise<void> {
+async function bindWalletsIn(
+  tx: Queryable,
+  userId: string,
+  addresses: readonly string[],
+  source: "para" | "challenge",
+): Promise<void> {
   // One order for everybody, so that two logins binding the same wallets do not wait for each other in a circle.
   for (const address of addresses.toSorted()) {
-    const added = await tx.query(`INSERT INTO wallets (address, user_id, source) VALUES ($1, $2, $3) ON CONFLICT (address) DO NOTHING RETURNING address`, [address, userId, source]);
+    const added = await tx.query(
+      `INSERT INTO wallets (address, user_id, source) VALUES ($1, $2, $3) ON CONFLICT (address) DO NOTHING RETURNING address`,
+      [address, userId, source],
+    );
     if (added.length > 0) {
-      await recordEvents(tx, [{ type: WALLET_BOUND, audience: [`user:${userId}`], data: { address } }]);
+      await recordEvents(tx, [
+        { type: WALLET_BOUND, audience: [`user:${userId}`], data: { address } },
+      ]);
       continue;
     }
-    const owner = await first<{ userId: string }>(tx, `SELECT user_id AS "userId" FROM wallets WHERE address = $1`, [address]);
-    if (owner?.userId !== userId) throw refused("wallet_taken", "that wallet belongs to another account", 409);
+    const owner = await first<{ userId: string }>(
+      tx,
+      `SELECT user_id AS "userId" FROM wallets WHERE address = $1`,
+      [address],
+    );
+    if (owner?.userId !== userId)
+      throw refused("wallet_taken", "that wallet belongs to another account", 409);
   }
 }
 
 /** Which account a wallet belongs to. */
-export async function ownersOfWallets(db: Queryable, addresses: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const rows = await db.query<{ address: string; userId: string }>(`SELECT address::text, user_id AS "userId" FROM wallets WHERE address = ANY($1::text[])`, [addresses]);
+export async function ownersOfWallets(
+  db: Queryable,
+  addresses: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await db.query<{ address: string; userId: string }>(
+    `SELECT address::text, user_id AS "userId" FROM wallets WHERE address = ANY($1::text[])`,
+    [addresses],
+  );
   return new Map(rows.map((row) => [row.address, row.userId]));
 }
 
 /** Ends every session of a user: tokens of the old epoch are void, nodes cut the sockets, the Para session is forgotten. */
 export async function endSessions(db: Database, userId: string): Promise<void> {
   await db.transaction(async (tx) => {
-    const row = await first<{ epoch: number }>(tx, `UPDATE users SET session_epoch = session_epoch + 1 WHERE id = $1 RETURNING session_epoch AS epoch`, [userId]);
+    const row = await first<{ epoch: number }>(
+      tx,
+      `UPDATE users SET session_epoch = session_epoch + 1 WHERE id = $1 RETURNING session_epoch AS epoch`,
+      [userId],
+    );
     await tx.query("DELETE FROM para_sessions WHERE user_id = $1", [userId]);
-    await recordEvents(tx, [{ type: SESSION_ENDED, audience: [`user:${userId}`], data: { epoch: row?.epoch } }]);
+    await recordEvents(tx, [
+      { type: SESSION_ENDED, audience: [`user:${userId}`], data: { epoch: row?.epoch } },
+    ]);
   });
 }
 
@@ -94,7 +138,11 @@ export interface SealedSession {
 }
 
 /** Keeps a user's encrypted Para session, in place of the one before. */
-export async function saveParaSession(orm: MikroORM, userId: string, session: SealedSession): Promise<void> {
+export async function saveParaSession(
+  orm: MikroORM,
+  userId: string,
+  session: SealedSession,
+): Promise<void> {
   await orm.em.fork().upsert(ParaSessionEntity, { userId, ...session, createdAt: new Date() });
 }
 
@@ -106,19 +154,26 @@ export interface WalletChallenge {
 
 export async function createWalletChallenge(
   db: Queryable,
-  challenge: { readonly id: string; readonly userId: string; readonly address: string; readonly message: string; readonly expiresAt: Date },
+  challenge: {
+    readonly id: string;
+    readonly userId: string;
+    readonly address: string;
+    readonly message: string;
+    readonly expiresAt: Date;
+  },
 ): Promise<void> {
-  await db.query("INSERT INTO wallet_challenges (id, user_id, address, message, expires_at) VALUES ($1, $2, $3, $4, $5)", [
-    challenge.id,
-    challenge.userId,
-    challenge.address,
-    challenge.message,
-    challenge.expiresAt,
-  ]);
+  await db.query(
+    "INSERT INTO wallet_challenges (id, user_id, address, message, expires_at) VALUES ($1, $2, $3, $4, $5)",
+    [challenge.id, challenge.userId, challenge.address, challenge.message, challenge.expiresAt],
+  );
 }
 
 /** An unspent, unexpired challenge of that user. */
-export async function findWalletChallenge(db: Queryable, userId: string, id: string): Promise<WalletChallenge | undefined> {
+export async function findWalletChallenge(
+  db: Queryable,
+  userId: string,
+  id: string,
+): Promise<WalletChallenge | undefined> {
   return first<WalletChallenge>(
     db,
     "SELECT id, message, address::text FROM wallet_challenges WHERE id = $1 AND user_id = $2 AND spent_at IS NULL AND expires_at > now()",
@@ -130,10 +185,22 @@ export async function findWalletChallenge(db: Queryable, userId: string, id: str
  * Spends a challenge and binds its wallet, in one transaction: of any number of calls at once, one succeeds.
  * @throws AppError refuse 409 `challenge_spent`, `wallet_taken`
  */
-export async function spendWalletChallenge(db: Database, userId: string, challenge: WalletChallenge): Promise<void> {
+export async function spendWalletChallenge(
+  db: Database,
+  userId: string,
+  challenge: WalletChallenge,
+): Promise<void> {
   await db.transaction(async (tx) => {
-    const spent = await tx.query("UPDATE wallet_challenges SET spent_at = now() WHERE id = $1 AND user_id = $2 AND spent_at IS NULL AND expires_at > now() RETURNING id", [challenge.id, userId]);
-    if (spent.length === 0) throw refused("challenge_spent", "the challenge has been used or has expired; ask for a new one", 409);
+    const spent = await tx.query(
+      "UPDATE wallet_challenges SET spent_at = now() WHERE id = $1 AND user_id = $2 AND spent_at IS NULL AND expires_at > now() RETURNING id",
+      [challenge.id, userId],
+    );
+    if (spent.length === 0)
+      throw refused(
+        "challenge_spent",
+        "the challenge has been used or has expired; ask for a new one",
+        409,
+      );
     await bindWalletsIn(tx, userId, [challenge.address], "challenge");
   });
 }

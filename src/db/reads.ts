@@ -28,7 +28,6 @@ export interface AuctionRow {
   readonly meetingDurationS: number;
   readonly reservePriceWei: string;
   readonly minIncrementWei: string;
-  readonly minNextBidWei: string;
   readonly feeBps: number;
   readonly transferable: boolean;
   readonly highBidder: string | null;
@@ -53,7 +52,6 @@ const AUCTION = `
          CASE WHEN a.phase = 'bidding' AND a.ends_at <= ${CHAIN_NOW} THEN 'ending' ELSE a.phase END AS phase,
          a.meeting_starts_at AS "meetingStartsAt", a.meeting_duration_s AS "meetingDurationS",
          a.reserve_price_wei AS "reservePriceWei", a.min_increment_wei AS "minIncrementWei",
-         coalesce(a.high_bid_wei + a.min_increment_wei, a.reserve_price_wei)::text AS "minNextBidWei",
          a.fee_bps AS "feeBps", a.transferable, a.high_bidder AS "highBidder", a.high_bid_wei AS "highBidWei", a.bid_count AS "bidCount",
          a.winner, a.pass_owner AS "passOwner", a.outcome, a.host_paid_wei AS "hostPaidWei", a.refund_wei AS "refundWei",
          a.steps, a.version, l.title, l.description
@@ -61,13 +59,28 @@ const AUCTION = `
   WHERE a.chain_id = $1 AND a.contract = $2`;
 
 /** One auction as the indexer knows it. */
-export async function findAuction(db: Queryable, at: Deployment, auctionId: string): Promise<AuctionRow | undefined> {
-  return first<AuctionRow>(db, `${AUCTION} AND a.auction_id = $3`, [at.chainId, at.contract, auctionId]);
+export async function findAuction(
+  db: Queryable,
+  at: Deployment,
+  auctionId: string,
+): Promise<AuctionRow | undefined> {
+  return first<AuctionRow>(db, `${AUCTION} AND a.auction_id = $3`, [
+    at.chainId,
+    at.contract,
+    auctionId,
+  ]);
 }
 
 /** Which of these auctions exist. */
-export async function existingAuctions(db: Queryable, at: Deployment, auctionIds: readonly string[]): Promise<readonly string[]> {
-  const rows = await db.query<{ id: string }>("SELECT auction_id AS id FROM auctions WHERE chain_id = $1 AND contract = $2 AND auction_id = ANY($3::numeric[])", [at.chainId, at.contract, auctionIds]);
+export async function existingAuctions(
+  db: Queryable,
+  at: Deployment,
+  auctionIds: readonly string[],
+): Promise<readonly string[]> {
+  const rows = await db.query<{ id: string }>(
+    "SELECT auction_id AS id FROM auctions WHERE chain_id = $1 AND contract = $2 AND auction_id = ANY($3::numeric[])",
+    [at.chainId, at.contract, auctionIds],
+  );
   return rows.map((row) => row.id);
 }
 
@@ -78,32 +91,44 @@ export type ActiveKey = readonly [endsAtMs: number, auctionId: string];
 export async function activeAuctions(
   db: Queryable,
   at: Deployment,
-  page: { readonly after: ActiveKey | undefined; readonly descending: boolean; readonly limit: number },
+  page: {
+    readonly after: ActiveKey | undefined;
+    readonly descending: boolean;
+    readonly limit: number;
+  },
 ): Promise<readonly AuctionRow[]> {
   const [than, order] = page.descending ? ["<", "DESC"] : [">", "ASC"];
-  const seek = page.after === undefined ? "" : `AND (a.ends_at, a.auction_id) ${than} (to_timestamp($4::double precision / 1000), $5::numeric)`;
-  return db.query<AuctionRow>(`${AUCTION} AND a.phase = 'bidding' AND a.ends_at > ${CHAIN_NOW} ${seek} ORDER BY a.ends_at ${order}, a.auction_id ${order} LIMIT $3`, [
-    at.chainId,
-    at.contract,
-    page.limit,
-    ...(page.after ?? []),
-  ]);
+  const seek =
+    page.after === undefined
+      ? ""
+      : `AND (a.ends_at, a.auction_id) ${than} (to_timestamp($4::double precision / 1000), $5::numeric)`;
+  return db.query<AuctionRow>(
+    `${AUCTION} AND a.phase = 'bidding' AND a.ends_at > ${CHAIN_NOW} ${seek} ORDER BY a.ends_at ${order}, a.auction_id ${order} LIMIT $3`,
+    [at.chainId, at.contract, page.limit, ...(page.after ?? [])],
+  );
 }
 
 /** Auctions hosted by any of the wallets, newest first. */
 export async function auctionsOfHosts(
   db: Queryable,
   at: Deployment,
-  page: { readonly wallets: readonly string[]; readonly before: string | undefined; readonly limit: number },
+  page: {
+    readonly wallets: readonly string[];
+    readonly before: string | undefined;
+    readonly limit: number;
+  },
 ): Promise<readonly AuctionRow[]> {
   const seek = page.before === undefined ? "" : "AND a.auction_id < $5::numeric";
-  return db.query<AuctionRow>(`${AUCTION} AND a.host = ANY($4::text[]) ${seek} ORDER BY a.auction_id DESC LIMIT $3`, [
-    at.chainId,
-    at.contract,
-    page.limit,
-    page.wallets,
-    ...(page.before === undefined ? [] : [page.before]),
-  ]);
+  return db.query<AuctionRow>(
+    `${AUCTION} AND a.host = ANY($4::text[]) ${seek} ORDER BY a.auction_id DESC LIMIT $3`,
+    [
+      at.chainId,
+      at.contract,
+      page.limit,
+      page.wallets,
+      ...(page.before === undefined ? [] : [page.before]),
+    ],
+  );
 }
 
 export interface BidRow {
@@ -120,8 +145,14 @@ export interface BidRow {
 export type BidKey = readonly [blockNumber: number, logIndex: number];
 
 /** The bids of an auction, newest first. */
-export async function bidsOf(db: Queryable, at: Deployment, auctionId: string, page: { readonly before: BidKey | undefined; readonly limit: number }): Promise<readonly BidRow[]> {
-  const seek = page.before === undefined ? "" : "AND (block_number, log_index) < ($5::bigint, $6::int)";
+export async function bidsOf(
+  db: Queryable,
+  at: Deployment,
+  auctionId: string,
+  page: { readonly before: BidKey | undefined; readonly limit: number },
+): Promise<readonly BidRow[]> {
+  const seek =
+    page.before === undefined ? "" : "AND (block_number, log_index) < ($5::bigint, $6::int)";
   return db.query<BidRow>(
     `SELECT bidder, amount_wei AS "amountWei", placed_at AS "placedAt", ends_at AS "endsAt", transaction_hash AS "transactionHash",
             block_number AS "blockNumber", log_index AS "logIndex"
@@ -150,13 +181,131 @@ export async function saveListing(
   await db.query(
     `INSERT INTO auction_listings (chain_id, contract, auction_id, user_id, title, description, transaction_hash)
      VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (chain_id, contract, auction_id) DO NOTHING`,
-    [at.chainId, at.contract, listing.auctionId, listing.userId, listing.title, listing.description, listing.transactionHash],
+    [
+      at.chainId,
+      at.contract,
+      listing.auctionId,
+      listing.userId,
+      listing.title,
+      listing.description,
+      listing.transactionHash,
+    ],
   );
   const row = await first<ListingRow>(
     db,
     `SELECT auction_id AS "auctionId", user_id AS "userId", title, description FROM auction_listings WHERE chain_id = $1 AND contract = $2 AND auction_id = $3`,
     [at.chainId, at.contract, listing.auctionId],
   );
-  if (row === undefined) throw new Error(`the listing of auction ${listing.auctionId} is gone right after it was written`);
+  if (row === undefined)
+    throw new Error(
+      `the listing of auction ${listing.auctionId} is gone right after it was written`,
+    );
   return row;
+}
+
+export interface NotificationRow {
+  readonly id: string;
+  readonly type: string;
+  readonly title: string;
+  readonly body: string;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly readAt: Date | null;
+  readonly createdAt: Date;
+}
+
+const NOTIFICATION = `id, type, title, body, data, read_at AS "readAt", created_at AS "createdAt"`;
+
+/** A user's inbox, newest first. */
+export async function notificationsOf(
+  db: Queryable,
+  userId: string,
+  page: {
+    readonly unreadOnly: boolean;
+    readonly before: string | undefined;
+    readonly limit: number;
+  },
+): Promise<readonly NotificationRow[]> {
+  return db.query<NotificationRow>(
+    `SELECT ${NOTIFICATION} FROM notifications
+     WHERE user_id = $1 AND ($2::uuid IS NULL OR id < $2) AND (NOT $3::boolean OR read_at IS NULL)
+     ORDER BY id DESC LIMIT $4`,
+    [userId, page.before ?? null, page.unreadOnly, page.limit],
+  );
+}
+
+export async function unreadCount(db: Queryable, userId: string): Promise<number> {
+  const row = await first<{ count: number }>(
+    db,
+    "SELECT count(*)::int AS count FROM notifications WHERE user_id = $1 AND read_at IS NULL",
+    [userId],
+  );
+  return row?.count ?? 0;
+}
+
+/** Marks one notification as read, at the first time it is asked; undefined when the user has no such notification. */
+export async function markRead(
+  db: Queryable,
+  userId: string,
+  id: string,
+): Promise<NotificationRow | undefined> {
+  return first<NotificationRow>(
+    db,
+    `UPDATE notifications SET read_at = coalesce(read_at, now()) WHERE id = $2 AND user_id = $1 RETURNING ${NOTIFICATION}`,
+    [userId, id],
+  );
+}
+
+/** Marks all as read and returns how many were not. */
+export async function markAllRead(db: Queryable, userId: string): Promise<number> {
+  const rows = await db.query(
+    "UPDATE notifications SET read_at = now() WHERE user_id = $1 AND read_at IS NULL RETURNING id",
+    [userId],
+  );
+  return rows.length;
+}
+
+export interface EventRow {
+  readonly seq: number;
+  readonly id: string;
+  readonly type: string;
+  readonly audience: readonly string[];
+  readonly occurredAt: Date;
+  readonly data: object;
+}
+
+const EVENT = `seq, id, type, audience, occurred_at AS "occurredAt", data`;
+
+/** Every event after `after`, in order; seq has no gaps, so what is returned is all there is up to the last one. */
+export async function eventsAfter(
+  db: Queryable,
+  after: number,
+  limit: number,
+): Promise<readonly EventRow[]> {
+  return db.query<EventRow>(`SELECT ${EVENT} FROM events WHERE seq > $1 ORDER BY seq LIMIT $2`, [
+    after,
+    limit,
+  ]);
+}
+
+/** Events of an audience with `after` < seq ≤ `upTo`, in order, without those that only nodes tell one another. */
+export async function eventsFor(
+  db: Queryable,
+  audience: readonly string[],
+  range: {
+    readonly after: number;
+    readonly upTo: number;
+    readonly without: readonly string[];
+    readonly limit: number;
+  },
+): Promise<readonly EventRow[]> {
+  return db.query<EventRow>(
+    `SELECT ${EVENT} FROM events WHERE seq > $1 AND seq <= $2 AND audience && $3::text[] AND type <> ALL($4::text[]) ORDER BY seq LIMIT $5`,
+    [range.after, range.upTo, audience, range.without, range.limit],
+  );
+}
+
+/** The seq of the last committed event. */
+export async function lastEventSeq(db: Queryable): Promise<number> {
+  const row = await first<{ seq: number }>(db, "SELECT last_seq AS seq FROM event_sequence");
+  return row?.seq ?? 0;
 }

@@ -1,0 +1,116 @@
+import type { z } from "zod";
+import { existingAuctions, findAuction, saveListing } from "../../db/reads.ts";
+import { refused } from "../../errors.ts";
+import type { ApiDeps } from "../context.ts";
+import { deploymentOf } from "../deployment.ts";
+import type { Session } from "../route.ts";
+import type { TransactionStatus } from "./schema.ts";
+
+export interface CreatedCommand {
+  readonly transactionHash: string;
+  readonly title: string;
+  readonly description: string;
+}
+
+export type PendingStatus = "unknown" | "unconfirmed" | "unindexed";
+
+export type CreatedResult =
+  | { readonly done: true; readonly auctionId: string }
+  | {
+      readonly done: false;
+      readonly status: PendingStatus;
+      readonly auctionId: string | null;
+      readonly confirmations: number;
+    };
+
+/**
+ * Records what a host says about an auction they created on chain. Nothing the caller says about the auction itself is
+ * believed: its id and host come from the receipt. Any number of repeats, also at once, have the effect of one: the
+ * listing is written once and the workflow has one identity.
+ * @throws AppError refuse 422 `transaction_reverted`, `transaction_other`; 403 `wallet_not_yours`; 409 `auction_recorded_by_other`
+ */
+export async function recordCreated(
+  deps: ApiDeps,
+  user: Session,
+  command: CreatedCommand,
+): Promise<CreatedResult> {
+  const creation = await deps.reader.auctionCreatedIn(command.transactionHash);
+  switch (creation.status) {
+    case "pending":
+      return { done: false, status: "unknown", auctionId: null, confirmations: 0 };
+    case "reverted":
+      throw refused(
+        "transaction_reverted",
+        "that transaction was reverted, so it created no auction",
+        422,
+        at("transaction_reverted"),
+      );
+    case "other":
+      throw refused(
+        "transaction_other",
+        "that transaction did not create an auction of our contract",
+        422,
+        at("transaction_other"),
+      );
+    case "created":
+      break;
+  }
+  if (!user.wallets.includes(creation.host))
+    throw refused(
+      "wallet_not_yours",
+      "the wallet that created the auction is not bound to your account; bind it first",
+      403,
+    );
+  const place = deploymentOf(deps);
+  const listing = await saveListing(deps.db, place, {
+    ...command,
+    auctionId: creation.auctionId,
+    userId: user.id,
+  });
+  if (listing.userId !== user.id)
+    throw refused(
+      "auction_recorded_by_other",
+      "the auction has been recorded by another account",
+      409,
+    );
+  const { auctionId, confirmations } = creation;
+  if (confirmations < deps.config.CHAIN_CONFIRMATIONS)
+    return { done: false, status: "unconfirmed", auctionId, confirmations };
+  const auction = await findAuction(deps.db, place, auctionId);
+  if (auction === undefined) return { done: false, status: "unindexed", auctionId, confirmations };
+  await deps.startAuction({
+    ...place,
+    auctionId,
+    host: auction.host,
+    endsAtMs: auction.endsAt.getTime(),
+  });
+  return { done: true, auctionId };
+}
+
+/** How far the creation of an auction is, by its transaction; what the chain says is public. */
+export async function creationStatus(
+  deps: ApiDeps,
+  transactionHash: string,
+): Promise<z.input<typeof TransactionStatus>> {
+  const creation = await deps.reader.auctionCreatedIn(transactionHash);
+  const confirmationsNeeded = deps.config.CHAIN_CONFIRMATIONS;
+  if (creation.status === "pending")
+    return { status: "unknown", auctionId: null, confirmations: 0, confirmationsNeeded };
+  if (creation.status !== "created")
+    return { status: creation.status, auctionId: null, confirmations: 0, confirmationsNeeded };
+  const { auctionId, confirmations } = creation;
+  const indexed = (await existingAuctions(deps.db, deploymentOf(deps), [auctionId])).length > 0;
+  const status =
+    confirmations < confirmationsNeeded ? "unconfirmed" : indexed ? "recorded" : "unindexed";
+  return { status, auctionId, confirmations, confirmationsNeeded };
+}
+
+function at(code: string) {
+  return [
+    {
+      pointer: "/transactionHash",
+      code,
+      detail: "give the hash of the transaction that called createAuction",
+    },
+  ];
+}

@@ -1,0 +1,79 @@
+import { isAddress } from "ethers";
+import {
+  type Account,
+  bindWallets,
+  ensureUser,
+  findAccount,
+  findUserId,
+  ownersOfWallets,
+  saveParaSession,
+} from "../../db/people.ts";
+import { refused } from "../../errors.ts";
+import type { ParaIdentity } from "../../para/index.ts";
+import type { ApiDeps } from "../context.ts";
+import { seal } from "./sealing.ts";
+import { type AccessToken, issueAccessToken } from "./tokens.ts";
+
+export interface SignedIn extends AccessToken {
+  readonly account: Account;
+}
+
+async function signIn(deps: ApiDeps, userId: string): Promise<SignedIn> {
+  const account = await findAccount(deps.db, userId);
+  if (account === undefined) throw new Error(`the user ${userId} is not there after signing in`);
+  return { account, ...issueAccessToken(account, deps.config.JWT_SECRET, deps.config.JWT_TTL_S) };
+}
+
+/** The wallet a person came with, where that is how they proved who they are. */
+function loginWallet(identity: ParaIdentity): string[] {
+  return identity.authType === "external_wallet" && isAddress(identity.identifier)
+    ? [identity.identifier.toLowerCase()]
+    : [];
+}
+
+/** Signs in whoever Para says a verification token belongs to. */
+export async function signInByToken(deps: ApiDeps, verificationToken: string): Promise<SignedIn> {
+  const identity = await deps.para.verifyToken(verificationToken);
+  const userId = await ensureUser(deps.orm, identity);
+  const [wallet] = loginWallet(identity);
+  // A wallet bound elsewhere stays there: it is no reason to refuse the login, which needs no wallet.
+  if (
+    wallet !== undefined &&
+    ((await ownersOfWallets(deps.db, [wallet])).get(wallet) ?? userId) === userId
+  )
+    await bindWallets(deps.db, userId, [wallet], "para");
+  return signIn(deps, userId);
+}
+
+/**
+ * Signs in by an exported Para session, binds its wallets and keeps the session encrypted. Somebody who is signed in
+ * already may only bring a session of their own: otherwise one person's wallets could be grafted on another's account.
+ * @throws AppError refuse 403 `para_session_of_another`, 409 `wallet_taken`, and what Para's client throws.
+ */
+export async function signInBySession(
+  deps: ApiDeps,
+  exported: string,
+  signedIn: Account | undefined,
+): Promise<SignedIn> {
+  const session = await deps.para.importSession(exported);
+  if (signedIn !== undefined && (await findUserId(deps.orm, session.identity)) !== signedIn.id) {
+    throw refused(
+      "para_session_of_another",
+      "the session belongs to another account than the one you are logged in to; log out first",
+      403,
+    );
+  }
+  const addresses = [
+    ...session.wallets
+      .filter((wallet) => wallet.type === "EVM")
+      .map((wallet) => wallet.address.toLowerCase()),
+    ...loginWallet(session.identity),
+  ];
+  const userId = signedIn?.id ?? (await ensureUser(deps.orm, session.identity));
+  await bindWallets(deps.db, userId, [...new Set(addresses)], "para");
+  await saveParaSession(deps.orm, userId, {
+    ...seal(deps.config.ENCRYPTION_KEYS, exported, userId),
+    expiresAt: session.sessionExpiresAt ?? null,
+  });
+  return signIn(deps, userId);
+}

@@ -1,0 +1,43 @@
+import { bodyParser } from "@koa/bodyparser";
+import type Koa from "koa";
+import { refused } from "../errors.ts";
+import type { Route } from "./route.ts";
+
+/** No command of this API is near this; an exported Para session is a few kilobytes. */
+const BODY_LIMIT = "64kb";
+
+const JSON_TYPES = ["application/json"];
+const FORM_TYPE = "application/x-www-form-urlencoded";
+
+const parseJson = bodyParser({
+  enableTypes: ["json"],
+  jsonLimit: BODY_LIMIT,
+  parsedMethods: ["POST"],
+});
+const parseForm = bodyParser({
+  enableTypes: ["form"],
+  formLimit: BODY_LIMIT,
+  parsedMethods: ["POST"],
+});
+
+/**
+ * The parsed body of a request. A request without any body is `undefined`, which only a schema that allows it takes.
+ * @throws AppError refuse 415; errors of the parser with status 413 or 400.
+ */
+export async function readBody(ctx: Koa.Context, one: Route): Promise<unknown> {
+  if (
+    ctx.request.length === 0 ||
+    (ctx.request.length === undefined && ctx.get("transfer-encoding") === "")
+  )
+    return undefined;
+  const form = one.bodyTypes === "json-or-form" && ctx.is(FORM_TYPE) === FORM_TYPE;
+  if (!form && ctx.is(JSON_TYPES) === false) {
+    const accepted =
+      one.bodyTypes === "json-or-form"
+        ? "application/json or application/x-www-form-urlencoded"
+        : "application/json";
+    throw refused("content_type_unsupported", `send the body as ${accepted}`, 415);
+  }
+  await (form ? parseForm : parseJson)(ctx, async () => undefined);
+  return ctx.request.body;
+}

@@ -1,0 +1,190 @@
+import { z } from "zod";
+import { findMeetingOfAuction, meetingsOf } from "../../db/access.ts";
+import { refused } from "../../errors.ts";
+import { closeUpdate, extendUpdate } from "../../workflows/messages.ts";
+import { cutPage, decodeCursor, encodeCursor, rowsToRead } from "../cursor.ts";
+import { deploymentOf } from "../deployment.ts";
+import { AuctionParams, checksummed, MeetingParams, PageQuery } from "../schema.ts";
+import { route } from "../route.ts";
+import { enter } from "./access.ts";
+import { challengeAccess } from "./challenge.ts";
+import { commandMeeting, type CommandResult } from "./commands.ts";
+import { knownRole, meetingNotFound, meetingOfHost, opensAt } from "./rights.ts";
+import {
+  Access,
+  AccessBody,
+  Challenge,
+  CommandAccepted,
+  CommandAnswer,
+  ExtendBody,
+  Meeting,
+  MeetingPage,
+  meetingView,
+  OUTCOME_NAMES,
+} from "./schema.ts";
+
+const IdKey = z.tuple([z.uuid()]);
+
+function commandReply(meetingId: string, state: CommandResult) {
+  if (state === undefined) return { status: 202, body: { meetingId, status: "accepted" } } as const;
+  const { phase, endsAtMs, outcome, settled } = state;
+  return {
+    status: 200,
+    body: {
+      meetingId,
+      phase,
+      endsAt: new Date(endsAtMs).toISOString(),
+      outcome: OUTCOME_NAMES[outcome ?? 0] ?? null,
+      settled,
+    },
+  } as const;
+}
+
+export const meetingRoutes = [
+  route({
+    method: "GET",
+    path: "/api/meetings/user",
+    operationId: "listOwnMeetings",
+    tag: "meetings",
+    summary: "Meetings the user hosts or owns the pass of, newest first",
+    policy: "user",
+    query: PageQuery,
+    responses: { 200: MeetingPage },
+    handler: async ({ query, user }, deps) => {
+      const before = decodeCursor(deps.config.JWT_SECRET, "own-meetings", IdKey, query.cursor)?.[0];
+      const rows = await meetingsOf(deps.db, {
+        wallets: user.wallets,
+        before,
+        limit: rowsToRead(query.limit),
+      });
+      const cut = cutPage(rows, query.limit, (row) =>
+        encodeCursor(deps.config.JWT_SECRET, "own-meetings", [row.id]),
+      );
+      return {
+        status: 200,
+        body: {
+          data: cut.rows.map((row) =>
+            meetingView(row, knownRole(row, user.wallets) ?? "winner", opensAt(deps, row)),
+          ),
+          nextCursor: cut.nextCursor,
+        },
+      };
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/api/meetings/auction/{id}",
+    operationId: "getMeetingOfAuction",
+    tag: "meetings",
+    summary: "The meeting of an auction, for its host and its pass owner",
+    policy: "user",
+    params: AuctionParams,
+    responses: { 200: Meeting },
+    problems: [404],
+    handler: async ({ params, user }, deps) => {
+      const row = await findMeetingOfAuction(deps.db, deploymentOf(deps), params.id);
+      const role = row === undefined ? undefined : knownRole(row, user.wallets);
+      if (row === undefined || role === undefined) throw meetingNotFound();
+      return { status: 200, body: meetingView(row, role, opensAt(deps, row)) };
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/api/meetings/{id}/challenge",
+    operationId: "challengeAccess",
+    tag: "meetings",
+    summary: "A one-time text to sign, to enter the room",
+    policy: "user",
+    params: MeetingParams,
+    responses: { 201: Challenge },
+    problems: [403, 404],
+    handler: async ({ params, user }, deps) => {
+      const { claim, message, standing } = await challengeAccess(deps, params.id, user);
+      return {
+        status: 201,
+        body: {
+          challenge: claim.nonce,
+          message,
+          claim,
+          wallet: checksummed(standing.wallet),
+          role: standing.role,
+          expiresAt: new Date(claim.expiresAtS * 1_000).toISOString(),
+        },
+      };
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/api/meetings/access/{id}",
+    operationId: "enterMeeting",
+    tag: "meetings",
+    summary: "Enter the room by a signed challenge",
+    policy: "user",
+    params: MeetingParams,
+    body: AccessBody,
+    responses: { 200: Access },
+    problems: [403, 404, 409],
+    handler: async ({ params, body, user }, deps) => {
+      const granted = await enter(deps, params.id, user, body);
+      return { status: 200, body: { ...granted, expiresAt: granted.expiresAt.toISOString() } };
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/api/meetings/{id}/extend",
+    operationId: "extendMeeting",
+    tag: "meetings",
+    summary: "Extend the meeting by whole minutes, within the limit",
+    description: "202 means that the command is accepted and takes effect soon; GET shows it.",
+    policy: "user",
+    params: MeetingParams,
+    body: ExtendBody,
+    acceptsIdempotencyKey: true,
+    responses: { 200: CommandAnswer, 202: CommandAccepted },
+    problems: [403, 404, 409],
+    handler: async ({ params, body, user, idempotencyKey }, deps) => {
+      const meeting = await meetingOfHost(deps, params.id, user);
+      if (body.minutes > deps.config.MEETING_MAX_EXTENSION_MINUTES) {
+        throw refused(
+          "extension_too_long",
+          `a meeting can be extended by ${deps.config.MEETING_MAX_EXTENSION_MINUTES} minutes at most`,
+          422,
+          [{ pointer: "/minutes", code: "too_big", detail: "ask for less" }],
+        );
+      }
+      const state = await commandMeeting(deps, {
+        update: extendUpdate,
+        args: [{ by: meeting.host, minutes: body.minutes }],
+        meeting,
+        user,
+        idempotencyKey,
+      });
+      return commandReply(meeting.id, state);
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/api/meetings/{id}/close",
+    operationId: "closeMeeting",
+    tag: "meetings",
+    summary: "Close the meeting now: the pass is burned and the money settled",
+    policy: "user",
+    params: MeetingParams,
+    acceptsIdempotencyKey: true,
+    responses: { 200: CommandAnswer, 202: CommandAccepted },
+    problems: [403, 404, 409],
+    handler: async ({ params, user, idempotencyKey }, deps) => {
+      const meeting = await meetingOfHost(deps, params.id, user);
+      return commandReply(
+        meeting.id,
+        await commandMeeting(deps, {
+          update: closeUpdate,
+          args: [{ by: meeting.host }],
+          meeting,
+          user,
+          idempotencyKey,
+        }),
+      );
+    },
+  }),
+];

@@ -1,0 +1,113 @@
+import { z } from "zod";
+import { checksummed, Address, Time } from "../schema.ts";
+import { route } from "../route.ts";
+import { serviceDomain } from "../service-domain.ts";
+
+const Meta = z
+  .strictObject({
+    chainId: z.int(),
+    contracts: z.strictObject({ auction: Address, pass: Address }),
+    confirmations: z.int(),
+    finalityDepth: z.int(),
+    domain: z.string().meta({ description: "The host that texts to sign name" }),
+    jitsiDomain: z.string(),
+    lit: z.strictObject({
+      network: z.string(),
+      actionIpfsCid: z.string(),
+      pkpPublicKey: z.string(),
+    }),
+    auction: z.strictObject({
+      minDurationS: z.int(),
+      maxDurationS: z.int(),
+      timeBufferS: z.int(),
+      maxExtensionS: z.int(),
+      minIncrementBps: z.int(),
+    }),
+    meeting: z.strictObject({ opensBeforeS: z.int(), maxExtensionMinutes: z.int() }),
+    limits: z.strictObject({
+      pageSize: z.int(),
+      auctionsPerSocket: z.int(),
+      eventsReplayed: z.int(),
+    }),
+    serverTime: Time,
+  })
+  .meta({ id: "Meta" });
+
+const Alive = z.strictObject({ status: z.literal("alive") }).meta({ id: "Alive" });
+
+const Readiness = z
+  .strictObject({
+    ready: z.boolean(),
+    checks: z.record(
+      z.string(),
+      z.strictObject({ ok: z.boolean(), detail: z.string().optional() }),
+    ),
+  })
+  .meta({ id: "Readiness" });
+
+export const metaRoutes = [
+  route({
+    method: "GET",
+    path: "/api/meta",
+    operationId: "getMeta",
+    tag: "meta",
+    summary: "Chain, contracts and limits, so that a frontend needs no constants",
+    policy: "anyone",
+    responses: { 200: Meta },
+    handler: async (_request, { config, reader, rules }) => ({
+      status: 200,
+      body: {
+        chainId: reader.chainId,
+        contracts: {
+          auction: checksummed(reader.auctionContract),
+          pass: checksummed(reader.passContract),
+        },
+        confirmations: config.CHAIN_CONFIRMATIONS,
+        finalityDepth: config.CHAIN_FINALITY_DEPTH,
+        domain: serviceDomain(config),
+        jitsiDomain: config.JITSI_DOMAIN,
+        lit: {
+          network: config.LIT_NETWORK,
+          actionIpfsCid: config.LIT_ACTION_IPFS_CID,
+          pkpPublicKey: config.LIT_PKP_PUBLIC_KEY,
+        },
+        auction: {
+          minDurationS: rules.minDurationS,
+          maxDurationS: rules.maxDurationS,
+          timeBufferS: rules.timeBufferS,
+          maxExtensionS: rules.maxExtensionS,
+          minIncrementBps: rules.minIncrementBps,
+        },
+        meeting: {
+          opensBeforeS: config.MEETING_OPENS_BEFORE_S,
+          maxExtensionMinutes: config.MEETING_MAX_EXTENSION_MINUTES,
+        },
+        limits: { pageSize: 100, auctionsPerSocket: 50, eventsReplayed: 1_000 },
+        serverTime: new Date().toISOString(),
+      },
+    }),
+  }),
+  route({
+    method: "GET",
+    path: "/healthz",
+    operationId: "getHealth",
+    tag: "meta",
+    summary: "The process is alive",
+    policy: "anyone",
+    responses: { 200: Alive },
+    handler: async () => ({ status: 200, body: { status: "alive" as const } }),
+  }),
+  route({
+    method: "GET",
+    path: "/readyz",
+    operationId: "getReadiness",
+    tag: "meta",
+    summary: "What this process depends on answers",
+    policy: "anyone",
+    responses: { 200: Readiness, 503: Readiness },
+    handler: async (_request, deps) => {
+      const { ready, checks } = await deps.health();
+      return { status: ready ? 200 : 503, body: { ready, checks: { ...checks } } };
+    },
+  }),
+];

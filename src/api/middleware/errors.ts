@@ -1,0 +1,46 @@
+import type Koa from "koa";
+import { messageOf } from "../../errors.ts";
+import type { Logger } from "../../logging.ts";
+import { asAppError, problem, PROBLEM_TYPE } from "../problem.ts";
+
+/**
+ * Turns whatever is thrown into a problem document. A defect is 500: logged with its stack, and told in detail only
+ * outside production.
+ */
+export function errors(logger: Logger, production: boolean): Koa.Middleware {
+  return async (ctx, next) => {
+    try {
+      await next();
+    } catch (error) {
+      const known = asAppError(error);
+      if (known === undefined)
+        logger.error("a request failed", { error, method: ctx.method, path: ctx.path });
+      else if (known.status >= 500)
+        logger.warn("a request could not be served", {
+          code: known.code,
+          reason: known.message,
+          cause: messageOf(known.cause),
+        });
+      const status = known?.status ?? 500;
+      ctx.status = status;
+      ctx.remove("ETag");
+      ctx.set("Cache-Control", "no-store");
+      if (status === 401) ctx.set("WWW-Authenticate", 'Bearer realm="meeting-auction"');
+      if (known?.retryAfterS !== undefined) ctx.set("Retry-After", String(known.retryAfterS));
+      ctx.body = JSON.stringify(
+        problem({
+          status,
+          code: known?.code ?? "internal",
+          detail:
+            known?.message ??
+            (production
+              ? "something went wrong on our side; tell us the requestId"
+              : messageOf(error)),
+          requestId: String(ctx.state["requestId"]),
+          errors: [...(known?.errors ?? [])],
+        }),
+      );
+      ctx.type = PROBLEM_TYPE;
+    }
+  };
+}

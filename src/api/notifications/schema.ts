@@ -1,0 +1,48 @@
+import { z } from "zod";
+import type { NotificationRow } from "../../db/reads.ts";
+import { PageQuery, Time, timeOrNull } from "../schema.ts";
+
+export const Notification = z
+  .strictObject({
+    id: z.uuid(),
+    type: z.string(),
+    title: z.string(),
+    body: z.string(),
+    data: z.record(z.string(), z.unknown()),
+    readAt: Time.nullable(),
+    createdAt: Time,
+  })
+  .meta({ id: "Notification" });
+
+export const NotificationPage = z
+  .strictObject({
+    data: z.array(Notification),
+    nextCursor: z.string().nullable(),
+    unreadCount: z.int(),
+  })
+  .meta({ id: "NotificationPage" });
+
+export const NotificationQuery = PageQuery.extend({
+  unread: z
+    .enum(["true", "false"])
+    .optional()
+    .meta({ description: "`true`: only those not read yet" }),
+});
+
+export const NotificationParams = z.strictObject({ id: z.uuid() });
+
+export const ReadAllAnswer = z
+  .strictObject({ marked: z.int(), unreadCount: z.int() })
+  .meta({ id: "NotificationsRead" });
+
+export function notificationView(row: NotificationRow): z.input<typeof Notification> {
+  return {
+    id: row.id,
+    type: row.type,
+    title: row.title,
+    body: row.body,
+    data: { ...row.data },
+    readAt: timeOrNull(row.readAt),
+    createdAt: row.createdAt.toISOString(),
+  };
+}

@@ -1,0 +1,126 @@
+import { STATUS_CODES } from "node:http";
+import { z } from "zod";
+import {
+  createDocument,
+  type ZodOpenApiOperationObject,
+  type ZodOpenApiPathsObject,
+  type ZodOpenApiResponseObject,
+} from "zod-openapi";
+import { ProblemSchema, PROBLEM_TYPE } from "../problem.ts";
+import { type Policy, problemStatuses, type Route } from "../route.ts";
+
+const TAGS = [
+  { name: "auth", description: "Logging in with Para, and binding wallets" },
+  { name: "auctions", description: "Auctions and bids, as the chain has them" },
+  { name: "meetings", description: "Meetings of sold auctions: entering, extending, closing" },
+  { name: "notifications", description: "The inbox" },
+  { name: "events", description: "Realtime events, replayable" },
+  { name: "jitsi", description: "What the Jitsi server asks and reports" },
+  { name: "meta", description: "Facts and health" },
+];
+
+const SECURITY: Readonly<Record<Policy, Record<string, string[]>[]>> = {
+  anyone: [],
+  user: [{ accessToken: [] }],
+  "maybe-user": [{}, { accessToken: [] }],
+  jitsi: [{ integrationSecret: [] }],
+};
+
+/** The OpenAPI 3.1 document of the given routes. */
+export function openApiDocument(routes: readonly Route[]): object {
+  const paths: ZodOpenApiPathsObject = {};
+  for (const one of routes) {
+    paths[one.path] = { ...paths[one.path], [one.method.toLowerCase()]: operation(one) };
+  }
+  return createDocument({
+    openapi: "3.1.1",
+    info: {
+      title: "Meeting Auction API",
+      version: "1.0.0",
+      description:
+        "Auctions of people's time. Amounts are wei as decimal text, times RFC 3339 in UTC, addresses checksummed. Errors are problem documents (RFC 9457) with a stable `code`. Unknown fields are refused; fields may be added to answers.",
+      license: { name: "MIT", identifier: "MIT" },
+    },
+    servers: [{ url: "/" }],
+    tags: TAGS,
+    paths,
+    components: {
+      securitySchemes: {
+        accessToken: {
+          type: "http",
+          scheme: "bearer",
+          bearerFormat: "JWT",
+          description: "The `token` that logging in returned",
+        },
+        integrationSecret: {
+          type: "http",
+          scheme: "bearer",
+          description: "JITSI_INTEGRATION_SECRET",
+        },
+      },
+    },
+  });
+}
+
+function operation(one: Route): ZodOpenApiOperationObject {
+  const { params: path, query, body } = one;
+  const types =
+    one.bodyTypes === "json-or-form"
+      ? ["application/x-www-form-urlencoded", "application/json"]
+      : ["application/json"];
+  return {
+    operationId: one.operationId,
+    tags: [one.tag],
+    summary: one.summary,
+    ...(one.description === undefined ? {} : { description: one.description }),
+    security: SECURITY[one.policy],
+    requestParams: {
+      ...(path === undefined ? {} : { path: path as z.ZodObject }),
+      ...(query === undefined ? {} : { query: query as z.ZodObject }),
+      ...(one.acceptsIdempotencyKey === true ? { header: IdempotencyHeader } : {}),
+    },
+    ...(body === undefined
+      ? {}
+      : {
+          requestBody: {
+            required: true,
+            content: Object.fromEntries(types.map((type) => [type, { schema: body }])),
+          },
+        }),
+    responses: Object.fromEntries([...successes(one), ...problems(one)]),
+  };
+}
+
+const IdempotencyHeader = z.object({
+  "Idempotency-Key": z
+    .string()
+    .min(1)
+    .max(255)
+    .optional()
+    .meta({
+      description:
+        "Repeats with the same key have the effect of one; the same key with another request is refused",
+    }),
+});
+
+function successes(one: Route): [string, ZodOpenApiResponseObject][] {
+  return Object.entries(one.responses).map(([status, schema]) => [
+    status,
+    {
+      description: STATUS_CODES[status] ?? "Answer",
+      ...(schema instanceof z.ZodUndefined ? {} : { content: { "application/json": { schema } } }),
+    },
+  ]);
+}
+
+function problems(one: Route): [string, ZodOpenApiResponseObject][] {
+  return problemStatuses(one)
+    .filter((status) => one.responses[status] === undefined)
+    .map((status) => [
+      String(status),
+      {
+        description: STATUS_CODES[status] ?? "Problem",
+        content: { [PROBLEM_TYPE]: { schema: ProblemSchema } },
+      },
+    ]);
+}

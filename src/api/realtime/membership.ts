@@ -1,0 +1,56 @@
+import { existingAuctions } from "../../db/reads.ts";
+import { messageOf } from "../../errors.ts";
+import type { ApiDeps } from "../context.ts";
+import { deploymentOf } from "../deployment.ts";
+import { AuctionId } from "../schema.ts";
+import { type Acknowledgement, type ApiSocket, auctionRoom, AUCTIONS_PER_SOCKET } from "./types.ts";
+
+const refusal = (code: string, detail: string): Acknowledgement => ({ ok: false, code, detail });
+
+/** Lets a socket follow auctions and stop following them. Auctions are public; that one exists is all there is to check. */
+export function followAuctions(socket: ApiSocket, deps: ApiDeps, position: () => number): void {
+  const answer = (acknowledge: unknown, work: () => Promise<Acknowledgement>): void => {
+    void work()
+      .catch((error: unknown) => {
+        deps.logger.warn("a socket's request failed", { reason: messageOf(error) });
+        return refusal("unavailable", "try again soon");
+      })
+      .then((acknowledgement) => {
+        if (typeof acknowledge === "function") acknowledge(acknowledgement);
+      });
+  };
+
+  socket.on("join-auction", (auctionId, acknowledge) =>
+    answer(acknowledge, async () => {
+      const id = AuctionId.safeParse(auctionId);
+      if (!id.success) return refusal("auction_id_invalid", "give the decimal auction id as text");
+      // While the socket is being brought up to date its rooms are not settled yet.
+      await socket.data.live;
+      const room = auctionRoom(id.data);
+      const followed = [...socket.rooms].filter((one) => one.startsWith("auction:"));
+      if (!followed.includes(room) && followed.length >= AUCTIONS_PER_SOCKET)
+        return refusal(
+          "too_many_auctions",
+          `one socket follows ${AUCTIONS_PER_SOCKET} auctions at most; leave some first`,
+        );
+      if ((await existingAuctions(deps.db, deploymentOf(deps), [id.data])).length === 0)
+        return refusal(
+          "auction_not_found",
+          "there is no auction with that id (or it is not confirmed yet)",
+        );
+      if (!socket.connected) return refusal("disconnected", "the socket is gone");
+      void socket.join(room);
+      return { ok: true, auctionId: id.data, seq: position() };
+    }),
+  );
+
+  socket.on("leave-auction", (auctionId, acknowledge) =>
+    answer(acknowledge, async () => {
+      const id = AuctionId.safeParse(auctionId);
+      if (!id.success) return refusal("auction_id_invalid", "give the decimal auction id as text");
+      await socket.data.live;
+      void socket.leave(auctionRoom(id.data));
+      return { ok: true, auctionId: id.data, seq: position() };
+    }),
+  );
+}

@@ -1,0 +1,163 @@
+import Router from "@koa/router";
+import type Koa from "koa";
+import { z } from "zod";
+import { AppError, refused } from "../errors.ts";
+import { withLogContext } from "../logging.ts";
+import { authorise } from "./auth/policy.ts";
+import { readBody } from "./body.ts";
+import type { ApiDeps } from "./context.ts";
+import { checkRoutes, problemStatuses, type Route } from "./route.ts";
+import { parseInput } from "./validation.ts";
+
+const NoQuery = z.strictObject({});
+const IdempotencyKey = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,255}$/, "must be 1 to 255 visible ASCII characters");
+
+/** `/a/{id}` as the router writes it. */
+function routerPath(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ":$1");
+}
+
+/** Sorts literal paths before those with a parameter in the same place, so that `/auctions/active` is not an id. */
+function specificity(path: string): string {
+  return path
+    .split("/")
+    .map((part) => (part.startsWith("{") ? "\uffff" : part))
+    .join("/");
+}
+
+/**
+ * The router of all routes. On a path that exists, OPTIONS tells the methods and every other method is 405.
+ * @throws Error for a route without a policy and the other holes `checkRoutes` finds.
+ */
+export function createRouter(routes: readonly Route[], deps: ApiDeps): Router {
+  checkRoutes(routes);
+  const router = new Router({ strict: true, sensitive: true });
+  const paths = Map.groupBy(routes, (one) => one.path);
+  const ordered = [...paths.keys()].toSorted((a, b) => (specificity(a) < specificity(b) ? -1 : 1));
+  for (const path of ordered) {
+    const ofPath = paths.get(path) ?? [];
+    for (const one of ofPath)
+      router.register(routerPath(path), [one.method], (ctx) => run(ctx, one, deps), {
+        name: one.operationId,
+      });
+    const allowed = [
+      ...ofPath.flatMap((one) => (one.method === "GET" ? ["GET", "HEAD"] : [one.method])),
+      "OPTIONS",
+    ].join(", ");
+    router.all(routerPath(path), (ctx) => {
+      ctx.set("Allow", allowed);
+      if (ctx.method !== "OPTIONS")
+        throw refused("method_not_allowed", `this path takes ${allowed}`, 405);
+      ctx.status = 204;
+    });
+  }
+  return router;
+}
+
+/** One request through one route: right, input, handler, output. */
+async function run(ctx: Koa.Context, one: Route, deps: ApiDeps): Promise<void> {
+  ctx.state["route"] = one.path;
+  const user = await authorise(one.policy, ctx.get("authorization"), deps);
+  // What a user is told is never kept by a cache, and neither is an answer to a command.
+  ctx.set(
+    "Cache-Control",
+    one.policy === "anyone" && one.method === "GET" ? "no-cache" : "no-store",
+  );
+  await withLogContext(user === undefined ? {} : { userId: user.id }, async () => {
+    const problems = collect();
+    const params = problems.in(() =>
+      one.params === undefined ? undefined : parseInput(one.params, ctx["params"], "/path"),
+    );
+    const query = problems.in(() => parseInput(one.query ?? NoQuery, { ...ctx.query }, "/query"));
+    const key = one.acceptsIdempotencyKey === true ? ctx.get("idempotency-key") : "";
+    const idempotencyKey =
+      key === ""
+        ? undefined
+        : problems.in(() => parseInput(IdempotencyKey, key, "/headers/idempotency-key"));
+    const given = one.body === undefined ? undefined : await readBody(ctx, one);
+    const body = problems.in(() =>
+      one.body === undefined ? undefined : parseInput(one.body, given, ""),
+    );
+    problems.throwAny();
+    const request = {
+      params,
+      query,
+      body,
+      user,
+      idempotencyKey,
+      requestId: String(ctx.state["requestId"]),
+    };
+    const reply = await one
+      .handler(request as Parameters<Route["handler"]>[0], deps)
+      .catch((error: unknown) => {
+        if (deps.config.NODE_ENV !== "production" && error instanceof AppError)
+          checkDeclared(one, error);
+        throw error;
+      });
+    send(ctx, one, reply, deps);
+  });
+}
+
+/** Gathers what is wrong in path, query and body, so that one answer names it all. */
+function collect() {
+  const found: AppError[] = [];
+  return {
+    in<T>(work: () => T): T | undefined {
+      try {
+        return work();
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+        found.push(error);
+        return undefined;
+      }
+    },
+    throwAny(): void {
+      const [only] = found;
+      if (only !== undefined && found.length === 1) throw only;
+      if (found.length > 0)
+        throw refused(
+          "input_invalid",
+          "several fields are not as they should be",
+          422,
+          found.flatMap((one) => one.errors),
+        );
+    },
+  };
+}
+
+function send(
+  ctx: Koa.Context,
+  one: Route,
+  reply: Awaited<ReturnType<Route["handler"]>>,
+  deps: ApiDeps,
+): void {
+  // In production a slip in an answer must not cost the answer; everywhere else it is a failing test.
+  if (deps.config.NODE_ENV !== "production") {
+    const schema = one.responses[reply.status];
+    if (schema === undefined)
+      throw new Error(`${one.operationId} answered ${reply.status}, which it does not declare`);
+    const result = schema.safeParse(reply.body);
+    if (!result.success)
+      throw new Error(
+        `${one.operationId} answered ${reply.status} with a body its schema refuses: ${result.error.message}`,
+      );
+  }
+  ctx.status = reply.status;
+  if (reply.body === undefined) ctx.body = null;
+  else ctx.body = reply.body;
+  // Koa turns a null body into 204; the declared status stands.
+  ctx.status = reply.status;
+  for (const [name, value] of Object.entries(reply.headers ?? {})) ctx.set(name, value);
+  if (ctx.fresh) ctx.status = 304;
+}
+
+function checkDeclared(one: Route, error: AppError): void {
+  if (!problemStatuses(one).includes(error.status)) {
+    throw new Error(
+      `${one.operationId} raised ${error.status} ${error.code}, which it does not declare`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,83 @@
+import { createServer, type Server as HttpServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import Koa from "koa";
+import { refused } from "../errors.ts";
+import { withLogContext } from "../logging.ts";
+import type { ApiDeps } from "./context.ts";
+import { errors } from "./middleware/errors.ts";
+import { accessLog, requestId } from "./middleware/request.ts";
+import { allowFrontends, securityHeaders } from "./middleware/security.ts";
+import { docs } from "./openapi/docs.ts";
+import { createRealtime } from "./realtime/server.ts";
+import type { ApiServer } from "./realtime/types.ts";
+import { createRouter } from "./router.ts";
+import { routes } from "./routes.ts";
+
+export type { ApiDeps, ApiMetrics, AuctionRules, Health } from "./context.ts";
+
+/** How long requests that are being served may take to finish when the process stops. */
+const CLOSE_TIMEOUT_MS = 10_000;
+
+export interface Api {
+  readonly httpServer: HttpServer;
+  readonly io: ApiServer;
+  /** Listens, and returns the port (of use with port 0). @throws the error of listen, such as EADDRINUSE */
+  listen(port: number, host: string): Promise<number>;
+  /** Takes no more requests, lets those being served finish, and says goodbye to the sockets. */
+  close(): Promise<void>;
+}
+
+/**
+ * The HTTP API and the sockets of one node.
+ * @throws Error when a route is declared without a policy.
+ */
+export function createApi(deps: ApiDeps): Api {
+  const { config, logger, metrics } = deps;
+  const app = new Koa();
+  // Nothing of ours looks at X-Forwarded-*: whoever could set them could pretend to be somebody else.
+  app.proxy = false;
+  app.silent = true;
+  app.on("error", (error: unknown) => logger.warn("an answer could not be sent", { error }));
+  app.use(requestId());
+  app.use(accessLog(logger, metrics));
+  app.use(securityHeaders());
+  app.use(errors(logger, config.NODE_ENV === "production"));
+  app.use(allowFrontends(config.FRONTEND_URL));
+  app.use(docs(routes));
+  app.use(createRouter(routes, deps).routes());
+  app.use(() => {
+    throw refused(
+      "route_not_found",
+      "there is nothing at this path; /docs lists what there is",
+      404,
+    );
+  });
+
+  const handle = app.callback();
+  const httpServer = createServer(
+    (request, response) => void withLogContext({}, () => handle(request, response)),
+  );
+  const realtime = createRealtime(httpServer, deps);
+
+  return {
+    httpServer,
+    io: realtime.io,
+    async listen(port, host) {
+      await realtime.start();
+      await new Promise<void>((resolve, reject) => {
+        httpServer.once("error", reject);
+        httpServer.listen(port, host, () => {
+          httpServer.off("error", reject);
+          resolve();
+        });
+      });
+      return (httpServer.address() as AddressInfo).port;
+    },
+    async close() {
+      const deadline = setTimeout(() => httpServer.closeAllConnections(), CLOSE_TIMEOUT_MS);
+      // Closes the HTTP server too: idle connections at once, busy ones when their answer is sent.
+      await realtime.close();
+      clearTimeout(deadline);
+    },
+  };
+}
