@@ -164,6 +164,7 @@ interface IMeetingAuction {
     /// @dev HELD and WINNER_ABSENT pay the host, less the fee agreed at creation. HOST_ABSENT refunds in full whoever
     /// holds the pass, else whoever burned it, else the winner: the claim follows the pass, otherwise one could sell
     /// the pass, agree with the host to stay away, and be refunded what the buyer paid for.
+    /// The clock is not asked: a host may close a meeting early, or call it off before it starts.
     function settleMeetings(uint256[] calldata auctionIds, uint8[] calldata outcomes) external;
 
     /// @notice Pays the host of a meeting that nobody settled within the grace period. Anyone may call it, so that

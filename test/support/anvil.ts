@@ -24,8 +24,9 @@ export async function setNextBlockTimestamp(
 
 /** The timestamp of the newest block. */
 export async function latestTimestamp(provider: JsonRpcProvider): Promise<number> {
-  const block = (await provider.send("eth_getBlockByNumber", ["latest", false])) as {
-    readonly timestamp: string;
-  };
+  const block: { readonly timestamp: string } = await provider.send("eth_getBlockByNumber", [
+    "latest",
+    false,
+  ]);
   return Number(block.timestamp);
 }
