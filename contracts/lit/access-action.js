@@ -49,7 +49,9 @@ function readClaim(input) {
     isText(user, /^0x[0-9a-fA-F]{40}$/) &&
     isText(nonce, /^[A-Za-z0-9_-]{16,128}$/) &&
     Number.isSafeInteger(expiresAtS);
-  return wellFormed ? { v, domain, chainId, contract, tokenId, meetingId, user, nonce, expiresAtS } : undefined;
+  return wellFormed
+    ? { v, domain, chainId, contract, tokenId, meetingId, user, nonce, expiresAtS }
+    : undefined;
 }
 
 /** Who signed the challenge, lower-case; undefined when the signature is none. */
@@ -63,9 +65,16 @@ function signerOf(challenge, signature) {
 
 /** Owner of the token, lower-case; undefined when there is no such token. Throws when the chain cannot be asked. */
 async function ownerOf(claim) {
-  const provider = new ethers.providers.StaticJsonRpcProvider(await Lit.Actions.getRpcUrl({ chain: CHAINS[claim.chainId] }));
-  if ((await provider.getNetwork()).chainId !== claim.chainId) throw new Error("the RPC serves another chain");
-  const pass = new ethers.Contract(claim.contract, ["function ownerOf(uint256) view returns (address)"], provider);
+  const provider = new ethers.providers.StaticJsonRpcProvider(
+    await Lit.Actions.getRpcUrl({ chain: CHAINS[claim.chainId] }),
+  );
+  if ((await provider.getNetwork()).chainId !== claim.chainId)
+    throw new Error("the RPC serves another chain");
+  const pass = new ethers.Contract(
+    claim.contract,
+    ["function ownerOf(uint256) view returns (address)"],
+    provider,
+  );
   try {
     return (await pass.ownerOf(claim.tokenId)).toLowerCase();
   } catch (error) {
@@ -90,6 +99,7 @@ async function refusalOf(claim) {
   return undefined;
 }
 
+// oxlint-disable-next-line typescript/no-floating-promises -- the node waits for it and reports what it throws
 (async () => {
   const claim = readClaim(accessClaim);
   const refusal = await refusalOf(claim);
@@ -98,6 +108,10 @@ async function refusalOf(claim) {
     return;
   }
   const digest = ethers.utils.keccak256(ethers.utils.toUtf8Bytes(JSON.stringify(claim)));
-  await Lit.Actions.signEcdsa({ toSign: ethers.utils.arrayify(digest), publicKey, sigName: "access" });
+  await Lit.Actions.signEcdsa({
+    toSign: ethers.utils.arrayify(digest),
+    publicKey,
+    sigName: "access",
+  });
   Lit.Actions.setResponse({ response: JSON.stringify({ granted: true }) });
 })();

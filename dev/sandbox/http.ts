@@ -1,5 +1,6 @@
 import { createServer } from "node:http";
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import { z } from "zod";
 
 /** What a sandbox's route gets: the request, read completely. */
 export interface SandboxRequest {
@@ -27,14 +28,16 @@ export interface Route {
   readonly handle: (request: SandboxRequest) => SandboxAnswer | Promise<SandboxAnswer>;
 }
 
+const faultBody = z.object({
+  path: z.string(),
+  mode: z.enum(["hang", "status", "garbage", "body", "reset"]),
+  status: z.number().optional(),
+  body: z.unknown().optional(),
+  times: z.number().optional(),
+});
+
 /** Misbehaviour on demand, for a path as it is requested (or `*`), the next `times` times. */
-export interface Fault {
-  readonly path: string;
-  readonly mode: "hang" | "status" | "garbage" | "body" | "reset";
-  readonly status?: number;
-  readonly body?: unknown;
-  readonly times?: number;
-}
+export type Fault = Readonly<z.infer<typeof faultBody>>;
 
 export interface SandboxServer {
   readonly url: string;
@@ -48,12 +51,24 @@ export interface SandboxServer {
  * Starts an HTTP server on 127.0.0.1 (port 0: any free one). `POST /__sandbox/faults` adds a fault and
  * `DELETE /__sandbox/faults` removes them all, at every sandbox. The routes may depend on the address.
  */
-export async function startServer(port: number, buildRoutes: (at: { readonly url: string; readonly port: number }) => readonly Route[]): Promise<SandboxServer> {
+export async function startServer(
+  port: number,
+  buildRoutes: (at: { readonly url: string; readonly port: number }) => readonly Route[],
+): Promise<SandboxServer> {
   const faults: { fault: Fault; left: number }[] = [];
-  const addFault = (fault: Fault): void => void faults.push({ fault, left: fault.times ?? Infinity });
+  const addFault = (added: Fault): void =>
+    void faults.push({ fault: added, left: added.times ?? Infinity });
   const controls: Route[] = [
-    { method: "POST", path: "/__sandbox/faults", handle: (request) => (addFault(JSON.parse(request.text) as Fault), { status: 204 }) },
-    { method: "DELETE", path: "/__sandbox/faults", handle: () => ((faults.length = 0), { status: 204 }) },
+    {
+      method: "POST",
+      path: "/__sandbox/faults",
+      handle: (request) => (addFault(faultBody.parse(JSON.parse(request.text))), { status: 204 }),
+    },
+    {
+      method: "DELETE",
+      path: "/__sandbox/faults",
+      handle: () => ((faults.length = 0), { status: 204 }),
+    },
   ];
   let routes: readonly Route[] = [];
   const server = createServer((incoming, outgoing) => {
@@ -79,13 +94,20 @@ export async function startServer(port: number, buildRoutes: (at: { readonly url
   };
 }
 
-async function serve(routes: readonly Route[], faults: { fault: Fault; left: number }[], incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+async function serve(
+  routes: readonly Route[],
+  faults: { fault: Fault; left: number }[],
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Promise<void> {
   try {
     const url = new URL(incoming.url ?? "/", "http://sandbox");
     const text = await readText(incoming);
     const active = url.pathname.startsWith("/__sandbox/")
       ? undefined
-      : faults.find(({ fault, left }) => left > 0 && (fault.path === "*" || fault.path === url.pathname));
+      : faults.find(
+          ({ fault, left }) => left > 0 && (fault.path === "*" || fault.path === url.pathname),
+        );
     if (active !== undefined) {
       active.left -= 1;
       misbehave(active.fault, incoming, outgoing);
@@ -94,16 +116,33 @@ async function serve(routes: readonly Route[], faults: { fault: Fault; left: num
     const answer = await dispatch(routes, incoming, url, text);
     send(outgoing, answer);
   } catch (error) {
-    if (!outgoing.headersSent) send(outgoing, { status: 500, body: { message: `sandbox: ${error instanceof Error ? error.message : String(error)}` } });
+    if (!outgoing.headersSent)
+      send(outgoing, {
+        status: 500,
+        body: { message: `sandbox: ${error instanceof Error ? error.message : String(error)}` },
+      });
   }
 }
 
-async function dispatch(routes: readonly Route[], incoming: IncomingMessage, url: URL, text: string): Promise<SandboxAnswer> {
+async function dispatch(
+  routes: readonly Route[],
+  incoming: IncomingMessage,
+  url: URL,
+  text: string,
+): Promise<SandboxAnswer> {
   const method = incoming.method ?? "GET";
   for (const route of routes) {
     if (route.method !== method) continue;
     const params = match(route.path, url.pathname);
-    if (params !== undefined) return route.handle({ method, path: url.pathname, params, query: url.searchParams, headers: incoming.headers, text });
+    if (params !== undefined)
+      return route.handle({
+        method,
+        path: url.pathname,
+        params,
+        query: url.searchParams,
+        headers: incoming.headers,
+        text,
+      });
   }
   return { status: 404, body: { message: `the sandbox has no ${method} ${url.pathname}` } };
 }
@@ -132,7 +171,10 @@ function misbehave(fault: Fault, incoming: IncomingMessage, outgoing: ServerResp
       outgoing.writeHead(fault.status ?? 200, { "content-type": "application/json" }).end('{"half');
       return;
     case "status":
-      send(outgoing, { status: fault.status ?? 500, body: fault.body ?? { message: "fault on demand" } });
+      send(outgoing, {
+        status: fault.status ?? 500,
+        body: fault.body ?? { message: "fault on demand" },
+      });
       return;
     case "body":
       send(outgoing, { status: fault.status ?? 200, body: fault.body });
@@ -141,7 +183,9 @@ function misbehave(fault: Fault, incoming: IncomingMessage, outgoing: ServerResp
 
 function send(outgoing: ServerResponse, answer: SandboxAnswer): void {
   if (answer.html !== undefined) {
-    outgoing.writeHead(answer.status, { "content-type": "text/html; charset=utf-8", ...answer.headers }).end(answer.html);
+    outgoing
+      .writeHead(answer.status, { "content-type": "text/html; charset=utf-8", ...answer.headers })
+      .end(answer.html);
     return;
   }
   outgoing.writeHead(answer.status, { "content-type": "application/json", ...answer.headers });

@@ -29,7 +29,8 @@ function setting(flag: Exclude<keyof typeof values, "exit-on-stdin-close">): str
 
 function port(flag: "para-port" | "lit-port" | "jitsi-port"): number {
   const number = Number(setting(flag) ?? 0);
-  if (!Number.isInteger(number) || number < 0 || number > 65_535) throw new Error(`--${flag} must be a port`);
+  if (!Number.isInteger(number) || number < 0 || number > 65_535)
+    throw new Error(`--${flag} must be a port`);
   return number;
 }
 
@@ -37,11 +38,25 @@ const seed = setting("seed") ?? "meeting auction sandbox";
 const stateFile = setting("para-state");
 const apiUrl = setting("api-url");
 const [para, lit, jitsi] = await Promise.all([
-  startParaSandbox({ port: port("para-port"), seed, ...(stateFile === undefined ? {} : { stateFile }) }),
-  startLitSandbox({ port: port("lit-port"), seed, chainRpcUrl: setting("chain-rpc") ?? "http://127.0.0.1:8545" }),
-  startJitsiSandbox({ port: port("jitsi-port"), seed, ...(apiUrl === undefined ? {} : { apiUrl }) }),
+  startParaSandbox({
+    port: port("para-port"),
+    seed,
+    ...(stateFile === undefined ? {} : { stateFile }),
+  }),
+  startLitSandbox({
+    port: port("lit-port"),
+    seed,
+    chainRpcUrl: setting("chain-rpc") ?? "http://127.0.0.1:8545",
+  }),
+  startJitsiSandbox({
+    port: port("jitsi-port"),
+    seed,
+    ...(apiUrl === undefined ? {} : { apiUrl }),
+  }),
 ]);
-process.stdout.write(`${JSON.stringify({ para: { url: para.url, ...para.config }, lit: { url: lit.url, ...lit.config }, jitsi: { url: jitsi.url, ...jitsi.config } })}\n`);
+process.stdout.write(
+  `${JSON.stringify({ para: { url: para.url, ...para.config }, lit: { url: lit.url, ...lit.config }, jitsi: { url: jitsi.url, ...jitsi.config } })}\n`,
+);
 
 let stopping = false;
 async function stop(): Promise<void> {

@@ -27,7 +27,17 @@ export function deriveRsaKey(seed: string): KeyObject {
   const p = prime(seed, "p", e);
   const q = prime(seed, "q", e);
   const d = inverse(e, (p - 1n) * (q - 1n));
-  const jwk = { kty: "RSA", n: encode(p * q), e: encode(e), d: encode(d), p: encode(p), q: encode(q), dp: encode(d % (p - 1n)), dq: encode(d % (q - 1n)), qi: encode(inverse(q, p)) };
+  const jwk = {
+    kty: "RSA",
+    n: encode(p * q),
+    e: encode(e),
+    d: encode(d),
+    p: encode(p),
+    q: encode(q),
+    dp: encode(d % (p - 1n)),
+    dq: encode(d % (q - 1n)),
+    qi: encode(inverse(q, p)),
+  };
   return createPrivateKey({ key: jwk, format: "jwk" });
 }
 

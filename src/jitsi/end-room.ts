@@ -22,20 +22,47 @@ const TOKEN_LIFE_S = 60;
  */
 export async function endRoom(ender: RoomEnder, room: string): Promise<EndRoomResult> {
   const nowS = Math.floor(Date.now() / 1000);
-  const token = signToken(ender.key, { iss: ender.appId, aud: "jitsi", sub: ender.xmppDomain, room, iat: nowS, nbf: nowS - 10, exp: nowS + TOKEN_LIFE_S });
-  const url = new URL("end-meeting", ender.adminUrl.endsWith("/") ? ender.adminUrl : `${ender.adminUrl}/`);
+  const token = signToken(ender.key, {
+    iss: ender.appId,
+    aud: "jitsi",
+    sub: ender.xmppDomain,
+    room,
+    iat: nowS,
+    nbf: nowS - 10,
+    exp: nowS + TOKEN_LIFE_S,
+  });
+  const url = new URL(
+    "end-meeting",
+    ender.adminUrl.endsWith("/") ? ender.adminUrl : `${ender.adminUrl}/`,
+  );
   url.searchParams.set("conference", `${room}@${ender.mucDomain}`);
   let status: number;
   try {
-    ({ status } = await boundedFetch(url.href, { method: "POST", headers: { authorization: `Bearer ${token}` }, timeoutMs: ender.timeoutMs }));
+    ({ status } = await boundedFetch(url.href, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}` },
+      timeoutMs: ender.timeoutMs,
+    }));
   } catch (error) {
-    if (error instanceof OutsideError) throw unavailable("jitsi_unavailable", `Prosody could not be asked to end the meeting: ${error.message}. Try again.`, error);
+    if (error instanceof OutsideError)
+      throw unavailable(
+        "jitsi_unavailable",
+        `Prosody could not be asked to end the meeting: ${error.message}. Try again.`,
+        error,
+      );
     throw error;
   }
   if (status === 200) return { ended: true, alreadyGone: false };
   if (status === 404) return { ended: true, alreadyGone: true };
   if (status === 400 || status === 401 || status === 403) {
-    throw refused("jitsi_end_refused", `Prosody refused to end the meeting (status ${status}). Check JITSI_SECRET and the domain against Prosody's settings for mod_muc_end_meeting.`, 502);
+    throw refused(
+      "jitsi_end_refused",
+      `Prosody refused to end the meeting (status ${status}). Check JITSI_SECRET and the domain against Prosody's settings for mod_muc_end_meeting.`,
+      502,
+    );
   }
-  throw unavailable("jitsi_unavailable", `Prosody could not end the meeting (status ${status}). Try again.`);
+  throw unavailable(
+    "jitsi_unavailable",
+    `Prosody could not end the meeting (status ${status}). Try again.`,
+  );
 }

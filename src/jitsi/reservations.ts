@@ -17,8 +17,17 @@ export function parseReservationRequest(form: unknown): ReservationRequest {
   const fields = typeof form === "string" ? Object.fromEntries(new URLSearchParams(form)) : form;
   const parsed = reservationForm.safeParse(fields);
   if (!parsed.success) {
-    const errors = parsed.error.issues.map((issue) => ({ pointer: `/${issue.path.join("/")}`, code: issue.code, detail: issue.message }));
-    throw refused("reservation_malformed", "This is not a reservation request of mod_reservations (a form with name, start_time and mail_owner).", 400, errors);
+    const errors = parsed.error.issues.map((issue) => ({
+      pointer: `/${issue.path.join("/")}`,
+      code: issue.code,
+      detail: issue.message,
+    }));
+    throw refused(
+      "reservation_malformed",
+      "This is not a reservation request of mod_reservations (a form with name, start_time and mail_owner).",
+      400,
+      errors,
+    );
   }
   const { name, start_time, mail_owner } = parsed.data;
   return { room: name.toLowerCase(), name, mailOwner: mail_owner, startTime: new Date(start_time) };

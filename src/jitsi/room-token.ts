@@ -17,7 +17,10 @@ interface Times {
  * mod_token_affiliation.
  * @throws AppError refuse 422 `jitsi_token_input`
  */
-export function prosodyClaims(input: RoomTokenInput, issuer: { readonly appId: string; readonly xmppDomain: string }): object {
+export function prosodyClaims(
+  input: RoomTokenInput,
+  issuer: { readonly appId: string; readonly xmppDomain: string },
+): object {
   const { room, userId, displayName, affiliation } = input;
   return {
     iss: issuer.appId,
@@ -26,8 +29,19 @@ export function prosodyClaims(input: RoomTokenInput, issuer: { readonly appId: s
     room,
     ...times(input),
     context: {
-      user: { id: userId, ...(displayName === undefined ? {} : { name: displayName }), affiliation, moderator: affiliation === "owner" },
-      features: { recording: false, livestreaming: false, transcription: false, "outbound-call": false, "screen-sharing": true },
+      user: {
+        id: userId,
+        ...(displayName === undefined ? {} : { name: displayName }),
+        affiliation,
+        moderator: affiliation === "owner",
+      },
+      features: {
+        recording: false,
+        livestreaming: false,
+        transcription: false,
+        "outbound-call": false,
+        "screen-sharing": true,
+      },
     },
   };
 }
@@ -42,8 +56,21 @@ export function jaasClaims(input: RoomTokenInput, issuer: { readonly appId: stri
     room,
     ...times(input),
     context: {
-      user: { id: userId, ...(displayName === undefined ? {} : { name: displayName }), moderator: affiliation === "owner" ? "true" : "false", "hidden-from-recorder": false },
-      features: { livestreaming: "false", recording: "false", transcription: "false", "inbound-call": "false", "outbound-call": "false", "sip-inbound-call": "false", "sip-outbound-call": "false" },
+      user: {
+        id: userId,
+        ...(displayName === undefined ? {} : { name: displayName }),
+        moderator: affiliation === "owner" ? "true" : "false",
+        "hidden-from-recorder": false,
+      },
+      features: {
+        livestreaming: "false",
+        recording: "false",
+        transcription: "false",
+        "inbound-call": "false",
+        "outbound-call": "false",
+        "sip-inbound-call": "false",
+        "sip-outbound-call": "false",
+      },
     },
   };
 }
@@ -54,12 +81,19 @@ function times(input: RoomTokenInput): Times {
   const iat = Math.floor(Date.now() / 1000);
   // Rounded so that a token never lives longer than asked.
   const exp = Math.floor(input.expiresAt.getTime() / 1000);
-  const nbf = input.notBefore === undefined ? iat - NOT_BEFORE_LEEWAY_S : Math.ceil(input.notBefore.getTime() / 1000);
-  if (!Number.isFinite(exp) || !Number.isFinite(nbf)) throw badInput("expiresAt", "a time is missing");
-  if (exp <= iat || exp <= nbf) throw badInput("expiresAt", "the token would have expired before it could be used");
+  const nbf =
+    input.notBefore === undefined
+      ? iat - NOT_BEFORE_LEEWAY_S
+      : Math.ceil(input.notBefore.getTime() / 1000);
+  if (!Number.isFinite(exp) || !Number.isFinite(nbf))
+    throw badInput("expiresAt", "a time is missing");
+  if (exp <= iat || exp <= nbf)
+    throw badInput("expiresAt", "the token would have expired before it could be used");
   return { iat, nbf, exp };
 }
 
 function badInput(field: string, detail: string): Error {
-  return refused("jitsi_token_input", `No room token can be made: ${detail}.`, 422, [{ pointer: `/${field}`, code: "invalid", detail }]);
+  return refused("jitsi_token_input", `No room token can be made: ${detail}.`, 422, [
+    { pointer: `/${field}`, code: "invalid", detail },
+  ]);
 }

@@ -15,19 +15,38 @@ export function createRoomTokens(options: RoomTokensOptions): RoomTokens {
   const { domain, appId, adminUrl } = options;
   const key = readSigningKey(options.secret, options.kid);
   const jaas = appId.startsWith(JAAS_PREFIX);
-  if (jaas && (key.algorithm !== "RS256" || key.kid === undefined)) throw jitsiMisconfigured("JaaS needs the private key as a PEM in JITSI_SECRET and its id in JITSI_KID");
+  if (jaas && (key.algorithm !== "RS256" || key.kid === undefined))
+    throw jitsiMisconfigured(
+      "JaaS needs the private key as a PEM in JITSI_SECRET and its id in JITSI_KID",
+    );
   const xmppDomain = options.xmppDomain ?? domain;
   const mucDomain = options.mucDomain ?? `conference.${xmppDomain}`;
-  const adminKey = options.adminSecret === undefined ? key : readSigningKey(options.adminSecret, options.adminKid);
+  const adminKey =
+    options.adminSecret === undefined ? key : readSigningKey(options.adminSecret, options.adminKid);
   const pages = `${isLoopback(domain) ? "http" : "https"}://${domain}/${jaas ? `${appId}/` : ""}`;
   return {
-    signRoomToken: (input) => signToken(key, jaas ? jaasClaims(input, { appId }) : prosodyClaims(input, { appId, xmppDomain })),
-    roomUrl: (room, token) => `${pages}${encodeURIComponent(room)}?jwt=${encodeURIComponent(token)}`,
+    signRoomToken: (input) =>
+      signToken(
+        key,
+        jaas ? jaasClaims(input, { appId }) : prosodyClaims(input, { appId, xmppDomain }),
+      ),
+    roomUrl: (room, token) =>
+      `${pages}${encodeURIComponent(room)}?jwt=${encodeURIComponent(token)}`,
     // JaaS documents no way to end a meeting from a server.
     endRoom: async (room) =>
       jaas || adminUrl === undefined
         ? { ended: false, reason: "not_configured" }
-        : endRoom({ adminUrl, key: adminKey, appId, xmppDomain, mucDomain, timeoutMs: options.timeoutMs ?? TIMEOUT_MS }, room),
+        : endRoom(
+            {
+              adminUrl,
+              key: adminKey,
+              appId,
+              xmppDomain,
+              mucDomain,
+              timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
+            },
+            room,
+          ),
   };
 }
 

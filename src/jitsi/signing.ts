@@ -21,7 +21,10 @@ export function readSigningKey(secret: string, kid: string | undefined): Signing
 /** @throws AppError `jitsi_configuration` when the key does not work; its text is not repeated */
 export function signToken(key: SigningKey, claims: object): string {
   try {
-    return jwt.sign(claims, key.secret, { algorithm: key.algorithm, ...(key.kid === undefined ? {} : { keyid: key.kid }) });
+    return jwt.sign(claims, key.secret, {
+      algorithm: key.algorithm,
+      ...(key.kid === undefined ? {} : { keyid: key.kid }),
+    });
   } catch {
     throw jitsiMisconfigured(`the Jitsi secret is no usable ${key.algorithm} key`);
   }

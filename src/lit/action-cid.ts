@@ -11,13 +11,22 @@ const MAX_BYTES = 256 * 1024;
  */
 export function computeActionCid(source: string): string {
   const data = Buffer.from(source, "utf8");
-  if (data.length > MAX_BYTES) throw new RangeError(`an action may be ${MAX_BYTES} bytes long, this one has ${data.length}`);
+  if (data.length > MAX_BYTES)
+    throw new RangeError(`an action may be ${MAX_BYTES} bytes long, this one has ${data.length}`);
   // UnixFS: type 1 = file (2), data (field 2), file size (field 3).
   const content = data.length === 0 ? [] : [Buffer.from([0x12]), varint(data.length), data];
-  const file = Buffer.concat([Buffer.from([0x08, 0x02]), ...content, Buffer.from([0x18]), varint(data.length)]);
+  const file = Buffer.concat([
+    Buffer.from([0x08, 0x02]),
+    ...content,
+    Buffer.from([0x18]),
+    varint(data.length),
+  ]);
   // dag-pb node without links: data (field 1).
   const block = Buffer.concat([Buffer.from([0x0a]), varint(file.length), file]);
-  const multihash = Buffer.concat([Buffer.from([0x12, 0x20]), createHash("sha256").update(block).digest()]);
+  const multihash = Buffer.concat([
+    Buffer.from([0x12, 0x20]),
+    createHash("sha256").update(block).digest(),
+  ]);
   return encodeBase58(multihash);
 }
 

@@ -7,5 +7,11 @@ import type { AccessGate, AccessGateOptions } from "./types.ts";
  * @throws AppError `lit_configuration`
  */
 export function createChipotleGate(_options: AccessGateOptions): AccessGate {
-  throw new AppError({ kind: "refuse", code: "lit_configuration", message: "The Lit network chipotle is not supported yet. Use datil-dev, datil-test, datil or custom.", status: 500 });
+  throw new AppError({
+    kind: "refuse",
+    code: "lit_configuration",
+    message:
+      "The Lit network chipotle is not supported yet. Use datil-dev, datil-test, datil or custom.",
+    status: 500,
+  });
 }

@@ -3,7 +3,12 @@ import { z } from "zod";
 import { refused } from "../errors.ts";
 import type { AccessClaim } from "./types.ts";
 
-const address = z.string().refine((value) => isAddress(value) && getAddress(value) === value, "must be a checksummed address");
+const address = z
+  .string()
+  .refine(
+    (value) => isAddress(value) && getAddress(value) === value,
+    "must be a checksummed address",
+  );
 
 /** The same forms as in contracts/lit/access-action.js, which refuses anything else. */
 const accessClaim = z.strictObject({
@@ -22,7 +27,11 @@ const accessClaim = z.strictObject({
 export function checkClaim(claim: AccessClaim): AccessClaim {
   const parsed = accessClaim.safeParse(claim);
   if (parsed.success) return parsed.data;
-  const errors = parsed.error.issues.map((issue) => ({ pointer: `/${issue.path.join("/")}`, code: issue.code, detail: issue.message }));
+  const errors = parsed.error.issues.map((issue) => ({
+    pointer: `/${issue.path.join("/")}`,
+    code: issue.code,
+    detail: issue.message,
+  }));
   throw refused("lit_claim_malformed", "The access claim is not well formed.", 422, errors);
 }
 
@@ -37,8 +46,19 @@ export function challengeText(claim: AccessClaim): string {
  * @throws AppError refuse 422 `lit_claim_malformed`
  */
 export function canonicalPayload(claim: AccessClaim): string {
-  const { v, domain, chainId, contract, tokenId, meetingId, user, nonce, expiresAtS } = checkClaim(claim);
-  return JSON.stringify({ v, domain, chainId, contract, tokenId, meetingId, user, nonce, expiresAtS });
+  const { v, domain, chainId, contract, tokenId, meetingId, user, nonce, expiresAtS } =
+    checkClaim(claim);
+  return JSON.stringify({
+    v,
+    domain,
+    chainId,
+    contract,
+    tokenId,
+    meetingId,
+    user,
+    nonce,
+    expiresAtS,
+  });
 }
 
 /** What is signed in the end: keccak256 of the canonical payload, 0x and 64 hex digits. */

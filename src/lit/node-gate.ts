@@ -4,14 +4,17 @@ import { z } from "zod";
 import { AppError, refused, unavailable } from "../errors.ts";
 import { withQuietConsole } from "../para/quiet-console.ts";
 import { checkClaim } from "./claim.ts";
-import { createNodeClient } from "./node-client.ts";
+import { createNodeClient, disconnectNodeClient } from "./node-client.ts";
 import { litProof, verifyProof } from "./proof.ts";
 import { openSession } from "./session-sigs.ts";
 import type { Session } from "./session-sigs.ts";
 import type { AccessClaim, AccessGate, AccessGateOptions, LitProof } from "./types.ts";
 
 /** No signature means no, in either of the two shapes the SDK answers in. */
-const executed = z.looseObject({ signatures: z.looseObject({ access: litProof.optional() }).nullish(), success: z.boolean().optional() });
+const executed = z.looseObject({
+  signatures: z.looseObject({ access: litProof.optional() }).nullish(),
+  success: z.boolean().optional(),
+});
 
 interface Input {
   readonly claim: AccessClaim;
@@ -20,7 +23,10 @@ interface Input {
 
 /** The gate over Lit's v7 nodes (datil networks, or a custom one). */
 export function createNodeGate(options: AccessGateOptions): AccessGate {
-  const wallet = options.serverPrivateKey === undefined ? new Wallet(Wallet.createRandom().privateKey) : new Wallet(options.serverPrivateKey);
+  const wallet =
+    options.serverPrivateKey === undefined
+      ? new Wallet(Wallet.createRandom().privateKey)
+      : new Wallet(options.serverPrivateKey);
   let connection: { readonly client: LitNodeClient; session: Session | undefined } | undefined;
   let connecting: Promise<void> | undefined;
   let closed = false;
@@ -29,7 +35,7 @@ export function createNodeGate(options: AccessGateOptions): AccessGate {
   async function drop(): Promise<void> {
     const old = connection?.client;
     connection = undefined;
-    if (old !== undefined) await disconnect(old);
+    if (old !== undefined) await disconnectNodeClient(old);
   }
 
   async function reconnect(): Promise<void> {
@@ -43,10 +49,10 @@ export function createNodeGate(options: AccessGateOptions): AccessGate {
     try {
       await client.connect();
     } catch (error) {
-      await disconnect(client);
+      await disconnectNodeClient(client);
       throw error;
     }
-    if (closed) await disconnect(client);
+    if (closed) await disconnectNodeClient(client);
     else connection = { client, session: undefined };
   }
 
@@ -61,11 +67,20 @@ export function createNodeGate(options: AccessGateOptions): AccessGate {
     const current = connection;
     if (current === undefined) throw new Error("the gate was closed");
     if (current.session === undefined || current.session.renewAtMs <= Date.now()) {
-      current.session = await openSession(current.client, wallet, "localhost", options.capacityDelegationAuthSig);
+      current.session = await openSession(
+        current.client,
+        wallet,
+        "localhost",
+        options.capacityDelegationAuthSig,
+      );
     }
     const result: unknown = await current.client.executeJs({
       ipfsId: options.actionCid,
-      jsParams: { accessClaim: { ...input.claim }, userSignature: input.userSignature, publicKey: options.pkpPublicKey },
+      jsParams: {
+        accessClaim: { ...input.claim },
+        userSignature: input.userSignature,
+        publicKey: options.pkpPublicKey,
+      },
       sessionSigs: current.session.sigs,
     });
     return executed.parse(result).signatures?.access;
@@ -83,7 +98,12 @@ export function createNodeGate(options: AccessGateOptions): AccessGate {
         return execute({ ...input, claim });
       }
     });
-    if (proof === undefined) throw refused("lit_denied", "Lit's access check said no: the wallet that signed the challenge does not own this meeting's pass, or the challenge is not the one that was issued.", 403);
+    if (proof === undefined)
+      throw refused(
+        "lit_denied",
+        "Lit's access check said no: the wallet that signed the challenge does not own this meeting's pass, or the challenge is not the one that was issued.",
+        403,
+      );
     checkAnswer(claim, proof, options.pkpPublicKey);
     return proof;
   }
@@ -102,25 +122,17 @@ export function createNodeGate(options: AccessGateOptions): AccessGate {
   };
 }
 
-/** `disconnect` stops watching for epochs but leaves a timer of ethers v5 behind, which would hold up the end of the process for 4 s. */
-async function disconnect(client: LitNodeClient): Promise<void> {
-  await client.disconnect();
-  const contract: unknown = Reflect.get(client, "_stakingContract");
-  const provider: unknown = isObject(contract) ? Reflect.get(contract, "provider") : undefined;
-  const timer: unknown = isObject(provider) ? Reflect.get(provider, "_bootstrapPoll") : undefined;
-  if (isObject(timer) && "unref" in timer && typeof timer.unref === "function") timer.unref();
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null;
-}
-
 /** A wrong signature from the nodes is their failure (or another PKP in our settings), not the guest's. */
 function checkAnswer(claim: AccessClaim, proof: LitProof, pkpPublicKey: string): void {
   try {
     verifyProof({ claim, proof, pkpPublicKey });
   } catch (error) {
-    if (error instanceof AppError) throw unavailable("lit_unavailable", `Lit answered with a proof that does not hold (${error.code}). Check the PKP's public key in the settings.`, error);
+    if (error instanceof AppError)
+      throw unavailable(
+        "lit_unavailable",
+        `Lit answered with a proof that does not hold (${error.code}). Check the PKP's public key in the settings.`,
+        error,
+      );
     throw error;
   }
 }
@@ -132,13 +144,22 @@ function checkAnswer(claim: AccessClaim, proof: LitProof, pkpPublicKey: string):
 async function guard<T>(timeoutMs: number, work: () => Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(unavailable("lit_unavailable", `Lit did not answer within ${timeoutMs} ms. Try again.`)), timeoutMs);
+    timer = setTimeout(
+      () =>
+        reject(
+          unavailable("lit_unavailable", `Lit did not answer within ${timeoutMs} ms. Try again.`),
+        ),
+      timeoutMs,
+    );
   });
   try {
     return await Promise.race([withQuietConsole(work), late]);
   } catch (error) {
     if (error instanceof AppError) throw error;
-    throw unavailable("lit_unavailable", "Lit's nodes could not be reached or could not run the access check. Try again.");
+    throw unavailable(
+      "lit_unavailable",
+      "Lit's nodes could not be reached or could not run the access check. Try again.",
+    );
   } finally {
     clearTimeout(timer);
     forgetSdkLogs();
@@ -148,7 +169,7 @@ async function guard<T>(timeoutMs: number, work: () => Promise<T>): Promise<T> {
 /** The SDK keeps a log of every request, with its parameters, for the life of the process. */
 function forgetSdkLogs(): void {
   const manager: unknown = Reflect.get(globalThis, "logManager");
-  if (!isObject(manager)) return;
+  if (typeof manager !== "object" || manager === null) return;
   const loggers: unknown = Reflect.get(manager, "_loggers");
   if (loggers instanceof Map) loggers.clear();
 }

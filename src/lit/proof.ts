@@ -19,13 +19,25 @@ export const litProof = z.object({
  * @throws AppError refuse 403: `lit_proof_malformed`, `lit_proof_other_key` (not our PKP's),
  *   `lit_proof_other_claim` (about something else), `lit_proof_bad_signature`.
  */
-export function verifyProof(input: { readonly claim: AccessClaim; readonly proof: LitProof; readonly pkpPublicKey: string }): void {
+export function verifyProof(input: {
+  readonly claim: AccessClaim;
+  readonly proof: LitProof;
+  readonly pkpPublicKey: string;
+}): void {
   const parsed = litProof.safeParse(input.proof);
   if (!parsed.success) throw bad("lit_proof_malformed", "The access proof is not well formed.");
   const { signature, publicKey, dataSigned } = parsed.data;
-  if (bare(publicKey) !== bare(input.pkpPublicKey)) throw bad("lit_proof_other_key", "The access proof was made with another key than this service's PKP.");
+  if (bare(publicKey) !== bare(input.pkpPublicKey))
+    throw bad(
+      "lit_proof_other_key",
+      "The access proof was made with another key than this service's PKP.",
+    );
   const digest = claimDigest(input.claim);
-  if (bare(dataSigned) !== bare(digest)) throw bad("lit_proof_other_claim", "The access proof is about something else than this challenge.");
+  if (bare(dataSigned) !== bare(digest))
+    throw bad(
+      "lit_proof_other_claim",
+      "The access proof is about something else than this challenge.",
+    );
   if (recover(digest, signature) !== computeAddress(`0x${bare(input.pkpPublicKey)}`)) {
     throw bad("lit_proof_bad_signature", "The signature of the access proof is not the PKP's.");
   }

@@ -1,5 +1,10 @@
 import { generateKeyPairSync } from "node:crypto";
-import { createSiweMessageWithRecaps, generateAuthSig, LitActionResource, LitPKPResource } from "@lit-protocol/auth-helpers";
+import {
+  createSiweMessageWithRecaps,
+  generateAuthSig,
+  LitActionResource,
+  LitPKPResource,
+} from "@lit-protocol/auth-helpers";
 import { LIT_ABILITY } from "@lit-protocol/constants";
 import type { LitNodeClient } from "@lit-protocol/lit-node-client";
 import type { Wallet } from "ethers";
@@ -27,7 +32,12 @@ const ABILITIES = [
  * each node. The wallet needs no funds and gives no power over the PKP, which obeys its action only.
  * `capacityDelegationAuthSig`: who pays, on networks that want capacity credits (datil-test, datil).
  */
-export async function openSession(client: LitNodeClient, wallet: Wallet, domain: string, capacityDelegationAuthSig?: AuthSig): Promise<Session> {
+export async function openSession(
+  client: LitNodeClient,
+  wallet: Wallet,
+  domain: string,
+  capacityDelegationAuthSig?: AuthSig,
+): Promise<Session> {
   const startedAtMs = Date.now();
   const sigs = await client.getSessionSigs({
     chain: "ethereum",
@@ -37,8 +47,17 @@ export async function openSession(client: LitNodeClient, wallet: Wallet, domain:
     resourceAbilityRequests: ABILITIES,
     ...(capacityDelegationAuthSig === undefined ? {} : { capacityDelegationAuthSig }),
     authNeededCallback: async ({ expiration, uri, nonce }) => {
-      if (expiration === undefined || uri === undefined || nonce === undefined) throw new Error("the SDK asked for a signature without its terms");
-      const toSign = await createSiweMessageWithRecaps({ uri, expiration, nonce, domain, resources: ABILITIES, walletAddress: wallet.address, litNodeClient: client });
+      if (expiration === undefined || uri === undefined || nonce === undefined)
+        throw new Error("the SDK asked for a signature without its terms");
+      const toSign = await createSiweMessageWithRecaps({
+        uri,
+        expiration,
+        nonce,
+        domain,
+        resources: ABILITIES,
+        walletAddress: wallet.address,
+        litNodeClient: client,
+      });
       return generateAuthSig({ signer: wallet, toSign });
     },
   });
@@ -50,7 +69,9 @@ export type AuthSig = Awaited<ReturnType<typeof generateAuthSig>>;
 
 /** An ed25519 key as the SDK wants it: hex; the secret half is seed and public key together (NaCl). */
 function createSessionKey(): { publicKey: string; secretKey: string } {
-  const jwk = z.object({ x: z.string(), d: z.string() }).parse(generateKeyPairSync("ed25519").privateKey.export({ format: "jwk" }));
+  const jwk = z
+    .object({ x: z.string(), d: z.string() })
+    .parse(generateKeyPairSync("ed25519").privateKey.export({ format: "jwk" }));
   const publicKey = Buffer.from(jwk.x, "base64url").toString("hex");
   return { publicKey, secretKey: Buffer.from(jwk.d, "base64url").toString("hex") + publicKey };
 }

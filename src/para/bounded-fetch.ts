@@ -46,7 +46,10 @@ export async function boundedFetch(url: string, request: BoundedRequest): Promis
     throw new OutsideError(reasonOf(error));
   }
   try {
-    return { status: response.status, text: await readBounded(response, request.maxBytes ?? MAX_BYTES) };
+    return {
+      status: response.status,
+      text: await readBounded(response, request.maxBytes ?? MAX_BYTES),
+    };
   } catch (error) {
     if (error instanceof OutsideError) throw error;
     throw new OutsideError(reasonOf(error), response.status);
@@ -67,7 +70,8 @@ async function readBounded(response: Response, maxBytes: number): Promise<string
   let bytes = 0;
   for await (const chunk of response.body ?? []) {
     bytes += chunk.byteLength;
-    if (bytes > maxBytes) throw new OutsideError(`the answer is longer than ${maxBytes} bytes`, response.status);
+    if (bytes > maxBytes)
+      throw new OutsideError(`the answer is longer than ${maxBytes} bytes`, response.status);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");
@@ -77,6 +81,7 @@ async function readBounded(response: Response, maxBytes: number): Promise<string
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return "no answer";
   if (error.name === "TimeoutError" || error.name === "AbortError") return "no answer in time";
-  const code: unknown = error.cause instanceof Error && "code" in error.cause ? error.cause.code : undefined;
+  const code: unknown =
+    error.cause instanceof Error && "code" in error.cause ? error.cause.code : undefined;
   return typeof code === "string" ? `no answer (${code})` : "no answer";
 }

@@ -14,10 +14,14 @@ const API_URLS: Readonly<Record<ParaEnvironment, string>> = {
  * @throws AppError when the key belongs to another environment: the SDK lets the prefix of the key
  *   win over the environment, so that the SDK and the token check would talk to different hosts.
  */
-export function apiBase(options: Pick<ParaClientOptions, "environment" | "apiKey" | "apiUrl">): string {
+export function apiBase(
+  options: Pick<ParaClientOptions, "environment" | "apiKey" | "apiUrl">,
+): string {
   const prefix = /^([a-z]+)_/i.exec(options.apiKey)?.[1]?.toLowerCase();
   if (prefix !== undefined && prefix !== options.environment) {
-    throw misconfigured(`the Para API key does not belong to the environment "${options.environment}"; its prefix must be "${options.environment}_"`);
+    throw misconfigured(
+      `the Para API key does not belong to the environment "${options.environment}"; its prefix must be "${options.environment}_"`,
+    );
   }
   const base = options.apiUrl ?? API_URLS[options.environment];
   return base.endsWith("/") ? base : `${base}/`;

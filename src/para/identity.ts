@@ -22,7 +22,9 @@ const AUTH_TYPES = new Map<string, ParaAuthType>([
  * One spelling per person, so that the same person always finds the same account.
  * Undefined when Para names a way of signing in, or an identifier, that makes no sense to us.
  */
-export function normaliseIdentity(answer: z.infer<typeof identityAnswer>): ParaIdentity | undefined {
+export function normaliseIdentity(
+  answer: z.infer<typeof identityAnswer>,
+): ParaIdentity | undefined {
   const authType = AUTH_TYPES.get(answer.authType.toLowerCase().replaceAll(/[^a-z]/g, ""));
   if (authType === undefined) return undefined;
   const identifier = normaliseIdentifier(authType, answer.identifier);
@@ -48,7 +50,8 @@ function normaliseIdentifier(authType: ParaAuthType, identifier: string): string
       return identifier.toLowerCase();
     case "oauth":
       return identifier.includes("@") ? identifier.toLowerCase() : identifier;
-    case "telegram":
+    default:
+      // telegram: a number.
       return identifier;
   }
 }

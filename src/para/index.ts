@@ -18,6 +18,10 @@ export function createParaClient(options: ParaClientOptions): ParaClient {
   return {
     verifyToken: (token) => verifyToken({ apiBase: base, secretApiKey, timeoutMs }, token),
     // async, so that a malformed session rejects instead of throwing.
-    importSession: async (exported) => importSession({ environment, apiKey, apiBase: base, timeoutMs, verifyJwt }, readExportedSession(exported)),
+    importSession: async (exported) =>
+      importSession(
+        { environment, apiKey, apiBase: base, timeoutMs, verifyJwt },
+        readExportedSession(exported),
+      ),
   };
 }

@@ -29,15 +29,30 @@ const issuedJwt = z.looseObject({ token: z.string().min(1).max(16_384) });
  * that Para calls the session active and signs a JWT for it.
  * @throws AppError refuse 401 `para_session_inactive` or `para_jwt_invalid`; retry `para_unavailable`.
  */
-export async function importSession(options: SessionImporterOptions, exported: string): Promise<ParaSession> {
+export async function importSession(
+  options: SessionImporterOptions,
+  exported: string,
+): Promise<ParaSession> {
   const abort = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   // The SDK waits for ever when Para does not answer, whatever its HTTP client is told.
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(unavailable("para_unavailable", `Para did not answer within ${options.timeoutMs} ms. Try again.`)), options.timeoutMs);
+    timer = setTimeout(
+      () =>
+        reject(
+          unavailable(
+            "para_unavailable",
+            `Para did not answer within ${options.timeoutMs} ms. Try again.`,
+          ),
+        ),
+      options.timeoutMs,
+    );
   });
   try {
-    const token = await Promise.race([withQuietConsole(() => openSession(options, exported, abort.signal)), late]);
+    const token = await Promise.race([
+      withQuietConsole(() => openSession(options, exported, abort.signal)),
+      late,
+    ]);
     return await Promise.race([options.verifyJwt(token), late]);
   } catch (error) {
     if (error instanceof AppError) throw error;
@@ -48,9 +63,15 @@ export async function importSession(options: SessionImporterOptions, exported: s
   }
 }
 
-async function openSession(options: SessionImporterOptions, exported: string, signal: AbortSignal): Promise<string> {
+async function openSession(
+  options: SessionImporterOptions,
+  exported: string,
+  signal: AbortSignal,
+): Promise<string> {
   // Without disableWebSockets the SDK downloads and runs a worker script that keeps the process alive.
-  const para = new Para(ENVIRONMENTS[options.environment], options.apiKey, { disableWebSockets: true });
+  const para = new Para(ENVIRONMENTS[options.environment], options.apiKey, {
+    disableWebSockets: true,
+  });
   // In the same tick: the first request leaves on a later one. The SDK has no option for any of these.
   Object.assign(httpDefaults(para), {
     baseURL: options.apiBase,
@@ -62,14 +83,23 @@ async function openSession(options: SessionImporterOptions, exported: string, si
   await para.importSession(exported);
   if (!(await para.isSessionActive())) throw inactive();
   const answer = issuedJwt.safeParse(await para.issueJwt().catch(rethrowJwtError));
-  if (!answer.success) throw unavailable("para_unavailable", "Para issued no JWT for the session. Try again.");
+  if (!answer.success)
+    throw unavailable("para_unavailable", "Para issued no JWT for the session. Try again.");
   return answer.data.token;
 }
 
 /** The defaults of the SDK's own axios instance; its type is not exported. */
 function httpDefaults(para: Para): object {
-  const parsed = z.object({ baseRequest: z.custom<{ defaults: object }>((value) => typeof value === "function") }).safeParse({ baseRequest: Reflect.get(para.ctx.client, "baseRequest") });
-  if (!parsed.success) throw new AppError({ kind: "refuse", code: "para_sdk_incompatible", message: "This version of @getpara/server-sdk has no HTTP client where it is expected.", status: 500 });
+  const parsed = z
+    .object({ baseRequest: z.custom<{ defaults: object }>((value) => typeof value === "function") })
+    .safeParse({ baseRequest: Reflect.get(para.ctx.client, "baseRequest") });
+  if (!parsed.success)
+    throw new AppError({
+      kind: "refuse",
+      code: "para_sdk_incompatible",
+      message: "This version of @getpara/server-sdk has no HTTP client where it is expected.",
+      status: 500,
+    });
   return parsed.data.baseRequest.defaults;
 }
 
@@ -81,15 +111,23 @@ function rethrowJwtError(error: unknown): never {
 
 /** The SDK's errors may hold response bodies and headers, so only their status is looked at. */
 function statusOf(error: unknown): number | undefined {
-  const status = typeof error === "object" && error !== null && "status" in error ? error.status : undefined;
+  const status =
+    typeof error === "object" && error !== null && "status" in error ? error.status : undefined;
   return typeof status === "number" ? status : undefined;
 }
 
 function classify(error: unknown): AppError {
   const status = statusOf(error);
-  return unavailable("para_unavailable", `Para could not confirm the session${status === undefined ? "" : ` (status ${status})`}. Try again.`);
+  return unavailable(
+    "para_unavailable",
+    `Para could not confirm the session${status === undefined ? "" : ` (status ${status})`}. Try again.`,
+  );
 }
 
 function inactive(): AppError {
-  return refused("para_session_inactive", "This Para session is not active any more. Sign in again and export a fresh one.", 401);
+  return refused(
+    "para_session_inactive",
+    "This Para session is not active any more. Sign in again and export a fresh one.",
+    401,
+  );
 }

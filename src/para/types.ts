@@ -2,7 +2,13 @@
 export type ParaEnvironment = "beta" | "prod" | "sandbox" | "dev";
 
 /** How a person proved who they are to Para, normalised (Para itself mixes cases and spellings). */
-export type ParaAuthType = "email" | "phone" | "farcaster" | "telegram" | "external_wallet" | "oauth";
+export type ParaAuthType =
+  | "email"
+  | "phone"
+  | "farcaster"
+  | "telegram"
+  | "external_wallet"
+  | "oauth";
 
 /** Who a person is according to Para. `authType` and `identifier` together name an account. */
 export interface ParaIdentity {

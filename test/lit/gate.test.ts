@@ -44,28 +44,45 @@ describe("no proof", () => {
   test("for somebody who does not own the pass", async () => {
     chain.setOwner(stranger.address);
     const claim = claimOf();
-    await expect(outcomeOf(async () => gate.prove({ claim, userSignature: await signChallenge(claim) }))).resolves.toBe("refuse lit_denied 403");
+    await expect(
+      outcomeOf(async () => gate.prove({ claim, userSignature: await signChallenge(claim) })),
+    ).resolves.toBe("refuse lit_denied 403");
   });
 
   test("for a pass that does not exist (burned, or not yet minted)", async () => {
     chain.setOwner(undefined);
     const claim = claimOf();
-    await expect(outcomeOf(async () => gate.prove({ claim, userSignature: await signChallenge(claim) }))).resolves.toBe("refuse lit_denied 403");
+    await expect(
+      outcomeOf(async () => gate.prove({ claim, userSignature: await signChallenge(claim) })),
+    ).resolves.toBe("refuse lit_denied 403");
   });
 
   test("for the owner's name on a stranger's signature", async () => {
     const claim = claimOf();
-    await expect(outcomeOf(async () => gate.prove({ claim, userSignature: await signChallenge(claim, stranger) }))).resolves.toBe("refuse lit_denied 403");
+    await expect(
+      outcomeOf(async () =>
+        gate.prove({ claim, userSignature: await signChallenge(claim, stranger) }),
+      ),
+    ).resolves.toBe("refuse lit_denied 403");
   });
 
   test("for a stranger who owns nothing and says so truly", async () => {
     const claim = claimOf({ user: stranger.address });
-    await expect(outcomeOf(async () => gate.prove({ claim, userSignature: await signChallenge(claim, stranger) }))).resolves.toBe("refuse lit_denied 403");
+    await expect(
+      outcomeOf(async () =>
+        gate.prove({ claim, userSignature: await signChallenge(claim, stranger) }),
+      ),
+    ).resolves.toBe("refuse lit_denied 403");
   });
 
-  test.each(["0x", "garbage", `0x${"00".repeat(65)}`])("for the signature %s", async (userSignature) => {
-    await expect(outcomeOf(() => gate.prove({ claim: claimOf(), userSignature }))).resolves.toBe("refuse lit_denied 403");
-  });
+  test.each(["0x", "garbage", `0x${"00".repeat(65)}`])(
+    "for the signature %s",
+    async (userSignature) => {
+      await expect(outcomeOf(() => gate.prove({ claim: claimOf(), userSignature }))).resolves.toBe(
+        "refuse lit_denied 403",
+      );
+    },
+  );
 
   test.each([
     ["another meeting", { meetingId: "another" }],
@@ -74,7 +91,9 @@ describe("no proof", () => {
     ["another nonce", { nonce: "another-nonce-16" }],
   ])("for a signature on the challenge of %s", async (_name, changes) => {
     const userSignature = await signChallenge(claimOf(changes));
-    await expect(outcomeOf(() => gate.prove({ claim: claimOf(), userSignature }))).resolves.toBe("refuse lit_denied 403");
+    await expect(outcomeOf(() => gate.prove({ claim: claimOf(), userSignature }))).resolves.toBe(
+      "refuse lit_denied 403",
+    );
   });
 
   test.each([
@@ -82,17 +101,25 @@ describe("no proof", () => {
     ["lives too long", 3600],
   ])("for a challenge that %s", async (_name, lifetimeS) => {
     const claim = claimOf({ expiresAtS: Math.floor(Date.now() / 1000) + lifetimeS });
-    await expect(outcomeOf(async () => gate.prove({ claim, userSignature: await signChallenge(claim) }))).resolves.toBe("refuse lit_denied 403");
+    await expect(
+      outcomeOf(async () => gate.prove({ claim, userSignature: await signChallenge(claim) })),
+    ).resolves.toBe("refuse lit_denied 403");
   });
 
   test("for a chain that the action does not know", async () => {
     const claim = claimOf({ chainId: 4242 });
-    await expect(outcomeOf(async () => gate.prove({ claim, userSignature: await signChallenge(claim) }))).resolves.toBe("refuse lit_denied 403");
+    await expect(
+      outcomeOf(async () => gate.prove({ claim, userSignature: await signChallenge(claim) })),
+    ).resolves.toBe("refuse lit_denied 403");
   });
 
   test("for a claim that is not well formed", async () => {
     const userSignature = await signChallenge(claimOf());
-    await expect(outcomeOf(() => gate.prove({ claim: claimOf({ user: guest.address.toLowerCase() }), userSignature }))).resolves.toBe("refuse lit_claim_malformed 422");
+    await expect(
+      outcomeOf(() =>
+        gate.prove({ claim: claimOf({ user: guest.address.toLowerCase() }), userSignature }),
+      ),
+    ).resolves.toBe("refuse lit_claim_malformed 422");
   });
 });
 
@@ -122,7 +149,9 @@ describe("trouble that may pass", () => {
     await expect(proveAgain(gate)).resolves.toBe("retry lit_unavailable 503");
     lit.clearFaults();
     const claim = claimOf();
-    await expect(gate.prove({ claim, userSignature: await signChallenge(claim) })).resolves.toBeDefined();
+    await expect(
+      gate.prove({ claim, userSignature: await signChallenge(claim) }),
+    ).resolves.toBeDefined();
   });
 
   test("the node hangs", async () => {
@@ -144,32 +173,59 @@ describe("trouble that may pass", () => {
   test("a new epoch of the network heals by itself", async () => {
     lit.nextEpoch();
     const claim = claimOf();
-    await expect(gate.prove({ claim, userSignature: await signChallenge(claim) })).resolves.toBeDefined();
+    await expect(
+      gate.prove({ claim, userSignature: await signChallenge(claim) }),
+    ).resolves.toBeDefined();
   });
 });
 
 describe("the PKP", () => {
   test("does not sign for an action that is not pinned", async () => {
-    const other = createAccessGate({ ...lit.config, actionCid: "QmUjX8MW6StQ7NKNdaS6g4RMkvN5hcgtKmEi8Mca6oX4t3", timeoutMs: TIMEOUT_MS });
-    await expect(outcomeOf(async () => other.prove({ claim: claimOf(), userSignature: await signChallenge(claimOf()) }))).resolves.toBe("retry lit_unavailable 503");
+    const other = createAccessGate({
+      ...lit.config,
+      actionCid: "QmUjX8MW6StQ7NKNdaS6g4RMkvN5hcgtKmEi8Mca6oX4t3",
+      timeoutMs: TIMEOUT_MS,
+    });
+    await expect(
+      outcomeOf(async () =>
+        other.prove({ claim: claimOf(), userSignature: await signChallenge(claimOf()) }),
+      ),
+    ).resolves.toBe("retry lit_unavailable 503");
     await other.close();
   });
 
   test("does not sign for another action, even one that would let the stranger in", async () => {
-    const source = readFileSync(new URL("../../contracts/lit/access-action.js", import.meta.url), "utf8");
+    const source = readFileSync(
+      new URL("../../contracts/lit/access-action.js", import.meta.url),
+      "utf8",
+    );
     const lax = source.replace("if ((await ownerOf(claim)) !== signer)", "if (false)");
     expect(lax).not.toBe(source);
-    const other = createAccessGate({ ...lit.config, actionCid: lit.publishAction(lax), timeoutMs: TIMEOUT_MS });
+    const other = createAccessGate({
+      ...lit.config,
+      actionCid: lit.publishAction(lax),
+      timeoutMs: TIMEOUT_MS,
+    });
     const claim = claimOf({ user: stranger.address });
-    await expect(outcomeOf(async () => other.prove({ claim, userSignature: await signChallenge(claim, stranger) }))).resolves.toBe("retry lit_unavailable 503");
+    await expect(
+      outcomeOf(async () =>
+        other.prove({ claim, userSignature: await signChallenge(claim, stranger) }),
+      ),
+    ).resolves.toBe("retry lit_unavailable 503");
     await other.close();
   });
 
   test("of somebody else is not taken for ours", async () => {
     const impostor = await startLitSandbox({ chainRpcUrl: chain.url, seed: "impostor" });
-    const fooled = createAccessGate({ ...impostor.config, pkpPublicKey: lit.config.pkpPublicKey, timeoutMs: TIMEOUT_MS });
+    const fooled = createAccessGate({
+      ...impostor.config,
+      pkpPublicKey: lit.config.pkpPublicKey,
+      timeoutMs: TIMEOUT_MS,
+    });
     const claim = claimOf();
-    await expect(outcomeOf(async () => fooled.prove({ claim, userSignature: await signChallenge(claim) }))).resolves.toBe("retry lit_unavailable 503");
+    await expect(
+      outcomeOf(async () => fooled.prove({ claim, userSignature: await signChallenge(claim) })),
+    ).resolves.toBe("retry lit_unavailable 503");
     await fooled.close();
     await impostor.stop();
   });
@@ -177,5 +233,7 @@ describe("the PKP", () => {
 
 test("settings that cannot work are told as such", async () => {
   const { rpcUrl: _rpcUrl, ...incomplete } = lit.config;
-  await expect(outcomeOf(() => createAccessGate({ ...incomplete, timeoutMs: 1000 }).connect())).resolves.toBe("refuse lit_configuration 500");
+  await expect(
+    outcomeOf(() => createAccessGate({ ...incomplete, timeoutMs: 1000 }).connect()),
+  ).resolves.toBe("refuse lit_configuration 500");
 });

@@ -1,4 +1,5 @@
 import { AbiCoder } from "ethers";
+import { z } from "zod";
 import { startServer } from "../../dev/sandbox/http.ts";
 import type { SandboxServer } from "../../dev/sandbox/http.ts";
 import { startJitsiSandbox as startJitsi } from "../../dev/sandbox/jitsi/server.ts";
@@ -18,24 +19,33 @@ export function startLitSandbox(options: Omit<LitSandboxOptions, "port">): Promi
   return startLit({ port: 0, ...options });
 }
 
-export function startJitsiSandbox(options: Partial<JitsiSandboxOptions> = {}): Promise<JitsiSandbox> {
+export function startJitsiSandbox(
+  options: Partial<JitsiSandboxOptions> = {},
+): Promise<JitsiSandbox> {
   return startJitsi({ port: 0, retryDelayMs: 0, ...options });
 }
 
+const signedIn = z.object({
+  userId: z.string(),
+  walletId: z.string(),
+  address: z.string(),
+  privateKey: z.string(),
+  verificationToken: z.string(),
+  session: z.string(),
+});
+
 /** Somebody who has just signed in at the Para sandbox. */
-export interface SignedIn {
-  readonly userId: string;
-  readonly walletId: string;
-  readonly address: string;
-  readonly privateKey: string;
-  readonly verificationToken: string;
-  readonly session: string;
-}
+export type SignedIn = Readonly<z.infer<typeof signedIn>>;
 
 export async function signIn(para: SandboxServer, email: string): Promise<SignedIn> {
-  const response = await fetch(`${para.url}/__sandbox/users`, { method: "POST", body: JSON.stringify({ email }) });
-  return (await response.json()) as SignedIn;
+  const response = await fetch(`${para.url}/__sandbox/users`, {
+    method: "POST",
+    body: JSON.stringify({ email }),
+  });
+  return signedIn.parse(await response.json());
 }
+
+const rpcRequest = z.object({ id: z.number(), method: z.string() });
 
 /** A chain with one ERC-721 contract of one token: answers what `ownerOf` needs. */
 export interface ChainStub extends SandboxServer {
@@ -51,17 +61,24 @@ export async function startChainStub(): Promise<ChainStub> {
     eth_chainId: () => ({ result: `0x${chainId.toString(16)}` }),
     net_version: () => ({ result: String(chainId) }),
     eth_blockNumber: () => ({ result: "0x1" }),
-    eth_call: () => (owner === undefined ? { error: { code: 3, message: "execution reverted", data: "0x7e273289" } } : { result: AbiCoder.defaultAbiCoder().encode(["address"], [owner]) }),
+    eth_call: () =>
+      owner === undefined
+        ? { error: { code: 3, message: "execution reverted", data: "0x7e273289" } }
+        : { result: AbiCoder.defaultAbiCoder().encode(["address"], [owner]) },
   };
   const server = await startServer(0, () => [
     {
       method: "POST",
       path: "/",
       handle: (request) => {
-        const { id, method } = JSON.parse(request.text) as { id: number; method: string };
+        const { id, method } = rpcRequest.parse(JSON.parse(request.text));
         return { status: 200, body: { jsonrpc: "2.0", id, ...results[method]?.() } };
       },
     },
   ]);
-  return { ...server, setOwner: (value) => void (owner = value), setChainId: (value) => void (chainId = value) };
+  return {
+    ...server,
+    setOwner: (value) => void (owner = value),
+    setChainId: (value) => void (chainId = value),
+  };
 }

@@ -35,8 +35,16 @@ export class EventSync {
       const target = url();
       if (target === undefined) return;
       try {
-        const headers = { "content-type": "application/json", authorization: `Bearer ${integrationSecret}` };
-        const { status } = await boundedFetch(target, { method: "POST", headers, body, timeoutMs: TIMEOUT_MS });
+        const headers = {
+          "content-type": "application/json",
+          authorization: `Bearer ${integrationSecret}`,
+        };
+        const { status } = await boundedFetch(target, {
+          method: "POST",
+          headers,
+          body,
+          timeoutMs: TIMEOUT_MS,
+        });
         if (status < 500) return;
       } catch {
         // Counts as a failed try.

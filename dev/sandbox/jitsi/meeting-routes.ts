@@ -14,7 +14,11 @@ export interface Context {
   readonly reservations: () => ReservationClient | undefined;
 }
 
-const joinBody = z.object({ room: z.string().min(1), token: z.string().optional(), name: z.string().optional() });
+const joinBody = z.object({
+  room: z.string().min(1),
+  token: z.string().optional(),
+  name: z.string().optional(),
+});
 const leaveBody = z.object({ room: z.string().min(1), occupantId: z.string().min(1) });
 
 /** What clients and backends do with meetings: join, leave, end, look. */
@@ -27,12 +31,25 @@ export function meetingRoutes(context: Context): Route[] {
       path: "/__sandbox/leave",
       handle: (request) => {
         const { room, occupantId } = leaveBody.parse(JSON.parse(request.text));
-        return rooms.leave(room.toLowerCase(), occupantId) ? { status: 204 } : refusal(404, "item-not-found", "there is no such occupant");
+        return rooms.leave(room.toLowerCase(), occupantId)
+          ? { status: 204 }
+          : refusal(404, "item-not-found", "there is no such occupant");
       },
     },
-    { method: "GET", path: "/__sandbox/rooms", handle: () => ({ status: 200, body: rooms.list() }) },
+    {
+      method: "GET",
+      path: "/__sandbox/rooms",
+      handle: () => ({ status: 200, body: rooms.list() }),
+    },
     { method: "POST", path: "/end-meeting", handle: (request) => endMeeting(context, request) },
-    { method: "GET", path: "/:room", handle: (request) => ({ status: 200, html: roomPage(rules, request.params["room"] ?? "", request.query.get("jwt") ?? "") }) },
+    {
+      method: "GET",
+      path: "/:room",
+      handle: (request) => ({
+        status: 200,
+        html: roomPage(rules, request.params["room"] ?? "", request.query.get("jwt") ?? ""),
+      }),
+    },
   ];
 }
 
@@ -48,7 +65,15 @@ async function join(context: Context, request: SandboxRequest): Promise<SandboxA
   if (!rooms.has(room)) {
     const client = context.reservations();
     const answer = client === undefined ? undefined : await reserve(client, room);
-    if (answer?.granted === false) return { status: 403, body: { error: "service-unavailable", text: answer.text, reservationErrorCode: answer.code } };
+    if (answer?.granted === false)
+      return {
+        status: 403,
+        body: {
+          error: "service-unavailable",
+          text: answer.text,
+          reservationErrorCode: answer.code,
+        },
+      };
     // mod_token_verification looks when the room is made and at every join.
     if (problem !== undefined) return refusal(403, "not-allowed", problem);
     if (!rooms.has(room)) rooms.create(room, answer?.reservation);
@@ -57,7 +82,10 @@ async function join(context: Context, request: SandboxRequest): Promise<SandboxA
   const name = verdict.user.name ?? body.name;
   const occupant = rooms.join(room, { ...verdict.user, ...(name === undefined ? {} : { name }) });
   if (occupant === undefined) return refusal(403, "service-unavailable", "the room is full");
-  return { status: 200, body: { occupantId: occupant.occupantId, affiliation: verdict.user.affiliation } };
+  return {
+    status: 200,
+    body: { occupantId: occupant.occupantId, affiliation: verdict.user.affiliation },
+  };
 }
 
 /** mod_muc_end_meeting: any valid token ends any room. */
@@ -68,7 +96,9 @@ function endMeeting(context: Context, request: SandboxRequest): SandboxAnswer {
   if (!verifyToken(context.rules, token).accepted) return { status: 401 };
   const at = conference.lastIndexOf("@");
   if (conference.slice(at + 1) !== `conference.${context.rules.xmppDomain}`) return { status: 404 };
-  return context.rooms.destroy(conference.slice(0, at).toLowerCase()) ? { status: 200 } : { status: 404 };
+  return context.rooms.destroy(conference.slice(0, at).toLowerCase())
+    ? { status: 200 }
+    : { status: 404 };
 }
 
 function refusal(status: number, error: string, text: string): SandboxAnswer {

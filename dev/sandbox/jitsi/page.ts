@@ -4,7 +4,9 @@ import type { TokenRules } from "./prosody-token.ts";
 /** The meeting page: says what Prosody would say to this link. No camera, no microphone, no script. */
 export function roomPage(rules: TokenRules, room: string, token: string): string {
   const verdict = verifyToken(rules, token);
-  const problem = verdict.accepted ? roomProblem(rules, verdict.claims, room.toLowerCase()) : verdict.text;
+  const problem = verdict.accepted
+    ? roomProblem(rules, verdict.claims, room.toLowerCase())
+    : verdict.text;
   const line =
     verdict.accepted && problem === undefined
       ? `Prosody lets <b>${escape(verdict.user.name ?? verdict.user.id ?? "this guest")}</b> in as ${verdict.user.affiliation}.`

@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
+import { z } from "zod";
 
 /** How Prosody is configured: one app, HS256, domain verification on. */
 export interface TokenRules {
@@ -15,7 +16,9 @@ export interface TokenUser {
   readonly affiliation: "owner" | "member";
 }
 
-export type TokenVerdict = { readonly accepted: true; readonly claims: Record<string, unknown>; readonly user: TokenUser } | { readonly accepted: false; readonly text: string };
+export type TokenVerdict =
+  | { readonly accepted: true; readonly claims: Record<string, unknown>; readonly user: TokenUser }
+  | { readonly accepted: false; readonly text: string };
 
 /**
  * Checks a token as luajwtjitsi and token/util of jitsi-meet do, in their order and their words.
@@ -25,25 +28,41 @@ export function verifyToken(rules: TokenRules, token: unknown): TokenVerdict {
   if (typeof token !== "string" || token === "") return refuse("token required");
   const parts = token.split(".");
   const [headerPart, claimsPart, signaturePart] = parts;
-  if (parts.length !== 3 || headerPart === undefined || claimsPart === undefined || signaturePart === undefined) return refuse("Invalid token");
+  if (
+    parts.length !== 3 ||
+    headerPart === undefined ||
+    claimsPart === undefined ||
+    signaturePart === undefined
+  )
+    return refuse("Invalid token");
   const header = decodeObject(headerPart);
   const claims = decodeObject(claimsPart);
   if (header === undefined || claims === undefined) return refuse("Invalid json");
   if (header["typ"] !== "JWT") return refuse("Invalid typ");
   if (header["alg"] !== "HS256") return refuse("Invalid or incorrect alg");
-  const expected = createHmac("sha256", rules.secret).update(`${headerPart}.${claimsPart}`).digest();
+  const expected = createHmac("sha256", rules.secret)
+    .update(`${headerPart}.${claimsPart}`)
+    .digest();
   const given = Buffer.from(signaturePart, "base64url");
-  if (given.length !== expected.length || !timingSafeEqual(given, expected)) return refuse("Invalid signature");
+  if (given.length !== expected.length || !timingSafeEqual(given, expected))
+    return refuse("Invalid signature");
   const problem = timeProblem(claims) ?? issuerProblem(rules, claims);
   if (problem !== undefined) return refuse(problem);
   return { accepted: true, claims, user: readUser(claims) };
 }
 
 /** Whether a verified token opens this room; mod_token_verification's words when it does not. */
-export function roomProblem(rules: TokenRules, claims: Record<string, unknown>, room: string): string | undefined {
+export function roomProblem(
+  rules: TokenRules,
+  claims: Record<string, unknown>,
+  room: string,
+): string | undefined {
   const claimed = claims["room"];
-  const roomMatches = claimed === "*" || (typeof claimed === "string" && claimed.toLowerCase() === room);
-  const domainMatches = claims["sub"] === "*" || (typeof claims["sub"] === "string" && claims["sub"].toLowerCase() === rules.xmppDomain);
+  const roomMatches =
+    claimed === "*" || (typeof claimed === "string" && claimed.toLowerCase() === room);
+  const domainMatches =
+    claims["sub"] === "*" ||
+    (typeof claims["sub"] === "string" && claims["sub"].toLowerCase() === rules.xmppDomain);
   return roomMatches && domainMatches ? undefined : "Room and token mismatched";
 }
 
@@ -70,10 +89,21 @@ function issuerProblem(rules: TokenRules, claims: Record<string, unknown>): stri
 function readUser(claims: Record<string, unknown>): TokenUser {
   const context = asObject(claims["context"]);
   const user = asObject(context?.["user"]) ?? {};
-  const text = (name: string): string | undefined => (typeof user[name] === "string" || typeof user[name] === "number" ? String(user[name]) : undefined);
-  const owner = ["owner", "moderator", "teacher"].includes(text("affiliation") ?? "") || user["moderator"] === true || user["moderator"] === "true";
+  const text = (name: string): string | undefined =>
+    typeof user[name] === "string" || typeof user[name] === "number"
+      ? String(user[name])
+      : undefined;
+  const owner =
+    ["owner", "moderator", "teacher"].includes(text("affiliation") ?? "") ||
+    user["moderator"] === true ||
+    user["moderator"] === "true";
   const [id, name, email] = [text("id"), text("name"), text("email")];
-  return { ...(id === undefined ? {} : { id }), ...(name === undefined ? {} : { name }), ...(email === undefined ? {} : { email }), affiliation: owner ? "owner" : "member" };
+  return {
+    ...(id === undefined ? {} : { id }),
+    ...(name === undefined ? {} : { name }),
+    ...(email === undefined ? {} : { email }),
+    affiliation: owner ? "owner" : "member",
+  };
 }
 
 function decodeObject(part: string): Record<string, unknown> | undefined {
@@ -85,7 +115,7 @@ function decodeObject(part: string): Record<string, unknown> | undefined {
 }
 
 function asObject(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+  return z.record(z.string(), z.unknown()).safeParse(value).data;
 }
 
 function refuse(text: string): TokenVerdict {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { z } from "zod";
 import { boundedFetch, OutsideError } from "../../../src/para/bounded-fetch.ts";
 import type { BoundedAnswer, BoundedRequest } from "../../../src/para/bounded-fetch.ts";
 
@@ -9,7 +10,9 @@ export interface Reservation {
   readonly maxOccupants: number | undefined;
 }
 
-export type ReservationVerdict = { readonly granted: true; readonly reservation: Reservation } | { readonly granted: false; readonly code: number; readonly text: string };
+export type ReservationVerdict =
+  | { readonly granted: true; readonly reservation: Reservation }
+  | { readonly granted: false; readonly code: number; readonly text: string };
 
 export interface ReservationClient {
   /** `reservations_api_prefix` */
@@ -25,25 +28,42 @@ const TIMEOUT_MS = 20_000; // reservations_api_timeout
 const RETRIES = 3; // reservations_api_retry_count
 
 /** Asks the reservation system as mod_reservations does when the room does not exist yet. */
-export async function reserve(client: ReservationClient, room: string): Promise<ReservationVerdict> {
+export async function reserve(
+  client: ReservationClient,
+  room: string,
+): Promise<ReservationVerdict> {
   const now = new Date();
   // With token authentication the owner is a random anonymous id, not the person.
-  const form = new URLSearchParams({ name: room, start_time: now.toISOString(), mail_owner: `${crypto.randomUUID()}@${client.xmppDomain}` });
+  const form = new URLSearchParams({
+    name: room,
+    start_time: now.toISOString(),
+    mail_owner: `${crypto.randomUUID()}@${client.xmppDomain}`,
+  });
   let answer: BoundedAnswer;
   try {
     answer = await call(client, "/conference", { method: "POST", body: form.toString() });
-    if (answer.status === 409) answer = await call(client, `/conference/${readObject(answer)["conflict_id"] as string}`, { method: "GET" });
+    if (answer.status === 409)
+      answer = await call(client, `/conference/${String(readObject(answer)["conflict_id"])}`, {
+        method: "GET",
+      });
   } catch (error) {
-    if (error instanceof OutsideError) return { granted: false, code: 500, text: "Reservation check failed: timeout" };
+    if (error instanceof OutsideError)
+      return { granted: false, code: 500, text: "Reservation check failed: timeout" };
     throw error;
   }
   if (answer.status !== 200 && answer.status !== 201) {
     const { message } = readObject(answer);
-    return { granted: false, code: answer.status, text: typeof message === "string" ? message : "Rejected by reservation server" };
+    return {
+      granted: false,
+      code: answer.status,
+      text: typeof message === "string" ? message : "Rejected by reservation server",
+    };
   }
   const reservation = parseReservation(readObject(answer), room);
-  if (reservation === undefined) return { granted: false, code: 500, text: "Invalid data returned by reservation server" };
-  if (reservation.endsAtMs < now.getTime()) return { granted: false, code: 419, text: "Reservation expired" };
+  if (reservation === undefined)
+    return { granted: false, code: 500, text: "Invalid data returned by reservation server" };
+  if (reservation.endsAtMs < now.getTime())
+    return { granted: false, code: 419, text: "Reservation expired" };
   return { granted: true, reservation };
 }
 
@@ -52,12 +72,24 @@ export async function release(client: ReservationClient, id: string): Promise<vo
   await call(client, `/conference/${id}`, { method: "DELETE" }).catch(() => undefined);
 }
 
-async function call(client: ReservationClient, path: string, request: Pick<BoundedRequest, "method" | "body">): Promise<BoundedAnswer> {
-  const headers = { authorization: `Bearer ${client.integrationSecret}`, "content-type": "application/x-www-form-urlencoded", "user-agent": "Prosody (sandbox)" };
+async function call(
+  client: ReservationClient,
+  path: string,
+  request: Pick<BoundedRequest, "method" | "body">,
+): Promise<BoundedAnswer> {
+  const headers = {
+    authorization: `Bearer ${client.integrationSecret}`,
+    "content-type": "application/x-www-form-urlencoded",
+    "user-agent": "Prosody (sandbox)",
+  };
   for (let left = RETRIES; ; left -= 1) {
     let answer: BoundedAnswer | undefined;
     try {
-      answer = await boundedFetch(`${client.apiUrl}${path}`, { ...request, headers, timeoutMs: TIMEOUT_MS });
+      answer = await boundedFetch(`${client.apiUrl}${path}`, {
+        ...request,
+        headers,
+        timeoutMs: TIMEOUT_MS,
+      });
     } catch (error) {
       // A time-out is never tried again, a broken connection is.
       const timedOut = error instanceof OutsideError && error.message.includes("in time");
@@ -73,15 +105,24 @@ function parseReservation(data: Record<string, unknown>, room: string): Reservat
   const { id, name, mail_owner, start_time, duration, max_occupants } = data;
   const startMs = typeof start_time === "string" ? Date.parse(start_time) : Number.NaN;
   const durationS = Number(duration);
-  if (typeof name !== "string" || name.toLowerCase() !== room || typeof id !== "string" || typeof mail_owner !== "string") return undefined;
+  if (
+    typeof name !== "string" ||
+    name.toLowerCase() !== room ||
+    typeof id !== "string" ||
+    typeof mail_owner !== "string"
+  )
+    return undefined;
   if (!Number.isFinite(durationS) || !Number.isFinite(startMs)) return undefined;
-  return { id, endsAtMs: startMs + durationS * 1000, maxOccupants: typeof max_occupants === "number" ? max_occupants : undefined };
+  return {
+    id,
+    endsAtMs: startMs + durationS * 1000,
+    maxOccupants: typeof max_occupants === "number" ? max_occupants : undefined,
+  };
 }
 
 function readObject(answer: BoundedAnswer): Record<string, unknown> {
   try {
-    const value: unknown = JSON.parse(answer.text);
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+    return z.record(z.string(), z.unknown()).parse(JSON.parse(answer.text));
   } catch {
     return {};
   }

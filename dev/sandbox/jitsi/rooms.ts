@@ -24,7 +24,11 @@ export class Rooms {
   readonly #xmppDomain: string;
   readonly #onDestroyed: (reservation: Reservation | undefined) => void;
 
-  constructor(options: { readonly events: EventSync; readonly xmppDomain: string; readonly onDestroyed: (reservation: Reservation | undefined) => void }) {
+  constructor(options: {
+    readonly events: EventSync;
+    readonly xmppDomain: string;
+    readonly onDestroyed: (reservation: Reservation | undefined) => void;
+  }) {
     this.#events = options.events;
     this.#xmppDomain = options.xmppDomain;
     this.#onDestroyed = options.onDestroyed;
@@ -35,18 +39,38 @@ export class Rooms {
   }
 
   create(name: string, reservation: Reservation | undefined): void {
-    const room = { name, createdAtS: nowS(), reservation, occupants: new Map<string, Occupant>(), past: [] };
+    const room = {
+      name,
+      createdAtS: nowS(),
+      reservation,
+      occupants: new Map<string, Occupant>(),
+      past: [],
+    };
     this.#rooms.set(name, room);
-    this.#events.send({ event_name: "muc-room-created", ...this.#names(name), created_at: room.createdAtS });
+    this.#events.send({
+      event_name: "muc-room-created",
+      ...this.#names(name),
+      created_at: room.createdAtS,
+    });
   }
 
   /** The new occupant, or undefined when the room is full or gone. */
   join(name: string, user: TokenUser): Occupant | undefined {
     const room = this.#rooms.get(name);
-    if (room === undefined || room.occupants.size >= (room.reservation?.maxOccupants ?? Infinity)) return undefined;
-    const occupant = { occupantId: `${randomUUID()}@${this.#xmppDomain}/${randomUUID().slice(0, 8)}`, user, joinedAtS: nowS() };
+    if (room === undefined || room.occupants.size >= (room.reservation?.maxOccupants ?? Infinity))
+      return undefined;
+    const occupant = {
+      occupantId: `${randomUUID()}@${this.#xmppDomain}/${randomUUID().slice(0, 8)}`,
+      user,
+      joinedAtS: nowS(),
+    };
     room.occupants.set(occupant.occupantId, occupant);
-    this.#events.send({ event_name: "muc-occupant-joined", ...this.#names(name), active_occupants_count: room.occupants.size, occupant: describe(occupant) });
+    this.#events.send({
+      event_name: "muc-occupant-joined",
+      ...this.#names(name),
+      active_occupants_count: room.occupants.size,
+      occupant: describe(occupant),
+    });
     return occupant;
   }
 
@@ -66,14 +90,21 @@ export class Rooms {
     if (room === undefined) return false;
     this.#rooms.delete(name);
     for (const occupant of room.occupants.values()) this.#remove(room, occupant);
-    this.#events.send({ event_name: "muc-room-destroyed", ...this.#names(name), created_at: room.createdAtS, destroyed_at: nowS(), all_occupants: room.past });
+    this.#events.send({
+      event_name: "muc-room-destroyed",
+      ...this.#names(name),
+      created_at: room.createdAtS,
+      destroyed_at: nowS(),
+      all_occupants: room.past,
+    });
     this.#onDestroyed(room.reservation);
     return true;
   }
 
   /** Rooms whose reserved time is over ("Scheduled conference duration exceeded."). */
   destroyExpired(): void {
-    for (const room of [...this.#rooms.values()]) {
+    // A Map may lose entries while it is walked.
+    for (const room of this.#rooms.values()) {
       if ((room.reservation?.endsAtMs ?? Infinity) <= Date.now()) this.destroy(room.name);
     }
   }
@@ -82,7 +113,12 @@ export class Rooms {
     return [...this.#rooms.values()].map((room) => ({
       room: room.name,
       reservationId: room.reservation?.id,
-      occupants: [...room.occupants.values()].map(({ occupantId, user }) => ({ occupantId, userId: user.id, name: user.name, affiliation: user.affiliation })),
+      occupants: [...room.occupants.values()].map(({ occupantId, user }) => ({
+        occupantId,
+        userId: user.id,
+        name: user.name,
+        affiliation: user.affiliation,
+      })),
     }));
   }
 
@@ -90,11 +126,20 @@ export class Rooms {
     room.occupants.delete(occupant.occupantId);
     const left = { ...describe(occupant), left_at: nowS() };
     room.past.push(left);
-    this.#events.send({ event_name: "muc-occupant-left", ...this.#names(room.name), active_occupants_count: room.occupants.size, occupant: left });
+    this.#events.send({
+      event_name: "muc-occupant-left",
+      ...this.#names(room.name),
+      active_occupants_count: room.occupants.size,
+      occupant: left,
+    });
   }
 
   #names(name: string): object {
-    return { room_name: name, room_jid: `${name}@conference.${this.#xmppDomain}`, is_breakout: false };
+    return {
+      room_name: name,
+      room_jid: `${name}@conference.${this.#xmppDomain}`,
+      is_breakout: false,
+    };
   }
 }
 

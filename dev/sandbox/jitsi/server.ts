@@ -29,9 +29,15 @@ export interface JitsiSandboxOptions {
 
 export interface JitsiSandbox extends SandboxServer {
   /** What the backend under test is configured with. */
-  readonly config: { readonly domain: string; readonly appId: string; readonly secret: string; readonly integrationSecret: string; readonly adminUrl: string };
+  readonly config: {
+    readonly domain: string;
+    readonly appId: string;
+    readonly secret: string;
+    readonly integrationSecret: string;
+    readonly adminUrl: string;
+  };
   setApiUrl(apiUrl: string | undefined): void;
-  /** Settles when the events so far have been delivered. */
+  /** Settles when all that has happened so far has been told to the backend. */
   flush(): Promise<void>;
 }
 
@@ -42,47 +48,96 @@ const EXPIRY_CHECK_MS = 60_000;
 export async function startJitsiSandbox(options: JitsiSandboxOptions): Promise<JitsiSandbox> {
   const seed = options.seed ?? "jitsi sandbox";
   const secretOf = (name: string): string => derive(seed, name).toString("base64url");
-  const { appId = "meeting-auction", secret = secretOf("app secret"), integrationSecret = secretOf("integration"), retryDelayMs = 3000 } = options;
+  const {
+    appId = "meeting-auction",
+    secret = secretOf("app secret"),
+    integrationSecret = secretOf("integration"),
+    retryDelayMs = 3000,
+  } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
   let apiUrl = options.apiUrl;
   const setApiUrl = (url: string | undefined): void => void (apiUrl = url?.replace(/\/+$/, ""));
   setApiUrl(options.apiUrl);
 
-  const events = new EventSync({ url: () => (apiUrl === undefined ? undefined : `${apiUrl}${options.eventsPath ?? EVENTS_PATH}`), integrationSecret, retryDelayMs, signal });
+  const events = new EventSync({
+    url: () => (apiUrl === undefined ? undefined : `${apiUrl}${options.eventsPath ?? EVENTS_PATH}`),
+    integrationSecret,
+    retryDelayMs,
+    signal,
+  });
+  /** Reservations that are being given back. */
+  const underWay = new Set<Promise<void>>();
+  const flush = async (): Promise<void> => {
+    await events.flush();
+    await Promise.all(underWay);
+  };
   const build = (domain: string): Context => {
-    const reservations = (): ReservationClient | undefined => (apiUrl === undefined ? undefined : { apiUrl, integrationSecret, xmppDomain: domain, retryDelayMs, signal });
+    const reservations = (): ReservationClient | undefined =>
+      apiUrl === undefined
+        ? undefined
+        : { apiUrl, integrationSecret, xmppDomain: domain, retryDelayMs, signal };
     const onDestroyed = (reservation: Reservation | undefined): void => {
       const client = reservations();
-      if (client !== undefined && reservation !== undefined) void release(client, reservation.id);
+      if (client === undefined || reservation === undefined) return;
+      const releasing = release(client, reservation.id).finally(() => underWay.delete(releasing));
+      underWay.add(releasing);
     };
-    return { rules: { appId, secret, xmppDomain: domain }, rooms: new Rooms({ events, xmppDomain: domain, onDestroyed }), reservations };
+    return {
+      rules: { appId, secret, xmppDomain: domain },
+      rooms: new Rooms({ events, xmppDomain: domain, onDestroyed }),
+      reservations,
+    };
   };
 
-  const configAt = (url: string): JitsiSandbox["config"] => ({ domain: new URL(url).host, appId, secret, integrationSecret, adminUrl: url });
+  const configAt = (url: string): JitsiSandbox["config"] => ({
+    domain: new URL(url).host,
+    appId,
+    secret,
+    integrationSecret,
+    adminUrl: url,
+  });
   let rooms: Rooms | undefined;
   const server = await startServer(options.port, ({ url }) => {
     const context = build(new URL(url).host);
     rooms = context.rooms;
     return [
-      { method: "GET", path: "/__sandbox/config", handle: () => ({ status: 200, body: { ...configAt(url), apiUrl } }) },
-      { method: "POST", path: "/__sandbox/config", handle: (request) => (setApiUrl(z.object({ apiUrl: z.url() }).parse(JSON.parse(request.text)).apiUrl), { status: 204 }) },
-      { method: "POST", path: "/__sandbox/flush", handle: async () => (await events.flush(), { status: 204 }) },
+      {
+        method: "GET",
+        path: "/__sandbox/config",
+        handle: () => ({ status: 200, body: { ...configAt(url), apiUrl } }),
+      },
+      {
+        method: "POST",
+        path: "/__sandbox/config",
+        handle: (request) => (
+          setApiUrl(z.object({ apiUrl: z.url() }).parse(JSON.parse(request.text)).apiUrl),
+          { status: 204 }
+        ),
+      },
+      {
+        method: "POST",
+        path: "/__sandbox/flush",
+        handle: async () => (await flush(), { status: 204 }),
+      },
       ...meetingRoutes(context),
     ];
   });
-  const expiry = setInterval(() => rooms?.destroyExpired(), options.expiryCheckMs ?? EXPIRY_CHECK_MS);
+  const expiry = setInterval(
+    () => rooms?.destroyExpired(),
+    options.expiryCheckMs ?? EXPIRY_CHECK_MS,
+  );
   expiry.unref();
   return {
     ...server,
     config: configAt(server.url),
     setApiUrl,
-    flush: () => events.flush(),
+    flush,
     stop: async () => {
       clearInterval(expiry);
       stopping.abort();
       await server.stop();
-      await events.flush();
+      await flush();
     },
   };
 }

@@ -1,4 +1,5 @@
 import { Interface } from "ethers";
+import { z } from "zod";
 import type { SandboxAnswer } from "../http.ts";
 
 const STAKING = new Interface([
@@ -7,6 +8,12 @@ const STAKING = new Interface([
 
 const LOOPBACK = 0x7f_00_00_01;
 const CHAIN_ID = "0xaa289"; // 696969, as Lit's own development chain
+
+const rpcRequest = z.object({
+  id: z.unknown(),
+  method: z.string(),
+  params: z.array(z.unknown()).default([]),
+});
 
 export interface StakingStub {
   readonly stakingAddress: string;
@@ -17,15 +24,24 @@ export interface StakingStub {
 /** The few JSON-RPC calls that LitNodeClient makes to the chain of Lit's staking contract: one node, one epoch. */
 export function answerRpc(stub: StakingStub, text: string): SandboxAnswer {
   const request: unknown = JSON.parse(text);
-  return { status: 200, body: Array.isArray(request) ? request.map((one) => answerOne(stub, one)) : answerOne(stub, request) };
+  return {
+    status: 200,
+    body: Array.isArray(request)
+      ? request.map((one) => answerOne(stub, one))
+      : answerOne(stub, request),
+  };
 }
 
 function answerOne(stub: StakingStub, request: unknown): object {
-  const { id, method, params } = request as { id: unknown; method: string; params?: unknown[] };
+  const { id, method, params } = rpcRequest.parse(request);
   try {
-    return { jsonrpc: "2.0", id, result: call(stub, method, params ?? []) };
+    return { jsonrpc: "2.0", id, result: call(stub, method, params) };
   } catch (error) {
-    return { jsonrpc: "2.0", id, error: { code: -32_601, message: error instanceof Error ? error.message : String(error) } };
+    return {
+      jsonrpc: "2.0",
+      id,
+      error: { code: -32_601, message: error instanceof Error ? error.message : String(error) },
+    };
   }
 }
 
@@ -40,14 +56,20 @@ function call(stub: StakingStub, method: string, params: readonly unknown[]): un
     case "eth_getLogs":
       return [];
     case "eth_call": {
-      const { to, data } = params[0] as { to: string; data: string };
-      if (to.toLowerCase() !== stub.stakingAddress.toLowerCase()) throw new Error("no contract at this address");
+      const { to, data } = z.object({ to: z.string(), data: z.string() }).parse(params[0]);
+      if (to.toLowerCase() !== stub.stakingAddress.toLowerCase())
+        throw new Error("no contract at this address");
       const name = "getActiveUnkickedValidatorStructsAndCounts";
-      if (!data.startsWith(STAKING.getFunction(name)?.selector ?? "none")) throw new Error("no such function");
+      if (!data.startsWith(STAKING.getFunction(name)?.selector ?? "none"))
+        throw new Error("no such function");
       // The epoch began long ago: a client waits for the nodes after a fresh one.
       const endTimeS = Math.floor(Date.now() / 1000);
       const epoch = [3600, stub.epoch, endTimeS, 0, 60];
-      return STAKING.encodeFunctionResult(name, [epoch, 1, [[LOOPBACK, 0, stub.nodePort, stub.stakingAddress, 0, 1, 2]]]);
+      return STAKING.encodeFunctionResult(name, [
+        epoch,
+        1,
+        [[LOOPBACK, 0, stub.nodePort, stub.stakingAddress, 0, 1, 2]],
+      ]);
     }
     default:
       throw new Error(`the sandbox has no ${method}`);

@@ -6,7 +6,13 @@ const RUNNER = fileURLToPath(new URL("action-runner.ts", import.meta.url));
 
 const outcome = z.union([
   z.object({ error: z.string() }),
-  z.object({ response: z.string(), logs: z.string(), toSign: z.array(z.object({ digestHex: z.string(), publicKey: z.string(), sigName: z.string() })) }),
+  z.object({
+    response: z.string(),
+    logs: z.string(),
+    toSign: z.array(
+      z.object({ digestHex: z.string(), publicKey: z.string(), sigName: z.string() }),
+    ),
+  }),
 ]);
 
 export type ActionOutcome = z.infer<typeof outcome>;

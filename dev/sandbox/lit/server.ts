@@ -22,7 +22,14 @@ export interface LitSandboxOptions {
 }
 
 export interface LitSandbox extends SandboxServer {
-  readonly config: { readonly network: "custom"; readonly rpcUrl: string; readonly stakingAddress: string; readonly blockhashUrl: string; readonly pkpPublicKey: string; readonly actionCid: string };
+  readonly config: {
+    readonly network: "custom";
+    readonly rpcUrl: string;
+    readonly stakingAddress: string;
+    readonly blockhashUrl: string;
+    readonly pkpPublicKey: string;
+    readonly actionCid: string;
+  };
   /** Publishes another action, as if pinned to IPFS; the PKP does not obey it. */
   publishAction(source: string): string;
   /** The nodes now refuse requests of clients that did not notice. */
@@ -60,7 +67,10 @@ export async function startLitSandbox(options: LitSandboxOptions): Promise<LitSa
     if (!body.success) return nodeError("the request is malformed");
     const { ipfsId, code, jsParams, authSig } = body.data;
     if (body.data.epoch !== epoch) return nodeError(`the epoch is ${epoch}`);
-    const source = ipfsId === undefined ? Buffer.from(code ?? "", "base64").toString("utf8") : actions.get(ipfsId);
+    const source =
+      ipfsId === undefined
+        ? Buffer.from(code ?? "", "base64").toString("utf8")
+        : actions.get(ipfsId);
     if (source === undefined) return nodeError("the action could not be fetched from IPFS");
     const cid = computeActionCid(source);
     const problem = sessionProblem(authSig, { nodeUrl, actionCid: cid });
@@ -79,21 +89,55 @@ export async function startLitSandbox(options: LitSandboxOptions): Promise<LitSa
 
   const key = (name: string): string => derive(seed, name).toString("hex");
   const blockhash = (): string => `0x${key("block hash")}`;
-  const configAt = (url: string): LitSandbox["config"] => ({ network: "custom", rpcUrl: `${url}/rpc`, stakingAddress, blockhashUrl: `${url}/blockhash`, pkpPublicKey: pkp.publicKey, actionCid });
+  const configAt = (url: string): LitSandbox["config"] => ({
+    network: "custom",
+    rpcUrl: `${url}/rpc`,
+    stakingAddress,
+    blockhashUrl: `${url}/blockhash`,
+    pkpPublicKey: pkp.publicKey,
+    actionCid,
+  });
   const buildRoutes = ({ url, port }: { readonly url: string; readonly port: number }): Route[] => [
-    { method: "POST", path: "/rpc", handle: (request) => answerRpc({ stakingAddress, nodePort: port, epoch }, request.text) },
-    { method: "GET", path: "/blockhash", handle: () => ({ status: 200, body: { blockhash: blockhash(), timestamp: String(Math.floor(Date.now() / 1000)) } }) },
+    {
+      method: "POST",
+      path: "/rpc",
+      handle: (request) => answerRpc({ stakingAddress, nodePort: port, epoch }, request.text),
+    },
+    {
+      method: "GET",
+      path: "/blockhash",
+      handle: () => ({
+        status: 200,
+        body: { blockhash: blockhash(), timestamp: String(Math.floor(Date.now() / 1000)) },
+      }),
+    },
     {
       method: "POST",
       path: "/web/handshake/",
       handle: () => ({
         status: 200,
-        body: { serverPublicKey: key("server"), subnetPublicKey: key("subnet"), networkPublicKey: key("network"), networkPublicKeySet: key("set"), hdRootPubkeys: [`0x02${key("root")}`], latestBlockhash: blockhash(), attestation: null },
+        body: {
+          serverPublicKey: key("server"),
+          subnetPublicKey: key("subnet"),
+          networkPublicKey: key("network"),
+          networkPublicKeySet: key("set"),
+          hdRootPubkeys: [`0x02${key("root")}`],
+          latestBlockhash: blockhash(),
+          attestation: null,
+        },
       }),
     },
     { method: "POST", path: "/web/execute/v1", handle: (request) => execute(request, url) },
-    { method: "GET", path: "/__sandbox/config", handle: () => ({ status: 200, body: configAt(url) }) },
-    { method: "POST", path: "/__sandbox/epoch", handle: () => ((epoch += 1), { status: 200, body: { epoch } }) },
+    {
+      method: "GET",
+      path: "/__sandbox/config",
+      handle: () => ({ status: 200, body: configAt(url) }),
+    },
+    {
+      method: "POST",
+      path: "/__sandbox/epoch",
+      handle: () => ((epoch += 1), { status: 200, body: { epoch } }),
+    },
   ];
   const server = await startServer(options.port, buildRoutes);
   return {
@@ -113,12 +157,18 @@ export async function startLitSandbox(options: LitSandboxOptions): Promise<LitSa
 }
 
 /** Signs what the action asked for, if the PKP obeys the action; with one node a share is the whole signature. */
-function answerOutcome(outcome: ActionOutcome, cid: string, keys: { readonly pkp: SigningKey; readonly permittedCid: string }): SandboxAnswer {
+function answerOutcome(
+  outcome: ActionOutcome,
+  cid: string,
+  keys: { readonly pkp: SigningKey; readonly permittedCid: string },
+): SandboxAnswer {
   if ("error" in outcome) return nodeError(`the action failed: ${outcome.error}`);
   const signedData: Record<string, unknown> = {};
   for (const { digestHex, publicKey, sigName } of outcome.toSign) {
-    if (cid !== keys.permittedCid) return nodeError("the PKP is not permitted to sign for this action");
-    if (publicKey.toLowerCase().replace(/^0x/, "") !== keys.pkp.publicKey.slice(2)) return nodeError("there is no such PKP");
+    if (cid !== keys.permittedCid)
+      return nodeError("the PKP is not permitted to sign for this action");
+    if (publicKey.toLowerCase().replace(/^0x/, "") !== keys.pkp.publicKey.slice(2))
+      return nodeError("there is no such PKP");
     const signature = keys.pkp.sign(`0x${digestHex}`);
     signedData[sigName] = {
       sigType: "K256",
@@ -130,10 +180,30 @@ function answerOutcome(outcome: ActionOutcome, cid: string, keys: { readonly pkp
       sigName,
     };
   }
-  return { status: 200, body: { success: true, signedData, claimData: {}, decryptedData: {}, response: outcome.response, logs: outcome.logs } };
+  return {
+    status: 200,
+    body: {
+      success: true,
+      signedData,
+      claimData: {},
+      decryptedData: {},
+      response: outcome.response,
+      logs: outcome.logs,
+    },
+  };
 }
 
 function nodeError(message: string, status = 400): SandboxAnswer {
   const errorCode = status === 401 ? "NodeNotAuthorized" : "NodeUnknownError";
-  return { status, body: { errorKind: status === 401 ? "Validation" : "Unexpected", errorCode, status, message, correlationId: randomUUID(), details: [message] } };
+  return {
+    status,
+    body: {
+      errorKind: status === 401 ? "Validation" : "Unexpected",
+      errorCode,
+      status,
+      message,
+      correlationId: randomUUID(),
+      details: [message],
+    },
+  };
 }

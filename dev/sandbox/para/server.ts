@@ -1,5 +1,6 @@
 import { createPublicKey, sign } from "node:crypto";
 import type { KeyObject } from "node:crypto";
+import { z } from "zod";
 import { startServer } from "../http.ts";
 import type { Route, SandboxAnswer, SandboxRequest, SandboxServer } from "../http.ts";
 import { derive, deriveRsaKey, deriveUuid } from "../seed.ts";
@@ -17,7 +18,13 @@ export interface ParaSandboxOptions {
 
 export interface ParaSandbox extends SandboxServer {
   /** What the backend under test is configured with. */
-  readonly config: { readonly environment: "beta"; readonly apiKey: string; readonly secretApiKey: string; readonly jwtAudience: string; readonly apiUrl: string };
+  readonly config: {
+    readonly environment: "beta";
+    readonly apiKey: string;
+    readonly secretApiKey: string;
+    readonly jwtAudience: string;
+    readonly apiUrl: string;
+  };
 }
 
 const JWT_KEY_ID = "sandbox-1";
@@ -48,7 +55,13 @@ export async function startParaSandbox(options: ParaSandboxOptions): Promise<Par
     signingKey: deriveRsaKey(seed),
   };
   const { apiKey, secretApiKey, jwtAudience } = context;
-  const configAt = (apiUrl: string): ParaSandbox["config"] => ({ environment: "beta", apiKey, secretApiKey, jwtAudience, apiUrl });
+  const configAt = (apiUrl: string): ParaSandbox["config"] => ({
+    environment: "beta",
+    apiKey,
+    secretApiKey,
+    jwtAudience,
+    apiUrl,
+  });
   const server = await startServer(options.port, ({ url }) => [
     ...apiRoutes(context),
     ...controlRoutes(context),
@@ -60,22 +73,59 @@ export async function startParaSandbox(options: ParaSandboxOptions): Promise<Par
 function apiRoutes(context: Context): Route[] {
   const { store } = context;
   // Every route of the client SDK wants the public key of a known app.
-  const withKey = (handle: (request: SandboxRequest, session: SandboxSession | undefined) => SandboxAnswer) => (request: SandboxRequest): SandboxAnswer => {
-    if (request.headers["x-external-api-key"] !== context.apiKey) return { status: 403, body: { message: "Invalid API Key." } };
-    const session = store.liveSessionByCookie(request.headers["x-capsule-sid"]);
-    const answer = handle(request, session);
-    return session === undefined ? answer : { ...answer, headers: { "x-capsule-sid": session.cookie } };
-  };
-  const withSecret = (handle: (body: Record<string, unknown>) => SandboxAnswer) => (request: SandboxRequest): SandboxAnswer => {
-    if (request.headers["x-external-api-key"] !== context.secretApiKey) return { status: 401, body: { message: "unauthorized" } };
-    return handle(readObject(request.text));
-  };
+  const withKey =
+    (handle: (request: SandboxRequest, session: SandboxSession | undefined) => SandboxAnswer) =>
+    (request: SandboxRequest): SandboxAnswer => {
+      if (request.headers["x-external-api-key"] !== context.apiKey)
+        return { status: 403, body: { message: "Invalid API Key." } };
+      const session = store.liveSessionByCookie(request.headers["x-capsule-sid"]);
+      const answer = handle(request, session);
+      return session === undefined
+        ? answer
+        : { ...answer, headers: { "x-capsule-sid": session.cookie } };
+    };
+  const withSecret =
+    (handle: (body: Record<string, unknown>) => SandboxAnswer) =>
+    (request: SandboxRequest): SandboxAnswer => {
+      if (request.headers["x-external-api-key"] !== context.secretApiKey)
+        return { status: 401, body: { message: "unauthorized" } };
+      return handle(readObject(request.text));
+    };
   return [
-    { method: "POST", path: "/touch", handle: withKey((_request, session) => ok(touch(context, session))) },
-    { method: "GET", path: "/partners/:id", handle: withKey(() => ok({ partner: { id: context.partnerId, supportedWalletTypes: WALLET_TYPES, cosmosPrefix: "cosmos", displayName: "Sandbox" } })) },
+    {
+      method: "POST",
+      path: "/touch",
+      handle: withKey((_request, session) => ok(touch(context, session))),
+    },
+    {
+      method: "GET",
+      path: "/partners/:id",
+      handle: withKey(() =>
+        ok({
+          partner: {
+            id: context.partnerId,
+            supportedWalletTypes: WALLET_TYPES,
+            cosmosPrefix: "cosmos",
+            displayName: "Sandbox",
+          },
+        }),
+      ),
+    },
     { method: "GET", path: "/logout", handle: withKey(() => ok({})) },
-    { method: "POST", path: "/users/:id/session/keep-alive", handle: withKey((_request, session) => (session === undefined ? denied() : ok({}))) },
-    { method: "POST", path: "/auth/jwt", handle: withKey((_request, session) => (session === undefined ? denied() : ok({ token: issueJwt(context, session), keyId: JWT_KEY_ID }))) },
+    {
+      method: "POST",
+      path: "/users/:id/session/keep-alive",
+      handle: withKey((_request, session) => (session === undefined ? denied() : ok({}))),
+    },
+    {
+      method: "POST",
+      path: "/auth/jwt",
+      handle: withKey((_request, session) =>
+        session === undefined
+          ? denied()
+          : ok({ token: issueJwt(context, session), keyId: JWT_KEY_ID }),
+      ),
+    },
     {
       method: "POST",
       path: "/sessions/verify",
@@ -90,10 +140,26 @@ function apiRoutes(context: Context): Route[] {
       path: "/wallets/verify",
       handle: withSecret((body) => {
         const user = store.userByAddress(String(body["address"]));
-        return user === undefined ? { status: 404, body: { message: "wallet not found" } } : ok({ walletId: user.walletId });
+        return user === undefined
+          ? { status: 404, body: { message: "wallet not found" } }
+          : ok({ walletId: user.walletId });
       }),
     },
-    { method: "GET", path: "/.well-known/jwks.json", handle: () => ok({ keys: [{ ...createPublicKey(context.signingKey).export({ format: "jwk" }), kid: JWT_KEY_ID, alg: "RS256", use: "sig" }] }) },
+    {
+      method: "GET",
+      path: "/.well-known/jwks.json",
+      handle: () =>
+        ok({
+          keys: [
+            {
+              ...createPublicKey(context.signingKey).export({ format: "jwk" }),
+              kid: JWT_KEY_ID,
+              alg: "RS256",
+              use: "sig",
+            },
+          ],
+        }),
+    },
   ];
 }
 
@@ -105,8 +171,12 @@ function controlRoutes(context: Context): Route[] {
       path: "/__sandbox/users",
       handle: (request) => {
         const { email, privateKey } = readObject(request.text);
-        if (typeof email !== "string" || !email.includes("@")) return { status: 400, body: { message: "email is missing" } };
-        const user = store.upsertUser(email.trim().toLowerCase(), typeof privateKey === "string" ? privateKey : undefined);
+        if (typeof email !== "string" || !email.includes("@"))
+          return { status: 400, body: { message: "email is missing" } };
+        const user = store.upsertUser(
+          email.trim().toLowerCase(),
+          typeof privateKey === "string" ? privateKey : undefined,
+        );
         const session = store.openSession(user);
         return {
           status: 201,
@@ -124,38 +194,62 @@ function controlRoutes(context: Context): Route[] {
     {
       method: "POST",
       path: "/__sandbox/sessions/expire",
-      handle: (request) => (store.expireSession(String(readObject(request.text)["verificationToken"])) ? { status: 204 } : { status: 404, body: { message: "no such session" } }),
+      handle: (request) =>
+        store.expireSession(String(readObject(request.text)["verificationToken"]))
+          ? { status: 204 }
+          : { status: 404, body: { message: "no such session" } },
     },
   ];
 }
 
 function touch(context: Context, session: SandboxSession | undefined): Record<string, unknown> {
-  const app = { partnerId: context.partnerId, supportedWalletTypes: WALLET_TYPES, cosmosPrefix: "cosmos" };
+  const app = {
+    partnerId: context.partnerId,
+    supportedWalletTypes: WALLET_TYPES,
+    cosmosPrefix: "cosmos",
+  };
   const user = session === undefined ? undefined : context.store.user(session.userId);
-  if (session === undefined || user === undefined) return { ...app, isAuthenticated: false, sessionId: "anonymous", sessionLookupId: "anonymous" };
-  return { ...app, isAuthenticated: true, userId: user.userId, sessionId: session.lookupId, sessionLookupId: session.lookupId, currentWalletIds: { EVM: [user.walletId] } };
+  if (session === undefined || user === undefined)
+    return { ...app, isAuthenticated: false, sessionId: "anonymous", sessionLookupId: "anonymous" };
+  return {
+    ...app,
+    isAuthenticated: true,
+    userId: user.userId,
+    sessionId: session.lookupId,
+    sessionLookupId: session.lookupId,
+    currentWalletIds: { EVM: [user.walletId] },
+  };
 }
 
 /** A JWT as docs.getpara.com shows it, signed RS256. */
 function issueJwt(context: Context, session: SandboxSession): string {
   const user = context.store.user(session.userId);
   if (user === undefined) throw new Error("a session without a user");
-  const wallets = [{ id: user.walletId, type: "EVM", address: addressOf(user), publicKey: publicKeyOf(user) }];
+  const wallets = [
+    { id: user.walletId, type: "EVM", address: addressOf(user), publicKey: publicKeyOf(user) },
+  ];
   const claims = {
-    data: { userId: user.userId, wallets, connectedWallets: [], email: user.email, authType: "email", identifier: user.email },
+    data: {
+      userId: user.userId,
+      wallets,
+      connectedWallets: [],
+      email: user.email,
+      authType: "email",
+      identifier: user.email,
+    },
     iat: Math.floor(Date.now() / 1000),
     exp: Math.floor(session.expiresAtMs / 1000),
     sub: user.userId,
     aud: context.jwtAudience,
   };
-  const input = [{ alg: "RS256", typ: "JWT", kid: JWT_KEY_ID }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url")).join(".");
+  const input = [{ alg: "RS256", typ: "JWT", kid: JWT_KEY_ID }, claims]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"))
+    .join(".");
   return `${input}.${sign("sha256", Buffer.from(input), context.signingKey).toString("base64url")}`;
 }
 
 function readObject(text: string): Record<string, unknown> {
-  const value: unknown = JSON.parse(text === "" ? "{}" : text);
-  if (typeof value !== "object" || value === null) throw new Error("a JSON object is expected");
-  return value as Record<string, unknown>;
+  return z.record(z.string(), z.unknown()).parse(JSON.parse(text === "" ? "{}" : text));
 }
 
 function ok(body: unknown): SandboxAnswer {

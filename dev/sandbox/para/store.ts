@@ -1,27 +1,29 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { computeAddress, SigningKey } from "ethers";
+import { z } from "zod";
 import { derive, derivePrivateKey, deriveUuid } from "../seed.ts";
 
-export interface SandboxUser {
-  readonly userId: string;
-  readonly email: string;
-  readonly walletId: string;
-  readonly privateKey: string;
-}
+const sandboxUser = z.object({
+  userId: z.string(),
+  email: z.string(),
+  walletId: z.string(),
+  privateKey: z.string(),
+});
 
-export interface SandboxSession {
-  readonly userId: string;
+const sandboxSession = z.object({
+  userId: z.string(),
   /** Value of the `x-capsule-sid` header. */
-  readonly cookie: string;
+  cookie: z.string(),
   /** The verification token of the client SDK. */
-  readonly lookupId: string;
-  expiresAtMs: number;
-}
+  lookupId: z.string(),
+  expiresAtMs: z.number(),
+});
 
-interface State {
-  readonly users: SandboxUser[];
-  readonly sessions: SandboxSession[];
-}
+const state = z.object({ users: z.array(sandboxUser), sessions: z.array(sandboxSession) });
+
+export type SandboxUser = z.infer<typeof sandboxUser>;
+export type SandboxSession = z.infer<typeof sandboxSession>;
+type State = z.infer<typeof state>;
 
 const SESSION_MS = 2 * 60 * 60 * 1000; // Para's default session length
 
@@ -70,15 +72,21 @@ export class ParaStore {
   }
 
   userByAddress(address: string): SandboxUser | undefined {
-    return this.#state.users.find((user) => addressOf(user).toLowerCase() === address.toLowerCase());
+    return this.#state.users.find(
+      (user) => addressOf(user).toLowerCase() === address.toLowerCase(),
+    );
   }
 
   liveSessionByCookie(cookie: unknown): SandboxSession | undefined {
-    return this.#state.sessions.find((session) => session.cookie === cookie && session.expiresAtMs > Date.now());
+    return this.#state.sessions.find(
+      (session) => session.cookie === cookie && session.expiresAtMs > Date.now(),
+    );
   }
 
   liveSessionByLookupId(lookupId: unknown): SandboxSession | undefined {
-    return this.#state.sessions.find((session) => session.lookupId === lookupId && session.expiresAtMs > Date.now());
+    return this.#state.sessions.find(
+      (session) => session.lookupId === lookupId && session.expiresAtMs > Date.now(),
+    );
   }
 
   /** Ends the session behind a verification token now; false when there is none. */
@@ -92,7 +100,9 @@ export class ParaStore {
 
   #save(): void {
     if (this.#stateFile === undefined) return;
-    writeFileSync(`${this.#stateFile}.new`, JSON.stringify(this.#state, undefined, 1), { mode: 0o600 });
+    writeFileSync(`${this.#stateFile}.new`, JSON.stringify(this.#state, undefined, 1), {
+      mode: 0o600,
+    });
     renameSync(`${this.#stateFile}.new`, this.#stateFile);
   }
 }
@@ -106,8 +116,20 @@ export function publicKeyOf(user: SandboxUser): string {
 }
 
 /** What `exportSession({excludeSigners: true})` of the client SDK gives for a session. */
-export function exportSession(user: SandboxUser, session: SandboxSession, partnerId: string): string {
-  const wallet = { id: user.walletId, address: addressOf(user), type: "EVM", scheme: "DKLS", publicKey: publicKeyOf(user), userId: user.userId, partnerId };
+export function exportSession(
+  user: SandboxUser,
+  session: SandboxSession,
+  partnerId: string,
+): string {
+  const wallet = {
+    id: user.walletId,
+    address: addressOf(user),
+    type: "EVM",
+    scheme: "DKLS",
+    publicKey: publicKeyOf(user),
+    userId: user.userId,
+    partnerId,
+  };
   const exported = {
     authInfo: { authType: "email", identifier: user.email, auth: { email: user.email } },
     userId: user.userId,
@@ -121,9 +143,10 @@ export function exportSession(user: SandboxUser, session: SandboxSession, partne
 
 function load(file: string): State {
   try {
-    return JSON.parse(readFileSync(file, "utf8")) as State;
+    return state.parse(JSON.parse(readFileSync(file, "utf8")));
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return { users: [], sessions: [] };
+    if (error instanceof Error && "code" in error && error.code === "ENOENT")
+      return { users: [], sessions: [] };
     throw error;
   }
 }
