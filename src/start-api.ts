@@ -1,7 +1,7 @@
 import { Client } from "@temporalio/client";
 import type { Registry } from "prom-client";
 import { createApi } from "./api/server.ts";
-import { createChainReader } from "./chain/reader.ts";
+import { createChainReader, readAuctionRules } from "./chain/reader.ts";
 import type { JsonRpc } from "./chain/rpc.ts";
 import type { ApiConfig } from "./config.ts";
 import type { Database } from "./db/database.ts";
@@ -16,6 +16,7 @@ import { createApiMetrics } from "./metrics.ts";
 import { createParaClient } from "./para/index.ts";
 import type { ChainFacts } from "./preflight.ts";
 import type { Temporal } from "./temporal.ts";
+import { startAuctionWorkflow } from "./workflows/start.ts";
 
 /** Para and Lit are outside services on the way of a person who waits: longer than this and the answer is 503. */
 const VENDOR_TIMEOUT_MS = 15_000;
@@ -54,12 +55,15 @@ export async function startApi(dependencies: ApiDependencies): Promise<{ close()
     timeoutMs: VENDOR_TIMEOUT_MS,
     ...(config.PARA_API_URL === undefined ? {} : { apiUrl: config.PARA_API_URL }),
   });
+  const client = new Client({ connection: temporal.connection, namespace: temporal.namespace });
   const api = createApi({
     config,
     db,
     orm,
-    temporal: new Client({ connection: temporal.connection, namespace: temporal.namespace }),
+    temporal: client,
     reader: createChainReader({ rpc, ...chain }),
+    rules: await readAuctionRules(rpc, chain.auctionContract),
+    startAuction: (auction) => startAuctionWorkflow(client, auction, config.AUCTION_END_LEAD_S * 1000),
     para,
     gate,
     jitsi: createRoomTokens(roomTokensOptions(config)),

@@ -126,3 +126,25 @@ export async function isOperator(rpc: JsonRpc, auctionContract: string, account:
   const [has] = meetingAuctionInterface.decodeFunctionResult("hasRole", await ethCall(rpc, auctionContract, data, "latest"));
   return has === true;
 }
+
+/** The rules every auction of the contract follows. */
+export interface AuctionRules {
+  readonly timeBufferS: number;
+  readonly maxExtensionS: number;
+  readonly minDurationS: number;
+  readonly maxDurationS: number;
+  readonly minIncrementBps: number;
+}
+
+export async function readAuctionRules(rpc: JsonRpc, auctionContract: string): Promise<AuctionRules> {
+  const data = meetingAuctionInterface.encodeFunctionData("config", []);
+  const [config] = meetingAuctionInterface.decodeFunctionResult("config", await ethCall(rpc, auctionContract, data, "latest"));
+  const rule = (name: keyof AuctionRules): number => Number(config[name]);
+  return {
+    timeBufferS: rule("timeBufferS"),
+    maxExtensionS: rule("maxExtensionS"),
+    minDurationS: rule("minDurationS"),
+    maxDurationS: rule("maxDurationS"),
+    minIncrementBps: rule("minIncrementBps"),
+  };
+}

@@ -1,0 +1,67 @@
+// `npm run demo`: the embedded stack, then whole auctions on the real local chain, told line by line.
+//   --once         exits when the story ends: 0 only if every step was verified
+//   other flags as for `npm run dev`
+import { demoUsers } from "../stack/demo-users.ts";
+import { stackFlags } from "../stack/flags.ts";
+import { createProgress, printFailure } from "../stack/progress.ts";
+import { stopOnSignals } from "../stack/signals.ts";
+import { prepareStack, type Stack } from "../stack/stack.ts";
+import { summary } from "../stack/summary.ts";
+import { Narrator } from "./narrator.ts";
+import type { World } from "./people.ts";
+import { play } from "./story.ts";
+import { createProvider, table, verify } from "./verify.ts";
+
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+
+/** Meetings of the story last seconds, so the room opens seconds before. */
+const STORY_ENVIRONMENT = { MEETING_OPENS_BEFORE_S: "5", MEETING_REMINDER_BEFORE_S: "8" };
+
+/** Plays the story and returns whether everything was as it should be. */
+async function tell(stack: Stack): Promise<boolean> {
+  if (stack.app === undefined) throw new Error("there is no product to tell a story about");
+  const { contracts, urls } = stack;
+  const provider = createProvider(urls.chain, contracts.chainId);
+  const world: World = { urls, provider, auctionAddress: contracts.auctionAddress, passAddress: contracts.passAddress };
+  print("\nFive auctions at once, on a real chain. Every line is something that has just happened.\n");
+  const told = await play(world, contracts.chainId, stack.app, new Narrator(urls, print));
+  const checks = await verify(world, urls.postgres, told);
+  for (const person of Object.values(told.people)) person.hangUp();
+  provider.destroy();
+  const failed = checks.filter((one) => !one.ok).length;
+  print(`\nWhat was verified, by reading the chain, Postgres and the sockets:\n\n${table(checks)}\n`);
+  print(`${checks.length - failed} verified, ${failed} failed\n`);
+  return failed === 0;
+}
+
+async function main(): Promise<void> {
+  const { options, values } = stackFlags(process.argv.slice(2), { once: { type: "boolean" } });
+  const prepared = prepareStack({ ...options, env: { ...options.env, ...STORY_ENVIRONMENT }, progress: createProgress() });
+  let stopping = false;
+  const stop = async (): Promise<void> => {
+    stopping = true;
+    print("\nstopping (again to force)");
+    await prepared.stop();
+  };
+  stopOnSignals({ stop, force: prepared.kill });
+  try {
+    const stack = await prepared.start();
+    print(summary(stack, []));
+    const good = await tell(stack);
+    if (values["once"] === true) {
+      await prepared.stop();
+      process.exit(good ? 0 : 1);
+    }
+    print(summary(stack, await demoUsers(stack.urls)));
+    print("Everything stays up. Ctrl-C stops it.");
+  } catch (error) {
+    if (stopping) return;
+    await prepared.stop();
+    throw error;
+  }
+}
+
+main().catch((error: unknown) => {
+  printFailure(error);
+  process.exit(1);
+});
