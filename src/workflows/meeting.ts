@@ -66,7 +66,8 @@ export async function meeting(input: MeetingInput): Promise<MeetingState> {
       // Closing early pays the host, so it must not be possible before the winner had the meeting.
       await activities.checkEarlyClose(input.meetingId);
       if (Date.now() < endsAtMs) closedBy ??= command.by;
-      await condition(() => state.phase === "closing" || state.phase === "closed");
+      // Answered once the room is closed and it is decided how the meeting came out.
+      await condition(() => state.outcome !== null);
       return current();
     },
     { description: "Close the meeting now", validator: (command) => checkCommand(command.by) },
