@@ -15,5 +15,6 @@ if (existsSync(new URL(triple, releases))) {
 
 const nodePackages = new URL("node/node_modules/", modules);
 if (existsSync(nodePackages)) {
-  for (const name of readdirSync(nodePackages)) rmSync(new URL(`${name}/include`, nodePackages), { recursive: true, force: true });
+  for (const name of readdirSync(nodePackages))
+    rmSync(new URL(`${name}/include`, nodePackages), { recursive: true, force: true });
 }

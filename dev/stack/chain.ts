@@ -56,7 +56,7 @@ export async function startChain(options: ChainOptions): Promise<ChainHandle> {
       what: `the chain to answer on ${rpcUrl}`,
       timeoutMs: 60_000,
       by: anvil,
-      tryThis: "npm run dev -- --fresh   (wipes the local data)",
+      tryThis: "see what its log says; npm run dev -- --fresh starts from empty data",
     },
   );
   return { process: anvil, rpcUrl, wsUrl: `ws://127.0.0.1:${port}`, chainId: CHAIN_ID };

@@ -35,11 +35,6 @@ export function productEnvironment(parts: {
     PLATFORM_PRIVATE_KEY: parts.platformKey,
     JWT_SECRET: state.jwtSecret,
     ENCRYPTION_KEYS: state.encryptionKey,
-    JITSI_DOMAIN: `127.0.0.1:${ports.jitsi}`,
-    JITSI_APP_ID: "meeting-auction",
-    JITSI_SECRET: state.jitsiSecret,
-    JITSI_INTEGRATION_SECRET: state.jitsiIntegrationSecret,
-    JITSI_ADMIN_URL: `http://127.0.0.1:${ports.jitsi}`,
     LOG_DIR: parts.logDir,
     METRICS_PORT: String(ports.apiMetrics),
   };

@@ -36,3 +36,8 @@ export function failureBlock(error: unknown): string {
   if (error.tryThis !== undefined) lines.push("", `  Try: ${error.tryThis}`);
   return lines.join("\n");
 }
+
+/** The code of a system error, e.g. EEXIST. Not by instanceof: jest gives test files another Error. */
+export function codeOf(error: unknown): unknown {
+  return typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
+}

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { StackError } from "./errors.ts";
+import { codeOf, StackError } from "./errors.ts";
 import { startTimeOf } from "./process-identity.ts";
 
 interface Holder {
@@ -66,7 +66,7 @@ function claim(mine: string, file: string): boolean {
     linkSync(mine, file);
     return true;
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    if (codeOf(error) === "EEXIST") return false;
     throw error;
   }
 }

@@ -232,12 +232,14 @@ export async function runMigrations(processes: Processes, databaseUrl: string): 
   if (code === 0) return;
   throw new StackError("the migrations failed", {
     logFile: migrating.logFile,
-    tryThis: "npm run dev -- --fresh   (wipes the local data)",
+    tryThis: "see what its log says; npm run dev -- --fresh starts from empty data",
   });
 }
 
 /** Promise.all that waits for every part first, so that nothing still starts while the rest is stopped. */
-async function together<const P extends readonly Promise<unknown>[]>(...parts: P) {
+async function together<P extends readonly Promise<unknown>[]>(
+  ...parts: P
+): Promise<{ -readonly [K in keyof P]: Awaited<P[K]> }> {
   await Promise.allSettled(parts);
   return Promise.all(parts);
 }

@@ -71,7 +71,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresH
     what: `Postgres to answer on 127.0.0.1:${options.port}`,
     timeoutMs: 60_000,
     by: server,
-    tryThis: "npm run dev -- --fresh   (wipes the local data)",
+    tryThis: "see what its log says; npm run dev -- --fresh starts from empty data",
   });
   await createDatabase(url("postgres"), options.database);
   return { process: server, url };

@@ -4,7 +4,7 @@ import { closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { StackError } from "./errors.ts";
+import { codeOf, StackError } from "./errors.ts";
 import { startTimeOf } from "./process-identity.ts";
 import { sleep } from "./wait.ts";
 
@@ -52,7 +52,7 @@ export interface Processes {
   /** Ends every child, last started first, then the guard. Callable twice. */
   stopAll(): Promise<void>;
   /** SIGKILL to every group at once: for a second Ctrl-C and for fatal errors. */
-  killAll(): void;
+  killAll(this: void): void;
 }
 
 const GRACE_MS = 10_000;
@@ -175,7 +175,6 @@ class Child implements ManagedProcess {
       );
     }
     this.pid = spawned.pid;
-    spawned.unref();
     this.exited = new Promise((resolve) => {
       spawned.once("exit", (code, signal) => {
         this.exit = { code, signal };
@@ -221,6 +220,6 @@ function groupAlive(pgid: number): boolean {
     process.kill(-pgid, 0);
     return true;
   } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
+    return codeOf(error) === "EPERM";
   }
 }

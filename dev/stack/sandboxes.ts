@@ -43,22 +43,52 @@ export async function startSandboxes(options: {
     lit: `http://127.0.0.1:${lit}`,
     jitsi: `http://127.0.0.1:${jitsi}`,
   };
-  const parts = await Promise.all(
-    Object.values(urls).map((url) =>
-      waitFor(() => environmentOf(url), {
-        what: `the sandbox at ${url}`,
-        timeoutMs: 60_000,
-        by: sandboxes,
-      }),
-    ),
+  const configOf = (url: string): Promise<Config> =>
+    waitFor(() => readConfig(url), {
+      what: `the sandbox at ${url}`,
+      timeoutMs: 60_000,
+      by: sandboxes,
+    });
+  const [paraConfig, litConfig, jitsiConfig] = await Promise.all([
+    configOf(urls.para),
+    configOf(urls.lit),
+    configOf(urls.jitsi),
+  ]);
+  // The backend that rooms are asked of and told about.
+  await fetch(`${urls.jitsi}/__sandbox/config`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ apiUrl: `http://127.0.0.1:${options.ports.api}` }),
+  });
+  const env = {
+    PARA_ENVIRONMENT: paraConfig["environment"],
+    PARA_API_KEY: paraConfig["apiKey"],
+    PARA_SECRET_API_KEY: paraConfig["secretApiKey"],
+    PARA_JWT_AUDIENCE: paraConfig["jwtAudience"],
+    PARA_API_URL: paraConfig["apiUrl"],
+    LIT_NETWORK: litConfig["network"],
+    LIT_RPC_URL: litConfig["rpcUrl"],
+    LIT_STAKING_ADDRESS: litConfig["stakingAddress"],
+    LIT_BLOCKHASH_URL: litConfig["blockhashUrl"],
+    LIT_PKP_PUBLIC_KEY: litConfig["pkpPublicKey"],
+    LIT_ACTION_IPFS_CID: litConfig["actionCid"],
+    JITSI_DOMAIN: jitsiConfig["domain"],
+    JITSI_APP_ID: jitsiConfig["appId"],
+    JITSI_SECRET: jitsiConfig["secret"],
+    JITSI_INTEGRATION_SECRET: jitsiConfig["integrationSecret"],
+    JITSI_ADMIN_URL: jitsiConfig["adminUrl"],
+  };
+  const known = Object.entries(env).filter(
+    (entry): entry is [string, string] => typeof entry[1] === "string",
   );
-  return { process: sandboxes, urls, env: Object.assign({}, ...parts) };
+  return { process: sandboxes, urls, env: Object.fromEntries(known) };
 }
 
-/** `GET /__sandbox/config` of each sandbox holds `env`: what the product's environment must say to use it. */
-async function environmentOf(url: string): Promise<Record<string, string>> {
+type Config = Readonly<Record<string, unknown>>;
+
+async function readConfig(url: string): Promise<Config> {
   const response = await fetch(`${url}/__sandbox/config`, { signal: AbortSignal.timeout(2000) });
   if (!response.ok) throw new Error(`${url}/__sandbox/config answered ${response.status}`);
-  const config: { env?: Record<string, string> } = JSON.parse(await response.text());
-  return config.env ?? {};
+  const config: Config = JSON.parse(await response.text());
+  return config;
 }

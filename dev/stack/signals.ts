@@ -47,6 +47,7 @@ export function stopOnSignals(hooks: StopHooks, exitCode: () => number = () => 0
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 
   const parent = Number(process.env["MEETING_AUCTION_PARENT"] ?? 0);
+  delete process.env["MEETING_AUCTION_PARENT"]; // meant for this process, not for its children
   if (parent === 0) return;
   setInterval(() => {
     if (process.ppid !== parent && stoppingSince === undefined) begin(exitCode);

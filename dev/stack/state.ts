@@ -15,8 +15,6 @@ export interface Contracts {
 export interface StackState {
   readonly jwtSecret: string;
   readonly encryptionKey: string;
-  readonly jitsiSecret: string;
-  readonly jitsiIntegrationSecret: string;
   readonly contracts?: Contracts;
 }
 
@@ -29,8 +27,6 @@ export function readState(file: string): StackState {
   const state: StackState = {
     jwtSecret: randomBytes(36).toString("base64url"),
     encryptionKey: `dev:${randomBytes(32).toString("base64")}`,
-    jitsiSecret: randomBytes(36).toString("base64url"),
-    jitsiIntegrationSecret: randomBytes(36).toString("base64url"),
   };
   writeState(file, state);
   return state;

@@ -77,7 +77,7 @@ export async function startTemporal(options: TemporalOptions): Promise<TemporalH
       what: `Temporal to answer on 127.0.0.1:${options.port}`,
       timeoutMs: 60_000,
       by: server,
-      tryThis: "npm run dev -- --fresh   (wipes the local data)",
+      tryThis: "see what its log says; npm run dev -- --fresh starts from empty data",
     },
   );
   return {

@@ -1,0 +1,89 @@
+// The bootstrap behind every npm script: `node scripts/run.mjs <command> [arguments]`. Plain JavaScript
+// without dependencies, for Node 20 and later. It installs the packages when they are missing or older
+// than package-lock.json, then runs the command's TypeScript with Node 24: the one in node_modules, or
+// the machine's own.
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { installIfNeeded } from "./install.mjs";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Type stripping is stable from here on. */
+const OLDEST_NODE = [24, 12];
+
+/** `product: true`: runs where only the product is installed, against the services that .env or the environment name. */
+const COMMANDS = {
+  demo: { target: "dev/demo/main.ts" },
+  dev: { target: "dev/dev.ts" },
+  test: { target: "scripts/test.ts" },
+  start: { target: "src/main.ts", product: true },
+  migrate: { target: "scripts/migrate.ts", product: true },
+  cron: { target: "src/cron.ts", product: true },
+  reindex: { target: "src/reindex.ts", product: true },
+  replay: { target: "src/replay.ts", product: true },
+  ops: { target: "src/ops.ts", product: true },
+  bench: { target: "bench/main.ts" },
+  simulate: { target: "dev/simulate/main.ts" },
+};
+
+function fail(message) {
+  process.stderr.write(`\n${message}\n`);
+  process.exit(1);
+}
+
+/** Node 24 from the packages if they hold it, else the one that runs this. */
+function findNode() {
+  const packaged = join(root, "node_modules/node/bin/node");
+  if (existsSync(packaged)) return packaged;
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  if (major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1]))
+    return process.execPath;
+  return fail(
+    `This needs Node ${OLDEST_NODE.join(".")} or later; this is ${process.versions.node}, and node_modules holds no newer one.\n\n  Try: npm ci   (it installs Node 24 beside the other packages)`,
+  );
+}
+
+/** Replaces this process where Node can do that, so that signals and the exit code are the command's own. */
+async function run(node, args) {
+  const env = { ...process.env };
+  // A launcher of the local stack ends with the process named here (dev/stack/signals.ts).
+  delete env.MEETING_AUCTION_PARENT;
+  if (typeof process.execve === "function") {
+    if (env.npm_lifecycle_event !== undefined) env.MEETING_AUCTION_PARENT = String(process.ppid);
+    process.removeAllListeners("warning");
+    process.on("warning", () => {});
+    process.execve(node, [node, ...args], env);
+  }
+  env.MEETING_AUCTION_PARENT = String(process.pid);
+  const child = spawn(node, args, { stdio: "inherit", env });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    // A Ctrl-C in a terminal reaches the whole foreground group, the child included.
+    process.on(signal, () =>
+      signal === "SIGINT" && process.stdin.isTTY ? undefined : child.kill(signal),
+    );
+  }
+  if (env.npm_lifecycle_event !== undefined) {
+    const parent = process.ppid;
+    setInterval(() => (process.ppid === parent ? undefined : child.kill("SIGTERM")), 500).unref();
+  }
+  child.once("error", (error) => fail(`${node} could not be started: ${error.message}`));
+  child.once("exit", (code, signal) => {
+    if (signal === null) process.exit(code);
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  });
+}
+
+const [name, ...args] = process.argv.slice(2);
+const command = COMMANDS[name];
+if (command === undefined)
+  fail(`Unknown command ${name ?? ""}. There are: ${Object.keys(COMMANDS).join(", ")}`);
+const target = join(root, command.target);
+if (!existsSync(target)) fail(`npm run ${name} has nothing to run: ${command.target} is missing.`);
+await installIfNeeded(root, {
+  productOnly: command.product === true && process.env.NODE_ENV === "production",
+});
+const flags = command.product === true ? [`--env-file-if-exists=${join(root, ".env")}`] : [];
+await run(findNode(), [...flags, target, ...args]);

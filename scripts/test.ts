@@ -1,0 +1,118 @@
+// `npm test`: types, lint, format and every test file; the last line is `N passed, N failed`.
+// `npm test -- NAME …` runs the test files whose path matches, and nothing else.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { repositoryRoot } from "../dev/stack/paths.ts";
+import { createProcesses } from "../dev/stack/processes.ts";
+import { stopOnSignals } from "../dev/stack/signals.ts";
+
+interface Outcome {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+const names = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
+const flags = process.argv.slice(2).filter((argument) => argument.startsWith("-"));
+
+const folder = mkdtempSync(join(tmpdir(), "meeting-auction-npm-test-"));
+const processes = createProcesses({ logDir: folder });
+processes.removeIfKilled(folder);
+
+async function stop(): Promise<void> {
+  await processes.stopAll();
+  rmSync(folder, { recursive: true, force: true });
+}
+stopOnSignals({ stop, force: processes.killAll }, () => 130);
+
+const escape = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+
+/** jest matches against whole paths; a name must match below test/, wherever the clone is. */
+const patterns = names.map(
+  (name) => `${escape(join(repositoryRoot, "test"))}/.*${name.replace(/^(\.\/)?test\//, "")}`,
+);
+
+const bin = (name: string): string => join(repositoryRoot, "node_modules/.bin", name);
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+
+/** Runs a program with its output shown here, in a process group that ends with this process. */
+async function runHere(
+  name: string,
+  command: string,
+  args: readonly string[],
+  env = process.env,
+): Promise<boolean> {
+  const child = processes.spawn({
+    name,
+    command,
+    args,
+    env,
+    cwd: repositoryRoot,
+    inheritOutput: true,
+  });
+  const { code } = await child.exited;
+  return code === 0;
+}
+
+async function phase(name: string, run: () => Promise<Outcome>): Promise<Outcome> {
+  print(`\n── ${name}`);
+  const startMs = performance.now();
+  const outcome = await run();
+  const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
+  print(
+    `── ${name}: ${outcome.failed === 0 ? "passed" : `${outcome.failed} failed`} in ${seconds} s`,
+  );
+  return outcome;
+}
+
+/** A phase that passes or fails as a whole. */
+function check(name: string, command: string, args: readonly string[]): Promise<Outcome> {
+  return phase(name, async () => {
+    const passed = await runHere(name, bin(command), args);
+    return passed ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+  });
+}
+
+interface JestReport {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  /** Files that could not even be loaded. */
+  readonly numRuntimeErrorTestSuites: number;
+  readonly success: boolean;
+}
+
+function tests(): Promise<Outcome> {
+  return phase("tests", async () => {
+    const report = join(folder, "jest.json");
+    const nodeOptions = `${process.env["NODE_OPTIONS"] ?? ""} --experimental-vm-modules --disable-warning=ExperimentalWarning`;
+    const args = [
+      join(repositoryRoot, "node_modules/jest/bin/jest.js"),
+      "--json",
+      `--outputFile=${report}`,
+    ];
+    // The machine may have two cores, and the servers of the tests need one.
+    // What a test forgot to close must not keep the run from ending; the servers are stopped before.
+    args.push("--maxWorkers=2", "--forceExit", ...flags, ...patterns);
+    const passed = await runHere("jest", process.execPath, args, {
+      ...process.env,
+      NODE_OPTIONS: nodeOptions.trim(),
+    });
+    if (!existsSync(report)) return { passed: 0, failed: 1 }; // no such test file, or jest itself crashed
+    const result: JestReport = JSON.parse(readFileSync(report, "utf8"));
+    const failed = result.numFailedTests + result.numRuntimeErrorTestSuites;
+    return { passed: result.numPassedTests, failed: failed === 0 && !passed ? 1 : failed };
+  });
+}
+
+const outcomes: Outcome[] = [];
+if (patterns.length === 0) {
+  outcomes.push(await check("types", "tsc", ["--noEmit"]));
+  outcomes.push(await check("lint", "oxlint", ["--type-aware"]));
+  outcomes.push(await check("format", "oxfmt", ["--check"]));
+}
+outcomes.push(await tests());
+await stop();
+const sum = (key: keyof Outcome): number =>
+  outcomes.reduce((total, outcome) => total + outcome[key], 0);
+print(`\n${sum("passed")} passed, ${sum("failed")} failed`);
+process.exit(sum("failed") === 0 ? 0 : 1);
