@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import winston from "winston";
+import { messageOf } from "./errors.ts";
 
 /** Fields that belong on every line written while one request, workflow or auction is worked on. */
 export interface LogContext {
@@ -29,7 +30,7 @@ const plainErrors = winston.format((info) => {
   if (error instanceof Error) {
     info["error"] = {
       name: error.name,
-      message: String(error.message),
+      message: messageOf(error),
       ...("code" in error ? { code: error.code } : {}),
       stack: error.stack,
       ...(error.cause instanceof Error ? { cause: error.cause.message } : {}),

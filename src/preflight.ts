@@ -1,6 +1,6 @@
 import { Wallet } from "ethers";
 import { isOperator, readPassContract } from "./chain/reader.ts";
-import { JsonRpc, RpcError } from "./chain/rpc.ts";
+import { type JsonRpc, RpcError } from "./chain/rpc.ts";
 import { chainIdOf, HexData } from "./chain/types.ts";
 import type { CommonConfig, ConfigProblem, WorkerConfig } from "./config.ts";
 import { ConfigError } from "./config.ts";

@@ -19,5 +19,5 @@ export function connectTemporal(config: CommonConfig): Temporal {
   const { connectionOptions } = loadClientConnectConfig({});
   const address = config.TEMPORAL_ADDRESS;
   const options = { ...connectionOptions, address };
-  return { address, namespace: config.TEMPORAL_NAMESPACE, connection: Connection.lazy(options), options: options as Temporal["options"] };
+  return { address, namespace: config.TEMPORAL_NAMESPACE, connection: Connection.lazy(options), options };
 }

@@ -1,4 +1,4 @@
-import { Contract, type ContractTransactionReceipt, id as keccakOfText, JsonRpcProvider, NonceManager, parseEther, Wallet } from "ethers";
+import { Contract, type ContractTransactionReceipt, id as keccakOfText, type JsonRpcProvider, NonceManager, parseEther, Wallet } from "ethers";
 import { io, type Socket } from "socket.io-client";
 import auctionAbi from "../../contracts/artifacts/MeetingAuction.abi.json" with { type: "json" };
 import { anvilAccounts } from "../chain/anvil.ts";

@@ -90,7 +90,7 @@ export function createChainReader(options: ChainReaderOptions): ChainReader {
         return { owner: String(owner).toLowerCase(), blockNumber: head.number };
       } catch (error) {
         // ERC721NonexistentToken: not minted, or burned. Any other error of the node says nothing about the owner.
-        const reverted = error instanceof RpcError && meetingPassInterface.parseError(String(error.data ?? "0x"))?.name === "ERC721NonexistentToken";
+        const reverted = error instanceof RpcError && meetingPassInterface.parseError(typeof error.data === "string" ? error.data : "0x")?.name === "ERC721NonexistentToken";
         if (!reverted) throw error;
         return { owner: null, blockNumber: head.number };
       }

@@ -5,8 +5,7 @@ const INT8 = 20;
 
 /** bigint columns hold block numbers, nonces and seconds, all far below 2^53; wei is numeric and stays text. */
 const types = {
-  getTypeParser: (oid: number, format?: "text" | "binary") =>
-    oid === INT8 && format !== "binary" ? Number : (pg.types.getTypeParser(oid, format as "text") as (value: string) => unknown),
+  getTypeParser: ((oid, format) => (oid === INT8 && format !== "binary" ? Number : pg.types.getTypeParser(oid, format))) as typeof pg.types.getTypeParser,
 };
 
 /** What SQL runs on: the pool, one transaction, or the connection of a leader. */

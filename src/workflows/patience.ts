@@ -15,7 +15,7 @@ export async function untilDone<T>(step: () => Promise<T>, onProblem: (problem: 
       return value;
     } catch (error) {
       if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
-      const reason = error.cause instanceof ApplicationFailure ? `${error.cause.type ?? "refused"}: ${error.cause.message}` : String(error.cause?.message ?? error.message);
+      const reason = error.cause instanceof ApplicationFailure ? `${error.cause.type ?? "refused"}: ${error.cause.message}` : (error.cause?.message ?? error.message);
       log.error("a step was refused and will be tried again", { step: error.activityType, reason });
       onProblem(`${error.activityType}: ${reason}`);
       await sleep(RETRY_STEP_AFTER, { summary: `try ${error.activityType} again` });
