@@ -2,6 +2,7 @@
 //   --fresh        wipes the data of the stack first
 //   --free-ports   takes any free ports; --<part>-port N chooses one (dev/stack/ports.ts)
 //   --data-dir D   keeps data and logs in D instead of .dev
+//   --no-app       leaves out the API and the worker
 //   --once         stops again as soon as everything is ready (a smoke test)
 import { demoUsers } from "./stack/demo-users.ts";
 import type { DemoUser } from "./stack/demo-users.ts";
@@ -26,9 +27,12 @@ async function logInUsers(stack: Stack): Promise<DemoUser[]> {
 }
 
 async function main(): Promise<void> {
-  const { options, values } = stackFlags(process.argv.slice(2), { once: { type: "boolean" } });
+  const { options, values } = stackFlags(process.argv.slice(2), {
+    once: { type: "boolean" },
+    "no-app": { type: "boolean" },
+  });
   const progress = createProgress();
-  const prepared = prepareStack({ ...options, progress });
+  const prepared = prepareStack({ ...options, app: values["no-app"] !== true, progress });
   let stopping = false;
   const stop = async (): Promise<void> => {
     stopping = true;

