@@ -70,7 +70,7 @@ async function openSession(
 ): Promise<string> {
   // Without disableWebSockets the SDK downloads and runs a worker script that keeps the process alive.
   const para = new Para(ENVIRONMENTS[options.environment], options.apiKey, {
-    disableWebSockets: false,
+    disableWebSockets: true,
   });
   // In the same tick: the first request leaves on a later one. The SDK has no option for any of these.
   Object.assign(httpDefaults(para), {
