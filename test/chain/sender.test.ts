@@ -1,0 +1,254 @@
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { Transaction } from "ethers";
+import { RpcError } from "../../src/chain/rpc.ts";
+import { Engine } from "./support.ts";
+
+let engine: Engine;
+beforeEach(async () => {
+  engine = await Engine.start();
+});
+afterEach(() => engine.stop());
+
+/** Auctions that are past their end, each with one bid, and not ended yet. */
+async function due(count: number): Promise<bigint[]> {
+  const { chain } = engine;
+  const ids: bigint[] = [];
+  for (let index = 0; index < count; index += 1) ids.push(await chain.create());
+  for (const id of ids) await chain.bid(id, chain.person(0), 2_000n);
+  chain.nowS = Math.max(...(await Promise.all(ids.map(async (id) => Number((await chain.state(id))["endTime"])))));
+  await engine.mine();
+  return ids;
+}
+
+test("hash, bytes and nonce are committed before the transaction is sent", async () => {
+  const [auctionId = 0n] = await due(1);
+  const key = await engine.ask("end", auctionId);
+  const seen: unknown[] = [];
+  engine.rpc.before = async (method, [raw]) => {
+    if (method !== "eth_sendRawTransaction") return;
+    const { hash, nonce } = Transaction.from(raw as string);
+    const [row] = await engine.db.query("SELECT raw_transaction, nonce, state FROM chain_transactions WHERE hash = $1", [hash]);
+    expect(row).toEqual({ raw_transaction: raw, nonce, state: "signed" });
+    seen.push(hash);
+  };
+  const sender = await engine.sender();
+  await sender.tick();
+  expect(seen).toHaveLength(1);
+  await sender.tick();
+  expect(await engine.operation(key)).toMatchObject({ state: "mined", settled: true });
+  expect(await engine.signals()).toEqual([
+    expect.objectContaining({ signal: "operationSettled", args: [expect.objectContaining({ key, status: "done", winner: engine.chain.person(0).toLowerCase(), amountWei: "2000" })] }),
+  ]);
+});
+
+test("an answer that is lost after the node accepted does not send anything twice", async () => {
+  const [auctionId = 0n] = await due(1);
+  const key = await engine.ask("end", auctionId);
+  engine.rpc.after = async (method, _parameters, answer) => {
+    if (method === "eth_sendRawTransaction") throw new Error("the connection was reset");
+    return answer;
+  };
+  const sender = await engine.sender();
+  await sender.tick();
+  engine.rpc.calm();
+  for (let round = 0; round < 6; round += 1) {
+    await engine.mine();
+    await sender.tick();
+  }
+  expect(await engine.operation(key)).toMatchObject({ settled: true, attempts: 0 });
+  expect(await engine.transactions()).toHaveLength(1);
+});
+
+test("a transaction that was stored but never sent goes out, the same to the byte, when the wallet is taken over", async () => {
+  const [auctionId = 0n] = await due(1);
+  const key = await engine.ask("end", auctionId);
+  engine.rpc.before = async (method) => {
+    if (method === "eth_sendRawTransaction") throw new Error("killed before it was sent");
+  };
+  await (await engine.sender()).tick();
+  const [stored] = await engine.transactions();
+  const sent: unknown[] = [];
+  engine.rpc.before = async (method, [raw]) => void (method === "eth_sendRawTransaction" && sent.push(raw));
+  const next = await engine.sender();
+  expect(sent).toEqual([stored?.["raw_transaction"]]);
+  await next.tick();
+  expect(await engine.operation(key)).toMatchObject({ settled: true, nonce: stored?.["nonce"] });
+  expect(await engine.transactions()).toHaveLength(1);
+});
+
+test("nothing is sent before the block that reaches its time, and then at once", async () => {
+  const { chain } = engine;
+  const auctionId = await chain.create();
+  const endsAtS = Number((await chain.state(auctionId))["endTime"]);
+  await engine.ask("end", auctionId, { notBeforeS: endsAtS });
+  const sender = await engine.sender();
+  await engine.automine(false);
+  // Blocks a second apart, up to two seconds before the end: the next block would still be too early.
+  while (chain.nowS < endsAtS - 2) {
+    await engine.mine();
+    await sender.tick();
+  }
+  expect(await engine.transactions()).toHaveLength(0);
+  await engine.mine();
+  await sender.tick();
+  expect(await engine.transactions()).toHaveLength(1);
+  await engine.mine();
+  expect(chain.nowS).toBe(endsAtS);
+  expect(Number((await chain.state(auctionId))["state"])).toBe(2);
+});
+
+test("a batch isolates its items: the impossible one is refused, the others are done", async () => {
+  const ids = await due(3);
+  const keys = await Promise.all(ids.map((id) => engine.ask("end", id)));
+  const impossible = await engine.ask("end", 999n);
+  const sender = await engine.sender();
+  await sender.tick();
+  await sender.tick();
+  for (const key of keys) expect(await engine.operation(key)).toMatchObject({ settled: true, state: "mined" });
+  expect(await engine.operation(impossible)).toMatchObject({ settled: true, state: "refused", reason: "unknown_auction" });
+  expect(await engine.transactions()).toHaveLength(1);
+});
+
+test("sixty ends go out in two transactions, in one round", async () => {
+  const ids = await due(60);
+  for (const id of ids) await engine.ask("end", id);
+  await engine.automine(false);
+  const sender = await engine.sender();
+  await sender.tick();
+  await engine.mine();
+  await sender.tick();
+  expect((await engine.transactions()).map((one) => (one["operation_keys"] as string[]).length)).toEqual([50, 10]);
+  expect(await engine.db.query("SELECT count(*)::int AS n FROM chain_operations WHERE settled")).toEqual([{ n: 60 }]);
+});
+
+test("an auction that somebody else ended first counts as done, with its winner", async () => {
+  const [auctionId = 0n] = await due(1);
+  const key = await engine.ask("end", auctionId);
+  await engine.chain.end(auctionId);
+  const sender = await engine.sender();
+  await sender.tick();
+  await sender.tick();
+  expect(await engine.operation(key)).toMatchObject({ settled: true, result: expect.objectContaining({ status: "done", winner: engine.chain.person(0).toLowerCase(), amountWei: "2000" }) });
+});
+
+test("an end that came too early is asked for again at the time the chain says", async () => {
+  const { chain } = engine;
+  const auctionId = await chain.create();
+  await chain.bid(auctionId, chain.person(0), 2_000n);
+  const key = await engine.ask("end", auctionId);
+  const sender = await engine.sender();
+  await sender.tick();
+  await sender.tick();
+  const endsAtS = Number((await chain.state(auctionId))["endTime"]);
+  expect(await engine.operation(key)).toMatchObject({ state: "pending", settled: false, attempts: 1, reason: "not_yet_ended", not_before_s: endsAtS, nonce: null });
+  chain.nowS = endsAtS;
+  await engine.mine();
+  await sender.tick();
+  await sender.tick();
+  expect(await engine.operation(key)).toMatchObject({ state: "mined", settled: true, attempts: 1 });
+});
+
+test("a transaction whose block left the chain is sent again under the same nonce, and its workflow told again", async () => {
+  const [auctionId = 0n] = await due(1);
+  const key = await engine.ask("end", auctionId);
+  const sender = await engine.sender({ finalityDepth: 8 });
+  await sender.tick();
+  await sender.tick();
+  expect(await engine.operation(key)).toMatchObject({ state: "mined", settled: true });
+  await engine.automine(false);
+  await engine.reorg(1);
+  engine.chain.nowS = Number((await engine.chain.provider.getBlock("latest"))?.timestamp);
+  await engine.mine();
+  await sender.tick();
+  for (let round = 0; round < 5; round += 1) {
+    await engine.mine();
+    await sender.tick();
+  }
+  expect(await engine.operation(key)).toMatchObject({ settled: true });
+  expect(new Set((await engine.transactions()).map((one) => one["nonce"])).size).toBe(1);
+  expect(Number((await engine.chain.state(auctionId))["state"])).toBe(2);
+});
+
+test("what the market has left behind is outbid with both caps raised by an eighth or more, under the same nonce", async () => {
+  const [auctionId = 0n] = await due(1);
+  const key = await engine.ask("end", auctionId);
+  await engine.automine(false);
+  const sender = await engine.sender();
+  await sender.tick();
+  // The market moves far above what was offered: the transaction cannot be mined.
+  for (let block = 0; block < 4; block += 1) {
+    await engine.chain.provider.send("anvil_setNextBlockBaseFeePerGas", ["0x2540be4000"]);
+    await engine.mine();
+    await sender.tick();
+  }
+  const [first, second] = await engine.transactions();
+  expect(second).toMatchObject({ nonce: first?.["nonce"], replaces: first?.["hash"], operation_keys: first?.["operation_keys"] });
+  for (const cap of ["max_fee_per_gas_wei", "max_priority_fee_per_gas_wei"]) expect(BigInt(String(second?.[cap])) * 8n >= BigInt(String(first?.[cap])) * 9n).toBe(true);
+  await engine.mine();
+  for (let round = 0; round < 8; round += 1) {
+    await engine.mine();
+    await sender.tick();
+  }
+  expect(await engine.operation(key)).toMatchObject({ settled: true, attempts: 0 });
+});
+
+test("a nonce that is used without a known receipt is looked at again and never sent anew", async () => {
+  const [auctionId = 0n] = await due(1);
+  const key = await engine.ask("end", auctionId);
+  const sender = await engine.sender();
+  engine.rpc.after = async (method, _parameters, answer) => (method === "eth_getTransactionReceipt" ? null : answer);
+  for (let round = 0; round < 4; round += 1) {
+    await sender.tick();
+    await engine.mine();
+  }
+  expect(await engine.operation(key)).toMatchObject({ settled: false, attempts: 0 });
+  expect(new Set((await engine.transactions()).map((one) => one["nonce"])).size).toBe(1);
+  engine.rpc.calm();
+  await sender.tick();
+  expect(await engine.operation(key)).toMatchObject({ settled: true });
+});
+
+test("a wallet without funds keeps its operation and nonce, and goes on when it has some", async () => {
+  const [auctionId = 0n] = await due(1);
+  const key = await engine.ask("end", auctionId);
+  const sender = await engine.sender();
+  await engine.chain.provider.send("anvil_setBalance", [engine.signer.address, "0x0"]);
+  await sender.tick();
+  expect((await engine.transactions())[0]).toMatchObject({ state: "signed", last_send_error: "insufficient_funds" });
+  await engine.chain.provider.send("anvil_setBalance", [engine.signer.address, "0xde0b6b3a7640000"]);
+  for (let round = 0; round < 4; round += 1) {
+    await engine.mine();
+    await sender.tick();
+  }
+  expect(await engine.operation(key)).toMatchObject({ settled: true });
+});
+
+test("a sender on another chain refuses to start", async () => {
+  engine.rpc.after = async (method, _parameters, answer) => (method === "eth_chainId" ? "0x1" : answer);
+  await expect(engine.sender()).rejects.toMatchObject({ code: "wrong_chain", kind: "refuse" });
+});
+
+test("asking twice is asking once, and asking for what is done tells its workflow again", async () => {
+  const [auctionId = 0n] = await due(1);
+  const key = await engine.ask("end", auctionId);
+  await engine.ask("end", auctionId);
+  const sender = await engine.sender();
+  await sender.tick();
+  await sender.tick();
+  expect(await engine.signals()).toHaveLength(1);
+  expect(await engine.ask("end", auctionId)).toBe(key);
+  expect(await engine.signals()).toHaveLength(2);
+  expect(await engine.transactions()).toHaveLength(1);
+});
+
+test("an error of the node that nobody knows means: maybe sent", async () => {
+  const [auctionId = 0n] = await due(1);
+  const key = await engine.ask("end", auctionId);
+  engine.rpc.before = async (method) => {
+    if (method === "eth_sendRawTransaction") throw new RpcError(method, -32_000, "a text from the future");
+  };
+  const sender = await engine.sender();
+  await sender.tick();
+  expect((await engine.transactions())[0]).toMatchObject({ state: "broadcast", last_send_error: "unknown" });
+  expect(await engine.operation(key)).toMatchObject({ state: "broadcast", settled: false });
+});

@@ -1,0 +1,151 @@
+// The chain engine on a real chain and a real database, driven step by step.
+import { Wallet } from "ethers";
+import { ChainIndexer, type IndexerOptions, type StepResult } from "../../src/chain/indexing/indexer.ts";
+import { JsonRpc } from "../../src/chain/rpc.ts";
+import { WalletSender } from "../../src/chain/sending/sender.ts";
+import { requestOperation } from "../../src/chain/sending/store.ts";
+import { Database, type Transactor } from "../../src/db/database.ts";
+import { auctionWorkflowId, operationKey, type OperationKind } from "../../src/domain/process.ts";
+import { silentLogger } from "../../src/logging.ts";
+import { AuctionChain } from "../contracts/harness.ts";
+import { createTestDatabase, type TestDatabase } from "../support/stack.ts";
+
+/** An RPC client whose traffic a test can watch and disturb. */
+export class TappedRpc extends JsonRpc {
+  /** Runs before a request; throwing means that it never arrives. */
+  before: (method: string, parameters: readonly unknown[]) => Promise<void> = async () => undefined;
+  /** Runs after the node has answered; throwing means that the answer is lost. */
+  after: (method: string, parameters: readonly unknown[], answer: unknown) => Promise<unknown> = async (_method, _parameters, answer) => answer;
+
+  override async callEndpoint(index: number, method: string, parameters: readonly unknown[]): Promise<unknown> {
+    await this.before(method, parameters);
+    return this.after(method, parameters, await super.callEndpoint(index, method, parameters));
+  }
+
+  calm(): void {
+    this.before = async () => undefined;
+    this.after = async (_method, _parameters, answer) => answer;
+  }
+}
+
+export class Engine {
+  readonly chain: AuctionChain;
+  readonly db: Database;
+  readonly rpc: TappedRpc;
+  readonly signer: Wallet;
+  readonly #test: TestDatabase;
+
+  private constructor(chain: AuctionChain, test: TestDatabase, db: Database) {
+    this.chain = chain;
+    this.#test = test;
+    this.db = db;
+    this.rpc = new TappedRpc({ endpoints: [chain.anvil.rpcUrl] });
+    // The harness makes the second account operator.
+    this.signer = new Wallet(chain.anvil.accounts[1]?.privateKey ?? "");
+  }
+
+  static async start(): Promise<Engine> {
+    const test = await createTestDatabase();
+    const chain = await AuctionChain.start({ minDurationS: 5, timeBufferS: 6, maxExtensionS: 18 });
+    return new Engine(chain, test, new Database({ url: test.url, applicationName: "test" }));
+  }
+
+  async stop(): Promise<void> {
+    await this.db.close();
+    await this.#test.drop();
+    await this.chain.stop();
+  }
+
+  get contract(): string {
+    return this.chain.auction.toLowerCase();
+  }
+
+  get chainId(): number {
+    return 31_337;
+  }
+
+  indexer(options: Partial<IndexerOptions> & { readonly db?: Transactor } = {}): ChainIndexer {
+    return new ChainIndexer({
+      rpc: this.rpc,
+      db: this.db,
+      chainId: this.chainId,
+      auctionContract: this.contract,
+      passContract: this.chain.pass.toLowerCase(),
+      startBlock: 0,
+      finalityDepth: 16,
+      logger: silentLogger(),
+      ...options,
+    });
+  }
+
+  /** Steps until there is nothing to do. */
+  async index(indexer = this.indexer()): Promise<StepResult> {
+    for (let step = 0; step < 1_000; step += 1) {
+      const result = await indexer.step();
+      if (result !== "advanced") return result;
+    }
+    throw new Error("the indexer never becomes idle");
+  }
+
+  /** A sender whose clock stands at the time of the newest block. */
+  async sender(options: { readonly db?: Transactor; readonly confirmations?: number; readonly finalityDepth?: number } = {}): Promise<WalletSender> {
+    const sender = new WalletSender({
+      rpc: this.rpc,
+      db: options.db ?? this.db,
+      signer: this.signer,
+      chainId: this.chainId,
+      auctionContract: this.contract,
+      confirmations: options.confirmations ?? 1,
+      finalityDepth: options.finalityDepth ?? 5,
+      logger: silentLogger(),
+      nowMs: () => 0,
+    });
+    await sender.start();
+    return sender;
+  }
+
+  async ask(kind: OperationKind, auctionId: bigint | string, options: { readonly notBeforeS?: number; readonly outcome?: number } = {}): Promise<string> {
+    const ref = { chainId: this.chainId, contract: this.contract, auctionId: String(auctionId) };
+    const key = operationKey(kind, ref);
+    await this.db.transaction((tx) =>
+      requestOperation(tx, { ...ref, key, kind, notBeforeS: options.notBeforeS ?? 0, workflowId: auctionWorkflowId(ref), ...(options.outcome === undefined ? {} : { outcome: options.outcome }) }),
+    );
+    return key;
+  }
+
+  async operation(key: string): Promise<Record<string, unknown>> {
+    const [row] = await this.db.query<Record<string, unknown>>("SELECT * FROM chain_operations WHERE key = $1", [key]);
+    if (row === undefined) throw new Error(`there is no operation ${key}`);
+    return row;
+  }
+
+  async transactions(): Promise<Record<string, unknown>[]> {
+    return this.db.query("SELECT * FROM chain_transactions ORDER BY nonce, created_at");
+  }
+
+  /** What workflows were told, in order. */
+  async signals(): Promise<{ workflowId: string; signal: string; args: Record<string, unknown>[] }[]> {
+    return this.db.query(`SELECT workflow_id AS "workflowId", payload->>'signal' AS signal, payload->'args' AS args FROM outbox WHERE kind = 'signal' ORDER BY id`);
+  }
+
+  /** Whether each transaction gets a block at once, or blocks are mined by `mine`. */
+  async automine(on: boolean): Promise<void> {
+    await this.chain.provider.send("evm_setAutomine", [on]);
+  }
+
+  /** One block, `seconds` after the one before. */
+  async mine(seconds = 1): Promise<void> {
+    this.chain.nowS += seconds;
+    await this.chain.provider.send("evm_setNextBlockTimestamp", [this.chain.nowS]);
+    await this.chain.provider.send("evm_mine", []);
+  }
+
+  /** Replaces the newest blocks by as many empty ones. */
+  async reorg(depth: number): Promise<void> {
+    await this.chain.provider.send("anvil_reorg", [depth, []]);
+  }
+
+  async blockNumber(): Promise<number> {
+    return Number(await this.chain.provider.send("eth_blockNumber", []));
+  }
+}
