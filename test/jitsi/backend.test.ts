@@ -54,7 +54,7 @@ beforeEach(async () => {
     },
     {
       method: "POST",
-      path: "/api/integrations/jitsi/events",
+      path: "/api/integrations/jitsi/events/:thing/:what",
       handle: noted(
         (request) => (events.push(parseOccupancyEvent(JSON.parse(request.text))), { status: 204 }),
       ),

@@ -1,10 +1,13 @@
 import { readFileSync } from "node:fs";
+import { id, SigningKey } from "ethers";
 import { startLitSandbox, startChainStub } from "../support/sandboxes.ts";
 import type { ChainStub } from "../support/sandboxes.ts";
+import { signatureShare } from "../../dev/sandbox/lit/server.ts";
 import type { LitSandbox } from "../../dev/sandbox/lit/server.ts";
-import { createAccessGate, verifyProof } from "../../src/lit/index.ts";
+import { derivePrivateKey } from "../../dev/sandbox/seed.ts";
+import { claimDigest, createAccessGate, verifyProof } from "../../src/lit/index.ts";
 import type { AccessGate } from "../../src/lit/index.ts";
-import { outcomeOf } from "../para/refusals.ts";
+import { outcomeOf, rejectionOf } from "../para/refusals.ts";
 import { claimOf, guest, signChallenge, stranger } from "./claims.ts";
 
 const TIMEOUT_MS = 30_000;
@@ -62,6 +65,15 @@ describe("no proof", () => {
     await expect(
       outcomeOf(async () =>
         gate.prove({ claim, userSignature: await signChallenge(claim, stranger) }),
+      ),
+    ).resolves.toBe("refuse lit_denied 403");
+  });
+
+  test("for the owner who claims to be somebody else", async () => {
+    const claim = claimOf({ user: stranger.address });
+    await expect(
+      outcomeOf(async () =>
+        gate.prove({ claim, userSignature: await signChallenge(claim, guest) }),
       ),
     ).resolves.toBe("refuse lit_denied 403");
   });
@@ -229,6 +241,22 @@ describe("the PKP", () => {
     await fooled.close();
     await impostor.stop();
   });
+});
+
+test.each([
+  ["another key", new SigningKey(id("evil")), () => claimDigest(claimOf()).slice(2)],
+  ["another claim", undefined, () => claimDigest(claimOf({ tokenId: "8" })).slice(2)],
+])("nodes that sign with or for %s are not believed", async (_name, evilKey, digest) => {
+  const key = evilKey ?? new SigningKey(derivePrivateKey("lit sandbox", "pkp"));
+  const signedData = { access: signatureShare(key, digest(), "access") };
+  const body = { success: true, signedData, claimData: {}, response: "{}", logs: "" };
+  lit.addFault({ path: "/web/execute/v1", mode: "body", body });
+  const claim = claimOf();
+  const error = await rejectionOf(async () =>
+    gate.prove({ claim, userSignature: await signChallenge(claim) }),
+  );
+  expect(error.code).toBe("lit_unavailable");
+  expect(error.message).toContain("a proof that does not hold");
 });
 
 test("settings that cannot work are told as such", async () => {

@@ -1,3 +1,11 @@
+import { generateKeyPairSync, sign } from "node:crypto";
+import {
+  createSiweMessageWithRecaps,
+  generateAuthSig,
+  LitActionResource,
+  LitPKPResource,
+} from "@lit-protocol/auth-helpers";
+import { LIT_ABILITY } from "@lit-protocol/constants";
 import { Wallet } from "ethers";
 import { z } from "zod";
 import type { LitSandbox } from "../../dev/sandbox/lit/server.ts";
@@ -77,6 +85,66 @@ test.each([
   ["nothing in it", () => ({ address: "" }), "malformed"],
 ])("a session with %s is refused", async (_name, forge, message) => {
   const answer = await execute({ authSig: forge() });
+  expect(answer.status).toBe(401);
+  expect(answer.message).toContain(message);
+});
+
+/** A session made by hand, so that nothing stops it from being wrong. */
+async function handmade(
+  changes: {
+    nodeAddress?: string;
+    expiration?: string;
+    uri?: string;
+    walletExpiration?: string;
+  } = {},
+): Promise<SessionSig> {
+  const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+  const { x = "" } = publicKey.export({ format: "jwk" });
+  const sessionKey = Buffer.from(x, "base64url").toString("hex");
+  const wallet = new Wallet(Wallet.createRandom().privateKey);
+  const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
+  const resources = [
+    { resource: new LitActionResource("*"), ability: LIT_ABILITY.LitActionExecution },
+    { resource: new LitPKPResource("*"), ability: LIT_ABILITY.PKPSigning },
+  ];
+  const toSign = await createSiweMessageWithRecaps({
+    uri: changes.uri ?? `lit:session:${sessionKey}`,
+    expiration: changes.walletExpiration ?? inAnHour,
+    nonce: "nonce1234",
+    resources,
+    walletAddress: wallet.address,
+    // Asked for, though never connected: the recap is made here.
+    litNodeClient: createNodeClient({ ...lit.config, timeoutMs: 20_000 }),
+  });
+  const signedMessage = JSON.stringify({
+    sessionKey,
+    resourceAbilityRequests: resources,
+    capabilities: [await generateAuthSig({ signer: wallet, toSign })],
+    issuedAt: new Date().toISOString(),
+    expiration: changes.expiration ?? inAnHour,
+    nodeAddress: changes.nodeAddress ?? lit.url,
+  });
+  const sig = sign(null, Buffer.from(signedMessage), privateKey).toString("hex");
+  return {
+    sig,
+    derivedVia: "litSessionSignViaNacl",
+    signedMessage,
+    address: sessionKey,
+    algo: "ed25519",
+  };
+}
+
+test("a session made by hand is accepted when it is right", async () => {
+  await expect(execute({ authSig: await handmade() })).resolves.toMatchObject({ status: 200 });
+});
+
+test.each([
+  ["another node", { nodeAddress: "http://127.0.0.1:1" }, "is for the node"],
+  ["the past", { expiration: "2020-01-01T00:00:00.000Z" }, "has expired"],
+  ["another session key", { uri: "lit:session:00" }, "another session key"],
+  ["a wallet's past", { walletExpiration: "2020-01-01T00:00:00.000Z" }, "capability has expired"],
+])("a session for %s is refused", async (_name, changes, message) => {
+  const answer = await execute({ authSig: await handmade(changes) });
   expect(answer.status).toBe(401);
   expect(answer.message).toContain(message);
 });

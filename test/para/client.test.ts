@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { z } from "zod";
+import { startServer } from "../../dev/sandbox/http.ts";
 import type { ParaSandbox } from "../../dev/sandbox/para/server.ts";
 import { createParaClient } from "../../src/para/index.ts";
 import type { ParaClient } from "../../src/para/index.ts";
@@ -84,6 +85,31 @@ describe("a verification token", () => {
     );
   });
 
+  test("is not carried anywhere else by a redirect, nor is our secret key", async () => {
+    const seen: string[] = [];
+    const elsewhere = await startServer(0, () => [
+      {
+        method: "POST",
+        path: "/sessions/verify",
+        handle: () => (seen.push("asked"), { status: 403 }),
+      },
+    ]);
+    const redirecting = await startServer(0, () => [
+      {
+        method: "POST",
+        path: "/sessions/verify",
+        handle: () => ({ status: 307, headers: { location: `${elsewhere.url}/sessions/verify` } }),
+      },
+    ]);
+    const moved = createParaClient({ ...para.config, apiUrl: redirecting.url, timeoutMs: 20_000 });
+    await expect(outcomeOf(() => moved.verifyToken("token"))).resolves.toBe(
+      "retry para_unavailable 503",
+    );
+    expect(seen).toEqual([]);
+    await redirecting.stop();
+    await elsewhere.stop();
+  });
+
   test("not answered at all can be tried again", async () => {
     para.addFault({ path: "/sessions/verify", mode: "hang" });
     await expect(outcomeOf(() => impatient.verifyToken(ada.verificationToken))).resolves.toBe(
@@ -144,6 +170,14 @@ describe("an exported session", () => {
 
   test("that has ended is refused", async () => {
     await endSession(ada);
+    await expect(outcomeOf(() => client.importSession(ada.session))).resolves.toBe(
+      "refuse para_session_inactive 401",
+    );
+  });
+
+  test("that Para calls inactive is refused, even if Para would sign a JWT", async () => {
+    const body = { partnerId: "p", supportedWalletTypes: [], isAuthenticated: false };
+    para.addFault({ path: "/touch", mode: "body", body });
     await expect(outcomeOf(() => client.importSession(ada.session))).resolves.toBe(
       "refuse para_session_inactive 401",
     );

@@ -2,11 +2,21 @@ import { setTimeout as delay } from "node:timers/promises";
 import { boundedFetch } from "../../../src/para/bounded-fetch.ts";
 
 export interface EventSyncOptions {
+  /** Base URL below which the events go; undefined while no backend is known. */
   readonly url: () => string | undefined;
   readonly integrationSecret: string;
   readonly retryDelayMs: number;
   readonly signal: AbortSignal;
 }
+
+/** Where event_sync_component posts each event, below `${api_prefix}/events`. */
+const PATHS = {
+  "muc-room-created": "/room/created",
+  "muc-room-destroyed": "/room/destroyed",
+  "muc-occupant-joined": "/occupant/joined",
+  "muc-occupant-left": "/occupant/left",
+} as const;
+type EventName = keyof typeof PATHS;
 
 const TRIES = 4; // api_retry_count 3
 const TIMEOUT_MS = 20_000;
@@ -20,8 +30,10 @@ export class EventSync {
     this.#options = options;
   }
 
-  send(event: Readonly<Record<string, unknown>>): void {
-    this.#last = this.#last.then(() => this.#deliver(JSON.stringify(event)));
+  send(event: Readonly<Record<string, unknown>> & { readonly event_name: EventName }): void {
+    this.#last = this.#last.then(() =>
+      this.#deliver(PATHS[event.event_name], JSON.stringify(event)),
+    );
   }
 
   /** Settles when everything sent so far has been delivered or given up. */
@@ -29,17 +41,17 @@ export class EventSync {
     return this.#last;
   }
 
-  async #deliver(body: string): Promise<void> {
+  async #deliver(path: string, body: string): Promise<void> {
     const { url, integrationSecret, retryDelayMs, signal } = this.#options;
     for (let left = TRIES; left > 0 && !signal.aborted; left -= 1) {
-      const target = url();
-      if (target === undefined) return;
+      const base = url();
+      if (base === undefined) return;
       try {
         const headers = {
           "content-type": "application/json",
           authorization: `Bearer ${integrationSecret}`,
         };
-        const { status } = await boundedFetch(target, {
+        const { status } = await boundedFetch(`${base}${path}`, {
           method: "POST",
           headers,
           body,

@@ -19,7 +19,7 @@ export interface JitsiSandboxOptions {
   /** What Prosody sends the backend as bearer token. */
   readonly integrationSecret?: string;
   readonly seed?: string;
-  /** Where events go, below `apiUrl`. */
+  /** `api_prefix` of event_sync with `/events`, below `apiUrl`. */
   readonly eventsPath?: string;
   /** Prosody's waits between tries, milliseconds: 3000 there and by default. */
   readonly retryDelayMs?: number;

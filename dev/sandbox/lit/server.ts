@@ -156,7 +156,25 @@ export async function startLitSandbox(options: LitSandboxOptions): Promise<LitSa
   };
 }
 
-/** Signs what the action asked for, if the PKP obeys the action; with one node a share is the whole signature. */
+/** A node's share of a signature, as nodes word it; with one node it is the whole signature. */
+export function signatureShare(
+  pkp: SigningKey,
+  digestHex: string,
+  sigName: string,
+): Readonly<Record<string, unknown>> {
+  const signature = pkp.sign(`0x${digestHex}`);
+  return {
+    sigType: "K256",
+    shareIndex: 0,
+    signatureShare: JSON.stringify(signature.s.slice(2)),
+    bigR: JSON.stringify(`${signature.yParity === 0 ? "02" : "03"}${signature.r.slice(2)}`),
+    publicKey: JSON.stringify(pkp.publicKey.slice(2)),
+    dataSigned: JSON.stringify(digestHex),
+    sigName,
+  };
+}
+
+/** Signs what the action asked for, if the PKP obeys the action. */
 function answerOutcome(
   outcome: ActionOutcome,
   cid: string,
@@ -169,16 +187,7 @@ function answerOutcome(
       return nodeError("the PKP is not permitted to sign for this action");
     if (publicKey.toLowerCase().replace(/^0x/, "") !== keys.pkp.publicKey.slice(2))
       return nodeError("there is no such PKP");
-    const signature = keys.pkp.sign(`0x${digestHex}`);
-    signedData[sigName] = {
-      sigType: "K256",
-      shareIndex: 0,
-      signatureShare: JSON.stringify(signature.s.slice(2)),
-      bigR: JSON.stringify(`${signature.yParity === 0 ? "02" : "03"}${signature.r.slice(2)}`),
-      publicKey: JSON.stringify(keys.pkp.publicKey.slice(2)),
-      dataSigned: JSON.stringify(digestHex),
-      sigName,
-    };
+    signedData[sigName] = signatureShare(keys.pkp, digestHex, sigName);
   }
   return {
     status: 200,
