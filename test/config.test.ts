@@ -1,0 +1,83 @@
+import { readFileSync } from "node:fs";
+import { inspect } from "node:util";
+import { expect, test } from "@jest/globals";
+import { ConfigError, loadApiConfig, loadFullConfig, loadWorkerConfig } from "../src/config.ts";
+
+const common = {
+  NODE_ENV: "development",
+  DATABASE_URL: "postgres://app:app@127.0.0.1/app",
+  TEMPORAL_ADDRESS: "127.0.0.1:7233",
+  ETH_HTTP_ENDPOINT: "http://127.0.0.1:8545",
+  AUCTION_CONTRACT_ADDRESS: "0x5FbDB2315678afecb367f032d93F642f64180aa3",
+  JITSI_APP_ID: "app",
+  JITSI_SECRET: "s".repeat(32),
+};
+const worker = { ...common, PLATFORM_PRIVATE_KEY: `0x${"1".repeat(64)}` };
+const api = {
+  ...common,
+  JWT_SECRET: "j".repeat(32),
+  ENCRYPTION_KEYS: `k1:${Buffer.alloc(32).toString("base64")}`,
+  PARA_API_KEY: "beta_x",
+  PARA_SECRET_API_KEY: "y",
+  PARA_JWT_AUDIENCE: "z",
+  LIT_NETWORK: "datil-dev",
+  LIT_ACTION_IPFS_CID: "Qm",
+  LIT_PKP_PUBLIC_KEY: "0x04",
+  JITSI_INTEGRATION_SECRET: "i".repeat(32),
+};
+
+/** The problems of a configuration, as "VARIABLE: problem". */
+function problemsOf(load: () => unknown): string[] {
+  try {
+    load();
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems.map((one) => `${one.variable}: ${one.problem}`);
+    throw error;
+  }
+  return [];
+}
+
+test("each role asks only for what it needs", () => {
+  expect(problemsOf(() => loadWorkerConfig(worker))).toEqual([]);
+  expect(problemsOf(() => loadApiConfig(api))).toEqual([]);
+  expect(problemsOf(() => loadFullConfig({ ...worker, ...api }))).toEqual([]);
+  expect(problemsOf(() => loadWorkerConfig(common))).toEqual(["PLATFORM_PRIVATE_KEY: is missing"]);
+});
+
+test("every problem is listed at once, with an example", () => {
+  const broken = { ...worker, ...api, DATABASE_URL: "mysql://x", ETH_HTTP_ENDPOINT: "", JWT_SECRET: "short", CHAIN_CONFIRMATIONS: "0", PLATFORM_PRIVATE_KEY: "0x12", LIT_NETWORK: "serrano", AUCTION_CONTRACT_ADDRESS: "0x1" };
+  const problems = problemsOf(() => loadFullConfig(broken));
+  expect(problems.map((one) => one.split(":")[0]).sort()).toEqual(["AUCTION_CONTRACT_ADDRESS", "CHAIN_CONFIRMATIONS", "DATABASE_URL", "ETH_HTTP_ENDPOINT", "JWT_SECRET", "LIT_NETWORK", "PLATFORM_PRIVATE_KEY"]);
+  expect(problems.find((one) => one.startsWith("LIT_NETWORK"))).toContain("has been shut down");
+  expect(problems.find((one) => one.startsWith("JWT_SECRET"))).toContain("at least 32 characters, this one has 5");
+  try {
+    loadFullConfig(broken);
+  } catch (error) {
+    for (const line of ["has 7 problems", "for example JWT_SECRET="]) expect((error as Error).message).toContain(line);
+  }
+});
+
+test.each([
+  ["production without a word on TLS", { NODE_ENV: "production" }, "DATABASE_URL: must say how TLS"],
+  ["finality below confirmations", { CHAIN_CONFIRMATIONS: "10", CHAIN_FINALITY_DEPTH: "5" }, "CHAIN_FINALITY_DEPTH: must not be smaller"],
+  ["a cron expression with six fields", { AUCTION_CHECK_INTERVAL: "* * * * * *" }, "AUCTION_CHECK_INTERVAL: must be a cron expression"],
+  ["a PEM that is none", { JITSI_SECRET: "-----BEGIN NOTHING" }, "JITSI_SECRET: begins like a PEM"],
+])("%s is refused", (_name, change, problem) => {
+  expect(problemsOf(() => loadWorkerConfig({ ...worker, ...change })).join("\n")).toContain(problem);
+});
+
+test("a configuration that is printed shows no secret", () => {
+  const config = loadFullConfig({ ...worker, ...api });
+  const printed = `${inspect(config, { depth: 9 })} ${JSON.stringify(config)} ${String(config.worker.PLATFORM_PRIVATE_KEY[0])}`;
+  for (const secret of [worker.PLATFORM_PRIVATE_KEY, api.JWT_SECRET, api.JITSI_INTEGRATION_SECRET, common.JITSI_SECRET]) expect(printed).not.toContain(secret);
+  expect(config.worker.PLATFORM_PRIVATE_KEY[0]?.reveal()).toBe(worker.PLATFORM_PRIVATE_KEY);
+});
+
+test("env.example names every variable and nothing else", () => {
+  const source = readFileSync(new URL("../src/config.ts", import.meta.url), "utf8");
+  const known = new Set([...source.matchAll(/^ {2}([A-Z][A-Z0-9_]+): \{ parse/gm)].map((match) => match[1]));
+  const example = new Set([...readFileSync(new URL("../env.example", import.meta.url), "utf8").matchAll(/^([A-Z][A-Z0-9_]+)=/gm)].map((match) => match[1]));
+  // Read by Temporal's own envconfig.
+  example.delete("TEMPORAL_API_KEY");
+  expect([...example].sort()).toEqual([...known].sort());
+});
