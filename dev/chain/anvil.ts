@@ -142,7 +142,7 @@ async function listeningPort(
     const settle = (act: () => void): void => {
       stdout.off("data", onData);
       stderr.off("data", onData);
-      child.off("exit", onExit);
+      child.off("close", onClose);
       child.off("error", reject);
       act();
     };
@@ -151,7 +151,8 @@ async function listeningPort(
       const port = /Listening on .*:(\d+)\s/.exec(output)?.[1];
       if (port !== undefined) settle(() => resolve(Number(port)));
     };
-    const onExit = (code: number | null): void => {
+    // Not "exit": what it said last may still be on its way then.
+    const onClose = (code: number | null): void => {
       settle(() =>
         reject(
           new Error(`anvil ended with code ${code} before listening: ${output.trim().slice(-500)}`),
@@ -160,7 +161,7 @@ async function listeningPort(
     };
     stdout.on("data", onData);
     stderr.on("data", onData);
-    child.once("exit", onExit);
+    child.once("close", onClose);
     child.once("error", reject);
   });
 }
