@@ -78,6 +78,16 @@ export function createApp(options: {
 
 /** Of the user's environment only what a process needs to run; the product's variables are the stack's. */
 function appEnvironment(env: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
-  const kept = ["PATH", "HOME", "USER", "TMPDIR", "LANG", "NODE_OPTIONS", "LOG_LEVEL", "CI"];
+  const kept = [
+    "PATH",
+    "HOME",
+    "USER",
+    "TMPDIR",
+    "LANG",
+    "NODE_OPTIONS",
+    "NODE_COMPILE_CACHE",
+    "LOG_LEVEL",
+    "CI",
+  ];
   return { ...Object.fromEntries(kept.map((name) => [name, process.env[name]])), ...env };
 }

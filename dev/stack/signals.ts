@@ -1,4 +1,4 @@
-import { failureBlock } from "./errors.ts";
+import { codeOf, failureBlock } from "./errors.ts";
 
 export interface StopHooks {
   /** The orderly stop; called once. */
@@ -46,10 +46,29 @@ export function stopOnSignals(hooks: StopHooks, exitCode: () => number = () => 0
   // A terminal that went away must not turn each line into an error.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 
-  const parent = Number(process.env["MEETING_AUCTION_PARENT"] ?? 0);
+  followParent(() => {
+    if (stoppingSince === undefined) begin(exitCode);
+  });
+}
+
+/**
+ * Calls back when the process that started us is gone: when our parent is another than the first id of
+ * MEETING_AUCTION_PARENT, or the second (npm, behind a shell) no longer runs.
+ */
+function followParent(gone: () => void): void {
+  const [parent, npm] = (process.env["MEETING_AUCTION_PARENT"] ?? "").split(" ").map(Number);
   delete process.env["MEETING_AUCTION_PARENT"]; // meant for this process, not for its children
-  if (parent === 0) return;
+  if (parent === undefined || npm === undefined) return;
   setInterval(() => {
-    if (process.ppid !== parent && stoppingSince === undefined) begin(exitCode);
+    if (process.ppid !== parent || !exists(npm)) gone();
   }, PARENT_POLL_MS).unref();
+}
+
+function exists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) === "EPERM";
+  }
 }

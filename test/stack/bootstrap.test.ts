@@ -1,0 +1,64 @@
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { readProcessRecords } from "../../dev/stack/leftovers.ts";
+import { repositoryRoot } from "../../dev/stack/paths.ts";
+import { runs } from "../../dev/stack/process-identity.ts";
+import { waitFor } from "../../dev/stack/wait.ts";
+
+let folder: string;
+let npm: ChildProcess | undefined;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "meeting-auction-bootstrap-"));
+});
+afterEach(() => {
+  npm?.kill("SIGKILL");
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const records = (): number[] =>
+  Object.values(readProcessRecords(join(folder, "processes.json"))).map((record) => record.pid);
+
+test.each(["SIGINT", "SIGTERM", "SIGKILL"] as const)(
+  "%s to npm leaves no process of the stack",
+  async (signal) => {
+    const args = ["run", "dev", "--", "--free-ports", "--no-app", "--data-dir", folder];
+    npm = spawn("npm", args, { cwd: repositoryRoot, stdio: ["ignore", "pipe", "inherit"] });
+    let output = "";
+    npm.stdout?.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    await waitFor(() => output.includes("Ctrl-C stops everything"), {
+      what: "the stack",
+      timeoutMs: 120_000,
+    });
+    const pids = records();
+    expect(pids.length).toBeGreaterThanOrEqual(4);
+    npm.kill(signal);
+    await waitFor(() => !pids.some(runs), {
+      what: `${pids.join(", ")} to be gone`,
+      timeoutMs: 60_000,
+    });
+  },
+  180_000,
+);
+
+test("arguments and the exit code go through, and the last line counts", async () => {
+  const run = spawn("npm", ["test", "--", "no-test-file-has-this-name"], { cwd: repositoryRoot });
+  let output = "";
+  run.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  const [code] = await once(run, "close");
+  expect(output).toContain("no-test-file-has-this-name");
+  expect(output.trimEnd().split("\n").at(-1)).toBe("0 passed, 1 failed");
+  expect(code).toBe(1);
+});
+
+test("an unknown command names those there are", async () => {
+  const run = spawn("node", [join(repositoryRoot, "scripts/run.mjs"), "dmo"]);
+  let errors = "";
+  run.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
+  expect(await once(run, "close")).toEqual([1, null]);
+  expect(errors).toContain("Unknown command dmo. There are: demo, dev, test, start");
+});
