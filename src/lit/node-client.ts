@@ -67,13 +67,18 @@ export function createNodeClient(options: AccessGateOptions): LitNodeClient {
   return client;
 }
 
-/** Disconnects for good. The SDK leaves a timer of ethers v5 behind, which would hold up the end of the process for 4 s. */
+/**
+ * Disconnects for good. The SDK leaves a timer of ethers v5's event polling behind, or one that is
+ * about to start it; either would hold up the end of the process for 4 s.
+ */
 export async function disconnectNodeClient(client: LitNodeClient): Promise<void> {
   await client.disconnect();
   const contract: unknown = Reflect.get(client, "_stakingContract");
   const provider: unknown = isObject(contract) ? Reflect.get(contract, "provider") : undefined;
-  const timer: unknown = isObject(provider) ? Reflect.get(provider, "_bootstrapPoll") : undefined;
+  if (!isObject(provider)) return;
+  const timer: unknown = Reflect.get(provider, "_bootstrapPoll");
   if (isObject(timer) && "unref" in timer && typeof timer.unref === "function") timer.unref();
+  Reflect.set(provider, "pollingInterval", 1);
 }
 
 function isObject(value: unknown): value is object {

@@ -101,13 +101,17 @@ describe("a verification token", () => {
         handle: () => ({ status: 307, headers: { location: `${elsewhere.url}/sessions/verify` } }),
       },
     ]);
-    const moved = createParaClient({ ...para.config, apiUrl: redirecting.url, timeoutMs: 20_000 });
-    await expect(outcomeOf(() => moved.verifyToken("token"))).resolves.toBe(
-      "retry para_unavailable 503",
-    );
-    expect(seen).toEqual([]);
-    await redirecting.stop();
-    await elsewhere.stop();
+    try {
+      const { url } = redirecting;
+      const moved = createParaClient({ ...para.config, apiUrl: url, timeoutMs: 20_000 });
+      await expect(outcomeOf(() => moved.verifyToken("token"))).resolves.toBe(
+        "retry para_unavailable 503",
+      );
+      expect(seen).toEqual([]);
+    } finally {
+      await redirecting.stop();
+      await elsewhere.stop();
+    }
   });
 
   test("not answered at all can be tried again", async () => {
