@@ -1,0 +1,140 @@
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { HDNodeWallet, Wallet } from "ethers";
+import pg from "pg";
+import { anvilAccounts } from "../../dev/chain/anvil.ts";
+import { freePorts } from "../../dev/stack/ports.ts";
+import { startPostgres } from "../../dev/stack/postgres.ts";
+import { ask, listeningAddresses, startParts, startProduct, until } from "./support.ts";
+
+let parts: Awaited<ReturnType<typeof startParts>>;
+let apiEnv: Record<string, string>;
+let workerEnv: Record<string, string>;
+let metricsPorts: { api: number; worker: number };
+
+beforeAll(async () => {
+  parts = await startParts();
+  const { PLATFORM_PRIVATE_KEY = "", ...withoutKey } = parts.stack.env;
+  const ports = await freePorts();
+  metricsPorts = { api: ports.apiMetrics, worker: ports.workerMetrics };
+  apiEnv = { ...withoutKey, METRICS_PORT: String(metricsPorts.api) };
+  workerEnv = { ...withoutKey, PLATFORM_PRIVATE_KEY, METRICS_PORT: String(metricsPorts.worker) };
+}, 240_000);
+afterAll(() => parts.stop());
+
+async function refusal(args: readonly string[], env: Record<string, string>): Promise<string> {
+  const product = startProduct(args, env);
+  expect(await product.exited).toBe(1);
+  return product.output();
+}
+
+describe("a wrong start ends with exit code 1 and its reason", () => {
+  test("every wrong variable is listed", async () => {
+    const output = await refusal([], { ...parts.stack.env, JWT_SECRET: "short", TEMPORAL_ADDRESS: "", ETH_HTTP_ENDPOINT: "ftp://x" });
+    expect(output).toContain("The configuration has 3 problems");
+    for (const line of ["JWT_SECRET: must have at least 32 characters", "TEMPORAL_ADDRESS: is missing", "ETH_HTTP_ENDPOINT: must be a URL"]) expect(output).toContain(line);
+    expect(output).not.toContain("short,");
+  });
+
+  test("an unknown role", async () => {
+    expect(await refusal(["--role=boss"], parts.stack.env)).toContain('--role: is "boss", which is no role');
+  });
+
+  test("a contract address without code", async () => {
+    const output = await refusal(["--role=worker"], { ...workerEnv, AUCTION_CONTRACT_ADDRESS: Wallet.createRandom().address });
+    expect(output).toContain("AUCTION_CONTRACT_ADDRESS: has no code on chain 31337");
+  });
+
+  test("a contract that is something else", async () => {
+    const output = await refusal(["--role=worker"], { ...workerEnv, AUCTION_CONTRACT_ADDRESS: parts.stack.contracts.passAddress });
+    expect(output).toContain("AUCTION_CONTRACT_ADDRESS: is not a MeetingAuction");
+  });
+
+  test("a key that lacks the operator role", async () => {
+    const stranger: HDNodeWallet = Wallet.createRandom();
+    const output = await refusal(["--role=worker"], { ...workerEnv, PLATFORM_PRIVATE_KEY: stranger.privateKey });
+    expect(output).toContain(`PLATFORM_PRIVATE_KEY: belongs to ${stranger.address}, which lacks OPERATOR_ROLE`);
+    expect(output).not.toContain(stranger.privateKey);
+  });
+
+  test("an RPC endpoint of another chain than the database knows", async () => {
+    const db = new pg.Client(parts.stack.urls.postgres);
+    await db.connect();
+    await db.query("CREATE TABLE kept AS SELECT * FROM chain_cursors");
+    await db.query(`DELETE FROM chain_cursors`);
+    await db.query(`INSERT INTO chain_cursors (chain_id, stream, genesis_hash, block_number, block_hash) VALUES (1, 'auctions', $1, 0, $1)`, [`0x${"11".repeat(32)}`]);
+    try {
+      const output = await refusal(["--role=worker"], workerEnv);
+      expect(output).toContain("ETH_HTTP_ENDPOINT: serves chain 31337, but the database holds chain 1");
+    } finally {
+      await db.query("DELETE FROM chain_cursors");
+      await db.query("INSERT INTO chain_cursors SELECT * FROM kept");
+      await db.query("DROP TABLE kept");
+      await db.end();
+    }
+  });
+
+  test("a database that was never migrated", async () => {
+    const admin = new pg.Client(parts.stack.urls.postgres);
+    await admin.connect();
+    await admin.query("CREATE DATABASE bare");
+    try {
+      const url = new URL(parts.stack.urls.postgres);
+      url.pathname = "/bare";
+      expect(await refusal(["--role=worker"], { ...workerEnv, DATABASE_URL: url.href })).toContain("run npm run migrate first");
+    } finally {
+      await admin.query("DROP DATABASE bare WITH (FORCE)");
+      await admin.end();
+    }
+  });
+});
+
+test("the API needs no private key, and says truly what is missing while a part is away", async () => {
+  const api = startProduct(["--role=api"], apiEnv);
+  try {
+    const { urls } = parts.stack;
+    const ready = `${urls.api}/readyz`;
+    await until(async () => (await ask(ready)).status === 200, api);
+    const running = Object.fromEntries(parts.stack.processes.running.map((one) => [one.name, one]));
+    const paused = (name: string) => ({
+      stop: async () => running[name]?.kill("SIGSTOP"),
+      start: async () => running[name]?.kill("SIGCONT"),
+    });
+    // A stopped postmaster's backends go on serving, so Postgres is really ended and started again.
+    const postgres = {
+      stop: async () => running["postgres"]?.stop(),
+      start: async () => {
+        await startPostgres({ processes: parts.stack.processes, dataDir: join(parts.folder, "data/postgres"), port: parts.stack.ports.postgres, database: "app" });
+      },
+    };
+    for (const [part, { stop, start }] of Object.entries({ postgres, temporal: paused("temporal"), chain: paused("anvil") })) {
+      await stop();
+      try {
+        await until(async () => (await ask(ready)).status === 503, api);
+        const { body } = await ask(ready);
+        expect(Object.entries(body?.checks ?? {}).filter(([, one]) => !one.ok).map(([missing]) => missing)).toEqual([part]);
+        expect((await ask(`${urls.api}/healthz`)).status).toBe(200);
+      } finally {
+        await start();
+      }
+      await until(async () => (await ask(ready)).status === 200, api);
+    }
+    expect(await api.stop()).toBe(0);
+  } finally {
+    await api.stop();
+  }
+}, 120_000);
+
+test("the worker opens no public port, and stops when asked to", async () => {
+  const worker = startProduct(["--role=worker"], workerEnv);
+  try {
+    await until(async () => (await ask(`http://127.0.0.1:${metricsPorts.worker}/readyz`)).status === 200, worker);
+    expect(listeningAddresses(worker.pid)).toEqual([`127.0.0.1:${metricsPorts.worker}`]);
+    const metrics = await (await fetch(`http://127.0.0.1:${metricsPorts.worker}/metrics`)).text();
+    expect(metrics).toContain("rpc_requests_total");
+    expect(worker.output()).toContain(new Wallet(anvilAccounts(2)[1]?.privateKey ?? "").address);
+    expect(await worker.stop()).toBe(0);
+  } finally {
+    await worker.stop();
+  }
+}, 120_000);
