@@ -1,4 +1,5 @@
 import { STATUS_CODES } from "node:http";
+import { types } from "node:util";
 import { z } from "zod";
 import { AppError, refused } from "../errors.ts";
 
@@ -7,13 +8,11 @@ export const PROBLEM_TYPE = "application/problem+json";
 
 export const FieldProblemSchema = z
   .strictObject({
-    pointer: z
-      .string()
-      .meta({
-        description:
-          "JSON pointer into the body, or `/query/<name>`, `/path/<name>`, `/headers/<name>`",
-        examples: ["/title"],
-      }),
+    pointer: z.string().meta({
+      description:
+        "JSON pointer into the body, or `/query/<name>`, `/path/<name>`, `/headers/<name>`",
+      examples: ["/title"],
+    }),
     code: z.string().meta({ examples: ["too_small"] }),
     detail: z.string(),
   })
@@ -21,21 +20,17 @@ export const FieldProblemSchema = z
 
 export const ProblemSchema = z
   .strictObject({
-    type: z
-      .string()
-      .meta({
-        description: "Stable identifier of the kind of problem",
-        examples: ["urn:meeting-auction:problem:auction_not_found"],
-      }),
+    type: z.string().meta({
+      description: "Stable identifier of the kind of problem",
+      examples: ["urn:meeting-auction:problem:auction_not_found"],
+    }),
     title: z.string(),
     status: z.int().min(400).max(599),
     detail: z.string(),
-    code: z
-      .string()
-      .meta({
-        description: "Machine-readable name of the problem; new ones may be added",
-        examples: ["auction_not_found"],
-      }),
+    code: z.string().meta({
+      description: "Machine-readable name of the problem; new ones may be added",
+      examples: ["auction_not_found"],
+    }),
     requestId: z.string(),
     errors: z.array(FieldProblemSchema),
   })
@@ -72,7 +67,7 @@ const POOL_AWAY =
  */
 export function asAppError(error: unknown): AppError | undefined {
   if (error instanceof AppError) return error;
-  if (!(error instanceof Error)) return undefined;
+  if (!types.isNativeError(error)) return undefined;
   const status = "status" in error ? error.status : undefined;
   if (status === 413)
     return refused("body_too_large", "the body is larger than this route takes", 413);

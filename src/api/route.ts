@@ -101,7 +101,7 @@ export function route<
   B extends Schema = undefined,
 >(definition: Definition<Pol, P, Q, B, R>): Route {
   // The handler's parameter is narrower than the erased one; the router passes what this route's own schemas returned.
-  return definition as unknown as Route;
+  return definition;
 }
 
 /** Statuses of the problems a route can answer with, implied ones included. */

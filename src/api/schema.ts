@@ -54,22 +54,23 @@ export const SignatureInput = z
 
 const Cursor = z.string().min(1).max(512);
 
+export const DEFAULT_PAGE_SIZE = 20;
+export const MAX_PAGE_SIZE = 100;
+
 /** Paging parameters of every list. */
 export const PageQuery = z.strictObject({
   limit: z
     .string()
     .regex(/^\d{1,4}$/, "must be a whole number")
     .transform(Number)
-    .pipe(z.int().min(1).max(100))
+    .pipe(z.int().min(1).max(MAX_PAGE_SIZE))
     .optional()
     .meta({
       description: "Items per page, 1 to 100; 20 if not given",
-      override: { type: "integer", minimum: 1, maximum: 100, default: 20 },
+      override: { type: "integer", minimum: 1, maximum: MAX_PAGE_SIZE, default: DEFAULT_PAGE_SIZE },
     }),
   cursor: Cursor.optional().meta({ description: "`nextCursor` of the page before" }),
 });
-
-export const DEFAULT_PAGE_SIZE = 20;
 
 /** A page: `nextCursor` is null on the last one. */
 export function page<S extends z.ZodType>(item: S, id: string) {

@@ -65,12 +65,9 @@ export const Auction = z
 export const AuctionPage = page(AuctionSummary, "AuctionPage");
 
 export const ActiveQuery = PageQuery.extend({
-  sort: z
-    .enum(["endsAt", "-endsAt"])
-    .optional()
-    .meta({
-      description: "`endsAt` (default): ending soonest first; `-endsAt`: ending last first",
-    }),
+  sort: z.enum(["endsAt", "-endsAt"]).optional().meta({
+    description: "`endsAt` (default): ending soonest first; `-endsAt`: ending last first",
+  }),
 });
 
 export const Bid = z

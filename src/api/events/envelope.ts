@@ -1,16 +1,14 @@
 import { z } from "zod";
-import type { EventRow } from "../../db/reads.ts";
+import type { EventRow } from "../../db/feed.ts";
 import { Time } from "../schema.ts";
 
 /** What a client gets of an event, over HTTP and over the socket alike. Who else got it is not part of it. */
 export const Envelope = z
   .strictObject({
-    seq: z
-      .int()
-      .meta({
-        description:
-          "Place in the order of all events; drop what is not greater than the last one seen",
-      }),
+    seq: z.int().meta({
+      description:
+        "Place in the order of all events; drop what is not greater than the last one seen",
+    }),
     id: z.uuid(),
     type: z.string(),
     occurredAt: Time,

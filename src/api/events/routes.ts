@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { INTERNAL_EVENT_TYPES } from "../../db/people.ts";
-import { eventsFor, lastEventSeq } from "../../db/reads.ts";
+import { eventsFor, lastEventSeq } from "../../db/feed.ts";
 import { cutPage, rowsToRead } from "../cursor.ts";
 import { route } from "../route.ts";
 import { AuctionId, PageQuery } from "../schema.ts";
@@ -13,12 +13,10 @@ const EventPage = z
       .string()
       .nullable()
       .meta({ description: "Give it as `after` for the next page; null on the last one" }),
-    lastSeq: z
-      .int()
-      .meta({
-        description:
-          "Everything up to here has been looked at: where to go on from, by `after` or as `lastSeq` of a socket",
-      }),
+    lastSeq: z.int().meta({
+      description:
+        "Everything up to here has been looked at: where to go on from, by `after` or as `lastSeq` of a socket",
+    }),
   })
   .meta({ id: "EventPage" });
 

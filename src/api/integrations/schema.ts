@@ -26,12 +26,10 @@ export const ReservationRefusal = z
 
 export const ConferenceParams = z.strictObject({ id: z.uuid() });
 
-export const OccupancyBody = z
-  .record(z.string(), z.unknown())
-  .meta({
-    id: "OccupancyEvent",
-    description: "An event of event_sync_component, or a JaaS webhook",
-  });
+export const OccupancyBody = z.record(z.string(), z.unknown()).meta({
+  id: "OccupancyEvent",
+  description: "An event of event_sync_component, or a JaaS webhook",
+});
 
 export const OccupancyAnswer = z
   .strictObject({ recorded: z.boolean() })

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { checksummed, Address, Time } from "../schema.ts";
+import { AUCTIONS_PER_SOCKET, REPLAY_LIMIT } from "../realtime/types.ts";
+import { Address, checksummed, MAX_PAGE_SIZE, Time } from "../schema.ts";
 import { route } from "../route.ts";
 import { serviceDomain } from "../service-domain.ts";
 
@@ -82,7 +83,11 @@ export const metaRoutes = [
           opensBeforeS: config.MEETING_OPENS_BEFORE_S,
           maxExtensionMinutes: config.MEETING_MAX_EXTENSION_MINUTES,
         },
-        limits: { pageSize: 100, auctionsPerSocket: 50, eventsReplayed: 1_000 },
+        limits: {
+          pageSize: MAX_PAGE_SIZE,
+          auctionsPerSocket: AUCTIONS_PER_SOCKET,
+          eventsReplayed: REPLAY_LIMIT,
+        },
         serverTime: new Date().toISOString(),
       },
     }),

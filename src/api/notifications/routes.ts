@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { markAllRead, markRead, notificationsOf, unreadCount } from "../../db/reads.ts";
+import { markAllRead, markRead, notificationsOf, unreadCount } from "../../db/feed.ts";
 import { refused } from "../../errors.ts";
 import { cutPage, decodeCursor, encodeCursor, rowsToRead } from "../cursor.ts";
 import { route } from "../route.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { NotificationRow } from "../../db/reads.ts";
+import type { NotificationRow } from "../../db/feed.ts";
 import { PageQuery, Time, timeOrNull } from "../schema.ts";
 
 export const Notification = z

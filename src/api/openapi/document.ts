@@ -92,15 +92,10 @@ function operation(one: Route): ZodOpenApiOperationObject {
 }
 
 const IdempotencyHeader = z.object({
-  "Idempotency-Key": z
-    .string()
-    .min(1)
-    .max(255)
-    .optional()
-    .meta({
-      description:
-        "Repeats with the same key have the effect of one; the same key with another request is refused",
-    }),
+  "Idempotency-Key": z.string().min(1).max(255).optional().meta({
+    description:
+      "Repeats with the same key have the effect of one; the same key with another request is refused",
+  }),
 });
 
 function successes(one: Route): [string, ZodOpenApiResponseObject][] {

@@ -1,13 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { Database } from "../../db/database.ts";
 import { findAccount, INTERNAL_EVENT_TYPES } from "../../db/people.ts";
-import {
-  eventsFor,
-  type EventRow,
-  existingAuctions,
-  lastEventSeq,
-  type Deployment,
-} from "../../db/reads.ts";
+import { eventsFor, type EventRow, lastEventSeq } from "../../db/feed.ts";
+import { existingAuctions, type Deployment } from "../../db/reads.ts";
 import { audienceOf, envelope } from "../events/envelope.ts";
 import type { EventTailer } from "./tailer.ts";
 import { type ApiSocket, auctionRoom, REPLAY_LIMIT } from "./types.ts";

@@ -1,7 +1,7 @@
 import type { Server as HttpServer } from "node:http";
 import { Server } from "socket.io";
 import { INTERNAL_EVENT_TYPES, SESSION_ENDED, WALLET_BOUND } from "../../db/people.ts";
-import type { EventRow } from "../../db/reads.ts";
+import type { EventRow } from "../../db/feed.ts";
 import { messageOf } from "../../errors.ts";
 import type { ApiDeps } from "../context.ts";
 import { deploymentOf } from "../deployment.ts";

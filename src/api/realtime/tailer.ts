@@ -1,6 +1,6 @@
 import type { Database } from "../../db/database.ts";
 import { Listener } from "../../db/listen.ts";
-import { type EventRow, eventsAfter, lastEventSeq } from "../../db/reads.ts";
+import { type EventRow, eventsAfter, lastEventSeq } from "../../db/feed.ts";
 import type { Logger } from "../../logging.ts";
 
 /** Wake-ups can be lost with the connection that carries them; this is the longest an event then waits. */

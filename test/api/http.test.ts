@@ -1,0 +1,594 @@
+import { Writable } from "node:stream";
+import { types } from "node:util";
+import winston from "winston";
+import { z } from "zod";
+import { routes } from "../../src/api/routes.ts";
+import { openApiText, storedOpenApiText } from "../../src/api/openapi/write.ts";
+import { checkRoutes, route, type Route } from "../../src/api/route.ts";
+import { createRouter } from "../../src/api/router.ts";
+import { ConfigError } from "../../src/config.ts";
+import {
+  createTestWorld,
+  JITSI_SECRET,
+  ORIGIN,
+  type Person,
+  seedAuction,
+  seedSold,
+  testConfig,
+  type TestApi,
+  type TestWorld,
+} from "../support/api.ts";
+
+let world: TestWorld;
+let api: TestApi;
+let person: Person;
+const lines: string[] = [];
+const withErrors = winston.format.printf((info) =>
+  JSON.stringify(info, (_key, value: unknown) =>
+    types.isNativeError(value) ? value.stack : value,
+  ),
+);
+
+beforeAll(async () => {
+  world = await createTestWorld();
+  const stream = new Writable({
+    write: (chunk: Buffer, _encoding, done) => (lines.push(chunk.toString()), done()),
+  });
+  api = await world.start({
+    logger: winston.createLogger({
+      level: "debug",
+      format: withErrors,
+      transports: [new winston.transports.Stream({ stream })],
+    }),
+  });
+  person = await api.person();
+});
+afterAll(() => world.close());
+
+const concrete = (path: string) =>
+  path
+    .replace("{transactionHash}", `0x${"1".repeat(64)}`)
+    .replace("{what}", path.includes("room") ? "created" : "joined")
+    .replace("{id}", path.includes("auction") ? "1" : "00000000-0000-4000-8000-000000000000");
+
+describe("every route", () => {
+  const guarded = routes
+    .filter((one) => one.policy !== "anyone" && one.policy !== "maybe-user")
+    .map((one) => [one.method, one.path, one.policy] as const);
+
+  test.each(guarded)(
+    "%s %s is 401 without a token, and with one of the wrong kind",
+    async (method, path, policy) => {
+      for (const token of [undefined, policy === "jitsi" ? person.token : JITSI_SECRET]) {
+        const answer = await api.request(concrete(path), {
+          method,
+          ...(token === undefined ? {} : { token }),
+        });
+        expect([answer.status, answer.headers.get("content-type")]).toEqual([
+          401,
+          "application/problem+json",
+        ]);
+      }
+    },
+  );
+
+  test.each(routes.filter((one) => one.body !== undefined).map((one) => [one.path, one] as const))(
+    "POST %s takes JSON only, no unknown fields, nothing huge and nothing broken",
+    async (path, one) => {
+      const token = one.policy === "jitsi" ? JITSI_SECRET : person.token;
+      const headers = { "content-type": "application/json" };
+      const target = concrete(path);
+      expect(
+        (
+          await api.request(target, {
+            token,
+            raw: "<a/>",
+            headers: { "content-type": "application/xml" },
+          })
+        ).body,
+      ).toMatchObject({ status: 415, code: "content_type_unsupported" });
+      if (one.bodyTypes !== "json-or-form")
+        expect(
+          (
+            await api.request(target, {
+              token,
+              raw: "a=b",
+              headers: { "content-type": "application/x-www-form-urlencoded" },
+            })
+          ).status,
+        ).toBe(415);
+      expect(
+        (
+          await api.request(target, {
+            token,
+            raw: JSON.stringify({ a: "x".repeat(70_000) }),
+            headers,
+          })
+        ).body,
+      ).toMatchObject({ status: 413, code: "body_too_large" });
+      expect((await api.request(target, { token, raw: '{"a":', headers })).body).toMatchObject({
+        status: 400,
+        code: "body_malformed",
+      });
+      expect((await api.request(target, { token, raw: "[]", headers })).status).toBe(422);
+      expect((await api.request(target, { token, method: "POST" })).status).toBe(422);
+      if (one.policy === "jitsi") return;
+      const unknown = await api.request(target, { token, json: { surprise: 1 } });
+      expect(unknown.status).toBe(422);
+      // A union names what the nearest alternative lacks; the field itself is refused in the resource's own tests.
+      if (!path.includes("access"))
+        expect(unknown.body.errors).toContainEqual({
+          pointer: "/surprise",
+          code: "unknown_field",
+          detail: "there is no such field",
+        });
+    },
+  );
+
+  test.each([...new Set(routes.map((one) => one.path))].map((path) => [path]))(
+    "%s answers other methods with 405 and Allow, and OPTIONS with Allow",
+    async (path) => {
+      const methods = routes.filter((one) => one.path === path).map((one) => one.method as string);
+      for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE"].filter(
+        (one) => !methods.includes(one),
+      )) {
+        const answer = await api.request(concrete(path), { method, token: person.token });
+        expect([method, answer.status, answer.body.code]).toEqual([
+          method,
+          405,
+          "method_not_allowed",
+        ]);
+        for (const allowed of methods) expect(answer.headers.get("allow")).toContain(allowed);
+      }
+      const options = await api.request(concrete(path), { method: "OPTIONS" });
+      expect([options.status, options.headers.get("allow")?.includes(methods[0] ?? "")]).toEqual([
+        204,
+        true,
+      ]);
+    },
+  );
+
+  test("refuses query fields it does not know, and fields given twice", async () => {
+    for (const query of ["surprise=1", "limit=1&limit=2", "__proto__=1"])
+      expect((await api.request(`/api/auctions/active?${query}`)).status).toBe(422);
+    expect((await api.request("/api/meta?x=1")).body.errors[0]).toMatchObject({
+      pointer: "/query/x",
+      code: "unknown_field",
+    });
+  });
+
+  test("is in the OpenAPI document, with an id and a policy, and the copy in the tree is up to date", async () => {
+    const { body } = await api.request("/api/openapi.json");
+    expect(body.openapi).toBe("3.1.1");
+    for (const one of routes)
+      expect(body.paths[one.path][one.method.toLowerCase()]).toMatchObject({
+        operationId: one.operationId,
+        security: expect.any(Array),
+      });
+    // If this fails: node src/api/openapi/write.ts
+    expect(storedOpenApiText()).toBe(openApiText());
+  });
+
+  test("without a policy, declared twice, or with parameters unchecked keeps the process from starting", () => {
+    const good = {
+      method: "GET",
+      path: "/x",
+      operationId: "x",
+      tag: "meta",
+      summary: "x",
+      policy: "anyone",
+      responses: { 200: z.undefined() },
+      handler: async () => ({ status: 200 as const, body: undefined }),
+    } as const;
+    const { policy: _policy, ...open } = good;
+    expect(() => createRouter([open as unknown as Route], api.deps)).toThrow(
+      "GET /x declares no policy",
+    );
+    expect(() => checkRoutes([route(good), route(good)])).toThrow("declared twice");
+    expect(() => checkRoutes([route({ ...good, path: "/x/{id}" })])).toThrow("without a schema");
+    expect(() => checkRoutes([route(good)])).not.toThrow();
+  });
+});
+
+describe("errors", () => {
+  test("are problem documents that carry the request's id, also where there is no route", async () => {
+    const answer = await api.request("/nowhere", { headers: { "x-request-id": "my-request-1" } });
+    expect(answer.body).toEqual({
+      type: "urn:meeting-auction:problem:route_not_found",
+      title: "Not Found",
+      status: 404,
+      detail: expect.any(String),
+      code: "route_not_found",
+      requestId: "my-request-1",
+      errors: [],
+    });
+    expect(answer.headers.get("x-request-id")).toBe("my-request-1");
+    const odd = await api.request("/nowhere", { headers: { "x-request-id": "no spaces allowed" } });
+    expect(odd.headers.get("x-request-id")).toMatch(/^[\w-]{36}$/);
+  });
+
+  test("of ours tell nothing in production, and are logged with their stack", async () => {
+    const config = testConfig({
+      NODE_ENV: "production",
+      DATABASE_URL: "postgres://x/x?sslmode=disable",
+    });
+    const broken = await world.start({
+      config,
+      logger: api.deps.logger,
+      health: () => Promise.reject(new Error("the password is hunter2")),
+    });
+    const answer = await broken.request("/readyz");
+    expect([answer.status, answer.body.code]).toEqual([500, "internal"]);
+    expect(answer.text).not.toContain("hunter2");
+    expect(lines.some((line) => line.includes("hunter2") && line.includes("http.test.ts"))).toBe(
+      true,
+    );
+  });
+
+  test("of a database that is away are 503 with Retry-After, and let nobody in", async () => {
+    const { Database } = await import("../../src/db/database.ts");
+    const away = new Database({ url: "postgres://127.0.0.1:1/none", applicationName: "away" });
+    let failing = false;
+    const db = new Proxy(world.db, {
+      get: (target, name) =>
+        Reflect.get(failing ? away : target, name).bind(failing ? away : target),
+    });
+    const down = await world.start({ db });
+    failing = true;
+    const answer = await down.request("/api/auth/verify", { token: person.token });
+    expect([answer.status, answer.body.code, answer.headers.get("retry-after")]).toEqual([
+      503,
+      "database_unavailable",
+      "5",
+    ]);
+    failing = false;
+    expect((await down.request("/api/auth/verify", { token: person.token })).status).toBe(200);
+    await away.close();
+  });
+
+  test("of the configuration are found before anything starts", () => {
+    expect(() => testConfig({ JWT_SECRET: "short" })).toThrow(ConfigError);
+  });
+});
+
+describe("the log", () => {
+  test("has one line per request, and no token, body, query value or signature in any", async () => {
+    lines.length = 0;
+    await api.request("/api/auctions/active?limit=3&cursor=SECRET-CURSOR", {
+      token: person.token,
+      headers: { "x-request-id": "logged-request" },
+    });
+    api.para.tokens.set("SECRET-VERIFICATION", {
+      authType: "email",
+      identifier: "log@example.org",
+    });
+    const login = await api.request("/api/auth/para-auth", {
+      json: { verificationToken: "SECRET-VERIFICATION" },
+    });
+    const requests = lines
+      .map((line) => JSON.parse(line))
+      .filter((line) => line.message === "request");
+    expect(requests).toHaveLength(2);
+    expect(requests[0]).toMatchObject({
+      method: "GET",
+      path: "/api/auctions/active",
+      query: "limit,cursor",
+      status: 422,
+    });
+    const all = lines.join("");
+    for (const secret of ["SECRET-CURSOR", "SECRET-VERIFICATION", login.body.token, person.token])
+      expect(all).not.toContain(secret);
+  });
+});
+
+describe("browsers", () => {
+  const preflight = (origin: string) =>
+    api.request("/api/auctions/created", {
+      method: "OPTIONS",
+      headers: {
+        origin,
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization",
+      },
+    });
+
+  test("of our frontend may call, those of others get no CORS header, not even with an error", async () => {
+    const ours = await preflight(ORIGIN);
+    expect([ours.status, ours.headers.get("access-control-allow-origin")]).toEqual([204, ORIGIN]);
+    expect(ours.headers.get("access-control-allow-headers")).toContain("Authorization");
+    for (const origin of [
+      "https://evil.example",
+      "null",
+      `${ORIGIN}.evil.example`,
+      "http://auctions.example.org",
+    ]) {
+      expect((await preflight(origin)).headers.get("access-control-allow-origin")).toBeNull();
+      expect(
+        (await api.request("/api/meta", { headers: { origin } })).headers.get(
+          "access-control-allow-origin",
+        ),
+      ).toBeNull();
+    }
+    const error = await api.request("/nowhere", { headers: { origin: ORIGIN } });
+    expect([
+      error.status,
+      error.headers.get("access-control-allow-origin"),
+      error.headers.get("vary"),
+    ]).toEqual([404, ORIGIN, "Origin"]);
+  });
+
+  test("are told not to sniff, frame or keep what is private", async () => {
+    const answer = await api.request("/api/auth/verify", { token: person.token });
+    expect(
+      Object.fromEntries(
+        ["x-content-type-options", "x-frame-options", "cache-control", "x-powered-by"].map(
+          (name) => [name, answer.headers.get(name)],
+        ),
+      ),
+    ).toEqual({
+      "x-content-type-options": "nosniff",
+      "x-frame-options": "DENY",
+      "cache-control": "no-store",
+      "x-powered-by": null,
+    });
+    expect(answer.headers.get("strict-transport-security")).toContain("max-age");
+  });
+
+  test("find the documentation, all of it on this server", async () => {
+    const page = await api.request("/docs");
+    expect([page.status, page.headers.get("content-type")]).toEqual([
+      200,
+      "text/html; charset=utf-8",
+    ]);
+    const files = [...page.text.matchAll(/(?:src|href)="([^"]+)"/g)].map((match) => match[1] ?? "");
+    expect(files.length).toBeGreaterThan(3);
+    for (const file of files)
+      expect([file, file.startsWith("/docs/"), (await api.request(file)).status]).toEqual([
+        file,
+        true,
+        200,
+      ]);
+    expect(page.headers.get("content-security-policy")).not.toContain("http");
+    for (const path of [
+      "/docs/../package.json",
+      "/docs/package.json",
+      "/docs/%2e%2e/package.json",
+      "/docs/absolute-path.js",
+    ])
+      expect((await api.request(path)).status).toBe(404);
+  });
+
+  test("and others may ask by HEAD", async () => {
+    const id = await seedAuction(world.db, { host: person.wallet.address });
+    for (const path of [`/api/auctions/${id}`, "/healthz", "/docs", "/api/openapi.json"]) {
+      const answer = await api.request(path, { method: "HEAD" });
+      expect([
+        path,
+        answer.status,
+        answer.text,
+        Number(answer.headers.get("content-length")) > 0,
+      ]).toEqual([path, 200, "", true]);
+    }
+  });
+});
+
+describe("facts and health", () => {
+  test("tell the chain, the contracts and the limits", async () => {
+    const { body } = await api.request("/api/meta");
+    expect(body).toMatchObject({
+      chainId: 31_337,
+      contracts: { auction: "0x5FbDB2315678afecb367f032d93F642f64180aa3" },
+      domain: "auctions.example.org",
+      auction: { minIncrementBps: 500 },
+    });
+  });
+
+  test("are alive as long as the process is, and ready when everything else is too", async () => {
+    const sick = await world.start({
+      health: async () => ({
+        ready: false,
+        checks: { temporal: { ok: false, detail: "no answer" } },
+      }),
+    });
+    expect((await sick.request("/healthz")).status).toBe(200);
+    expect(await sick.request("/readyz")).toMatchObject({
+      status: 503,
+      body: { ready: false, checks: { temporal: { ok: false } } },
+    });
+    expect((await api.request("/readyz")).status).toBe(200);
+  });
+});
+
+describe("closing", () => {
+  test("lets a request that is being served finish, and takes no more", async () => {
+    const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+    const { promise: answer, resolve: let_ } = Promise.withResolvers<void>();
+    const closing = await world.start({
+      health: async () => {
+        ask();
+        await answer;
+        return { ready: true, checks: {} };
+      },
+    });
+    const served = closing.request("/readyz");
+    await asked;
+    const closed = closing.close();
+    await expect(closing.request("/healthz")).rejects.toThrow();
+    let_();
+    expect((await served).status).toBe(200);
+    await closed;
+  });
+});
+
+describe("the inbox", () => {
+  const write = (owner: Person, cause: string) =>
+    world.db.query(
+      "INSERT INTO notifications (user_id, cause, type, title, body, data) VALUES ($1, $2, 'auction-ended', 'Ended', 'It ended.', $3)",
+      [owner.account.id, cause, JSON.stringify({ auctionId: "1" })],
+    );
+
+  test("shows one's own, newest first, with how many are unread, and marks them read", async () => {
+    const [me, other] = [await api.person(), await api.person()];
+    for (const cause of ["a", "b", "c"]) await write(me, cause);
+    await write(other, "a");
+    const first = await api.request("/api/notifications?limit=2", { token: me.token });
+    expect([first.body.data.length, first.body.unreadCount]).toEqual([2, 3]);
+    const rest = await api.request(`/api/notifications?limit=2&cursor=${first.body.nextCursor}`, {
+      token: me.token,
+    });
+    expect([rest.body.data.length, rest.body.nextCursor]).toEqual([1, null]);
+    const id = rest.body.data[0].id as string;
+    const read = await api.request(`/api/notifications/${id}/read`, {
+      method: "POST",
+      token: me.token,
+    });
+    expect(read.body.readAt).not.toBeNull();
+    // Reading it again does not move the time.
+    expect(
+      (await api.request(`/api/notifications/${id}/read`, { method: "POST", token: me.token })).body
+        .readAt,
+    ).toBe(read.body.readAt);
+    expect(
+      (await api.request("/api/notifications?unread=true", { token: me.token })).body.data,
+    ).toHaveLength(2);
+    expect(
+      (await api.request(`/api/notifications/${id}/read`, { method: "POST", token: other.token }))
+        .status,
+    ).toBe(404);
+    expect(
+      (await api.request("/api/notifications/read-all", { method: "POST", token: me.token })).body,
+    ).toEqual({ marked: 2, unreadCount: 0 });
+    expect((await api.request("/api/notifications", { token: other.token })).body.unreadCount).toBe(
+      1,
+    );
+  });
+});
+
+describe("Jitsi", () => {
+  const form = { "content-type": "application/x-www-form-urlencoded" };
+  const reserve = (name: string) =>
+    api.request("/conference", {
+      token: JITSI_SECRET,
+      headers: form,
+      raw: new URLSearchParams({
+        name,
+        start_time: new Date().toISOString(),
+        mail_owner: "x@guest.example",
+      }).toString(),
+    });
+  let host: Person;
+  let winner: Person;
+
+  beforeAll(async () => {
+    [host, winner] = [await api.person(), await api.person()];
+  });
+
+  test("may open the room of a meeting in its time, whatever the case of the name, until the latest end there can be", async () => {
+    const { meetingId, roomName } = await seedSold(api, host, winner);
+    const { status, body } = await reserve(roomName.toUpperCase());
+    expect([status, body.id, body.name]).toEqual([200, meetingId, roomName.toUpperCase()]);
+    const [meeting] = await world.db.query<{ latest: Date }>(
+      "SELECT latest_ends_at AS latest FROM meetings WHERE id = $1",
+      [meetingId],
+    );
+    expect(
+      Math.abs(Date.parse(body.start_time) + body.duration * 1_000 - Number(meeting?.latest)),
+    ).toBeLessThanOrEqual(1_000);
+    expect((await api.request(`/conference/${meetingId}`, { token: JITSI_SECRET })).body.id).toBe(
+      meetingId,
+    );
+    expect(
+      (await api.request(`/conference/${meetingId}`, { method: "DELETE", token: JITSI_SECRET }))
+        .status,
+    ).toBe(204);
+    expect((await reserve(roomName)).status).toBe(200);
+  });
+
+  test("is refused with a message for people before the opening time, after the end, and for any other room", async () => {
+    const early = await seedSold(api, host, winner, {
+      state: "scheduled",
+      startsAt: new Date(Date.now() + 3_600_000),
+      endsAt: new Date(Date.now() + 7_200_000),
+    });
+    const late = await seedSold(api, host, winner, { state: "closed" });
+    for (const [room, code] of [
+      [early.roomName, "meeting_not_open"],
+      [late.roomName, "meeting_over"],
+      ["some-other-room", "room_unknown"],
+    ] as const) {
+      expect(await reserve(room)).toMatchObject({
+        status: 403,
+        body: { code, message: expect.any(String) },
+      });
+    }
+  });
+
+  const report = (
+    kind: "joined" | "left",
+    room: string,
+    occupant: string,
+    id: string | undefined,
+    atS: number,
+    path = "",
+  ) =>
+    api.request(`/api/integrations/jitsi/events${path}`, {
+      token: JITSI_SECRET,
+      json: {
+        event_name: `muc-occupant-${kind}`,
+        room_name: room,
+        room_jid: `${room}@conference.x`,
+        is_breakout: false,
+        occupant: {
+          occupant_jid: occupant,
+          [`${kind}_at`]: atS,
+          ...(id === undefined ? {} : { id }),
+        },
+      },
+    });
+
+  test("tells who came and went; repeats and the wrong order change nothing", async () => {
+    const { meetingId, roomName } = await seedSold(api, host, winner);
+    expect((await report("left", roomName, "occ-w", winner.account.id, 2_000)).body).toEqual({
+      recorded: true,
+    });
+    await report("joined", roomName, "occ-w", winner.account.id, 1_000);
+    await report("joined", roomName, "occ-w", winner.account.id, 1_500);
+    await report("left", roomName, "occ-w", winner.account.id, 1_900);
+    await report("joined", roomName, "occ-h", host.account.id, 1_200, "/occupant/joined");
+    await report("joined", roomName, "occ-x", undefined, 1_300);
+    await report("joined", roomName, "occ-y", person.account.id, 1_400);
+    const rows = await world.db.query<{
+      occupant: string;
+      role: string | null;
+      joined: Date | null;
+      left: Date | null;
+    }>(
+      `SELECT occupant_id AS occupant, role, joined_at AS joined, left_at AS left FROM meeting_attendance WHERE meeting_id = $1 ORDER BY occupant_id`,
+      [meetingId],
+    );
+    expect(
+      rows.map((row) => [
+        row.occupant,
+        row.role,
+        row.joined === null ? null : row.joined.getTime() / 1_000,
+        row.left === null ? null : row.left.getTime() / 1_000,
+      ]),
+    ).toEqual([
+      ["occ-h", "host", 1_200, null],
+      ["occ-w", "winner", 1_000, 2_000],
+      ["occ-x", null, 1_300, null],
+      ["occ-y", null, 1_400, null],
+    ]);
+    expect((await report("joined", "not-ours", "occ", winner.account.id, 1)).body).toEqual({
+      recorded: false,
+    });
+    expect(
+      (
+        await api.request("/api/integrations/jitsi/events", {
+          token: JITSI_SECRET,
+          json: { event_name: "muc-occupant-joined" },
+        })
+      ).status,
+    ).toBe(400);
+  });
+});

@@ -1,0 +1,490 @@
+import {
+  type Client,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from "@temporalio/client";
+import { ApplicationFailure } from "@temporalio/common";
+import jwt from "jsonwebtoken";
+import type { MeetingState } from "../../src/domain/process.ts";
+import { unavailable } from "../../src/errors.ts";
+import {
+  createTestWorld,
+  FakeGate,
+  type Person,
+  seedAuction,
+  seedMeeting,
+  seedSold,
+  type TestApi,
+  type TestWorld,
+} from "../support/api.ts";
+
+let world: TestWorld;
+let api: TestApi;
+let host: Person;
+let winner: Person;
+let stranger: Person;
+
+/** What the meeting's workflow would answer, and the update ids it was asked with. */
+const workflow = {
+  answer: (async () => ({
+    phase: "open",
+    endsAtMs: 0,
+    outcome: null,
+    settled: false,
+    problem: null,
+  })) as (args: unknown[]) => Promise<MeetingState>,
+  updates: new Map<string, unknown[]>(),
+};
+
+const temporal = {
+  withDeadline: (_deadline: number, work: () => Promise<unknown>) => work(),
+  workflow: {
+    getHandle: (workflowId: string) => ({
+      startUpdate: async (
+        definition: { name: string },
+        { args, updateId }: { args: unknown[]; updateId: string },
+      ) => {
+        // As Temporal does it: one update per id.
+        if (!workflow.updates.has(updateId))
+          workflow.updates.set(updateId, [workflowId, definition.name, ...args]);
+        const answer = workflow.answer(args);
+        return { result: () => answer };
+      },
+    }),
+  },
+} as unknown as Client;
+
+beforeAll(async () => {
+  world = await createTestWorld();
+  api = await world.start({ temporal });
+  [host, winner, stranger] = [await api.person(), await api.person(), await api.person()];
+});
+afterAll(() => world.close());
+beforeEach(() => workflow.updates.clear());
+
+const HOUR_MS = 3_600_000;
+const challenge = (meetingId: string, person: Person) =>
+  api.request(`/api/meetings/${meetingId}/challenge`, { method: "POST", token: person.token });
+const access = (meetingId: string, person: Person, json: object) =>
+  api.request(`/api/meetings/access/${meetingId}`, { token: person.token, json });
+
+async function signed(
+  meetingId: string,
+  person: Person,
+): Promise<{ challenge: string; signature: string }> {
+  const { status, body } = await challenge(meetingId, person);
+  expect(status).toBe(201);
+  return { challenge: body.challenge, signature: await person.wallet.signMessage(body.message) };
+}
+
+const logOf = (meetingId: string) =>
+  world.db.query<{
+    granted: boolean;
+    reason: string;
+    role: string | null;
+    blockNumber: number | null;
+  }>(
+    `SELECT granted, reason, role, block_number AS "blockNumber" FROM meeting_access_logs WHERE meeting_id = $1 ORDER BY id`,
+    [meetingId],
+  );
+
+describe("seeing a meeting", () => {
+  test("is for the host and the pass owner, with their role and without the room", async () => {
+    const { auctionId, meetingId, roomName } = await seedSold(api, host, winner);
+    for (const [person, role] of [
+      [host, "host"],
+      [winner, "winner"],
+    ] as const) {
+      const answer = await api.request(`/api/meetings/auction/${auctionId}`, {
+        token: person.token,
+      });
+      expect(answer.body).toMatchObject({
+        id: meetingId,
+        role,
+        host: host.wallet.address,
+        passOwner: winner.wallet.address,
+      });
+      expect(answer.text).not.toContain(roomName);
+      const list = await api.request("/api/meetings/user?limit=100", { token: person.token });
+      expect(list.body.data.map((one: { id: string }) => one.id)).toContain(meetingId);
+    }
+  });
+
+  test("is 404 for everybody else, exactly as if there were none", async () => {
+    const { auctionId, meetingId } = await seedSold(api, host, winner);
+    const ofStranger = await api.request(`/api/meetings/auction/${auctionId}`, {
+      token: stranger.token,
+    });
+    const ofNobody = await api.request("/api/meetings/auction/888888", { token: stranger.token });
+    expect(ofStranger.status).toBe(404);
+    expect({ ...ofStranger.body, requestId: "" }).toEqual({ ...ofNobody.body, requestId: "" });
+    for (const path of [
+      `/api/meetings/${meetingId}/challenge`,
+      `/api/meetings/${meetingId}/close`,
+    ]) {
+      expect((await api.request(path, { method: "POST", token: stranger.token })).status).toBe(404);
+    }
+    expect(
+      (
+        await api.request(`/api/meetings/${meetingId}/extend`, {
+          token: stranger.token,
+          json: { minutes: 5 },
+        })
+      ).status,
+    ).toBe(404);
+    expect(
+      (await access(meetingId, stranger, { challenge: "x".repeat(32), signature: "0x00" })).status,
+    ).toBe(404);
+    expect((await api.request("/api/meetings/user", { token: stranger.token })).body.data).toEqual(
+      [],
+    );
+  });
+
+  test("passes from the winner to whoever owns the pass now", async () => {
+    const buyer = await api.person();
+    const auctionId = await seedAuction(world.db, {
+      host: host.wallet.address,
+      phase: "sold",
+      winner: winner.wallet.address,
+      passOwner: buyer.wallet.address,
+    });
+    const { id } = await seedMeeting(world.db, {
+      auctionId,
+      host: host.wallet.address,
+      winner: winner.wallet.address,
+    });
+    expect(
+      (await api.request(`/api/meetings/auction/${auctionId}`, { token: winner.token })).status,
+    ).toBe(404);
+    expect(
+      (await api.request(`/api/meetings/auction/${auctionId}`, { token: buyer.token })).status,
+    ).toBe(200);
+    expect(
+      (await api.request("/api/meetings/user", { token: buyer.token })).body.data.map(
+        (one: { id: string }) => one.id,
+      ),
+    ).toEqual([id]);
+    // The projection may lag behind: to enter, the chain decides.
+    api.reader.passOwners.set(auctionId, stranger.wallet.address.toLowerCase());
+    expect((await challenge(id, buyer)).status).toBe(404);
+    expect((await challenge(id, stranger)).status).toBe(201);
+  });
+});
+
+describe("entering a meeting", () => {
+  test("gives the pass owner, proven by Lit, a short-lived token for that room, and writes it down", async () => {
+    const { meetingId, roomName } = await seedSold(api, host, winner);
+    const { status, body, headers } = await access(
+      meetingId,
+      winner,
+      await signed(meetingId, winner),
+    );
+    expect([status, body.role, headers.get("cache-control")]).toEqual([200, "winner", "no-store"]);
+    expect(body.roomUrl).toContain(roomName);
+    const claims = jwt.verify(body.token, api.deps.config.JITSI_SECRET.reveal()) as {
+      room: string;
+      exp: number;
+      context: { user: { id: string } };
+    };
+    expect(claims.room).toBe(roomName);
+    expect(claims.context.user.id).toBe(winner.account.id);
+    expect(claims.exp * 1_000).toBeLessThanOrEqual(Date.now() + 600_000);
+    expect(await logOf(meetingId)).toEqual([
+      { granted: true, reason: "granted", role: "winner", blockNumber: 100 },
+    ]);
+    const [pass] = await world.db.query<{ proof: { signature: string } }>(
+      "SELECT proof FROM lit_gate_passes WHERE meeting_id = $1",
+      [meetingId],
+    );
+    expect(pass?.proof.signature).toMatch(/^0x/);
+  });
+
+  test("gives the host a token as owner of the room, by the signature alone", async () => {
+    const { meetingId } = await seedSold(api, host, winner);
+    const calls = api.gate.calls;
+    const { status, body } = await access(meetingId, host, await signed(meetingId, host));
+    expect([status, body.role]).toEqual([200, "host"]);
+    expect(api.gate.calls).toBe(calls);
+    expect(JSON.stringify(jwt.decode(body.token))).toContain("owner");
+  });
+
+  test("never outlasts the meeting", async () => {
+    const endsAt = new Date(Date.now() + 60_000);
+    const { meetingId } = await seedSold(api, host, winner, { endsAt });
+    expect((await access(meetingId, winner, await signed(meetingId, winner))).body.expiresAt).toBe(
+      endsAt.toISOString(),
+    );
+  });
+
+  test("takes the proof of a client that ran the Lit Action itself, for its own challenge only", async () => {
+    const { meetingId } = await seedSold(api, host, winner);
+    const [one, two] = [await challenge(meetingId, winner), await challenge(meetingId, winner)];
+    const litProof = await new FakeGate().prove({ claim: one.body.claim, userSignature: "0x" });
+    expect(
+      (await access(meetingId, winner, { challenge: two.body.challenge, litProof })).body,
+    ).toMatchObject({ status: 403, code: "lit_proof_other_claim" });
+    expect(
+      (await access(meetingId, winner, { challenge: one.body.challenge, litProof })).status,
+    ).toBe(200);
+    const ofHost = await challenge(meetingId, host);
+    expect(
+      (await access(meetingId, host, { challenge: ofHost.body.challenge, litProof })).body,
+    ).toMatchObject({ status: 422, code: "signature_required" });
+  });
+
+  test("spends a challenge once among 20 uses at once", async () => {
+    const { meetingId } = await seedSold(api, host, winner);
+    const command = await signed(meetingId, winner);
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => access(meetingId, winner, command)),
+    );
+    expect(answers.filter((one) => one.status === 200)).toHaveLength(1);
+    expect(
+      answers.filter((one) => one.status === 409 && one.body.code === "challenge_spent"),
+    ).toHaveLength(19);
+    expect((await logOf(meetingId)).filter((one) => one.granted)).toHaveLength(1);
+  });
+
+  test("is refused for a signature of another wallet, another's challenge, another meeting's, or an expired one", async () => {
+    const { meetingId } = await seedSold(api, host, winner);
+    const other = await seedSold(api, host, winner);
+    const { body } = await challenge(meetingId, winner);
+    expect(
+      (
+        await access(meetingId, winner, {
+          challenge: body.challenge,
+          signature: await host.wallet.signMessage(body.message),
+        })
+      ).body.code,
+    ).toBe("signature_invalid");
+    const good = {
+      challenge: body.challenge,
+      signature: await winner.wallet.signMessage(body.message),
+    };
+    expect((await access(meetingId, host, good)).body).toMatchObject({
+      status: 403,
+      code: "challenge_unknown",
+    });
+    expect((await access(other.meetingId, winner, good)).body.code).toBe("challenge_unknown");
+    await world.db.query("UPDATE lit_gate_passes SET expires_at = now() WHERE nonce = $1", [
+      body.challenge,
+    ]);
+    expect((await access(meetingId, winner, good)).body.code).toBe("challenge_expired");
+    expect((await logOf(meetingId)).map((one) => one.reason)).toEqual([
+      "signature_invalid",
+      "challenge_unknown",
+      "challenge_expired",
+    ]);
+  });
+
+  test("is refused when the pass has changed hands since the challenge", async () => {
+    const { meetingId, auctionId } = await seedSold(api, host, winner);
+    const command = await signed(meetingId, winner);
+    api.reader.passOwners.set(auctionId, stranger.wallet.address.toLowerCase());
+    expect((await access(meetingId, winner, command)).status).toBe(404);
+    api.reader.passOwners.delete(auctionId);
+    expect((await access(meetingId, winner, command)).status).toBe(404);
+    expect((await logOf(meetingId)).map((one) => one.reason)).toEqual([
+      "not_a_participant",
+      "not_a_participant",
+    ]);
+  });
+
+  test.each([
+    [
+      "before the room opens",
+      {
+        startsAt: new Date(Date.now() + HOUR_MS),
+        endsAt: new Date(Date.now() + 2 * HOUR_MS),
+        state: "scheduled",
+      },
+      "meeting_not_open",
+    ],
+    ["while it is being closed", { state: "closing" }, "meeting_over"],
+    ["after a reorg took the sale back", { state: "withdrawn" }, "meeting_withdrawn"],
+  ])("is refused %s", async (_when, meeting, code) => {
+    const { meetingId } = await seedSold(api, host, winner, meeting);
+    for (const person of [host, winner])
+      expect((await access(meetingId, person, await signed(meetingId, person))).body).toMatchObject(
+        { status: 403, code },
+      );
+  });
+
+  test("is not even challenged after its end", async () => {
+    const { meetingId } = await seedSold(api, host, winner, {
+      endsAt: new Date(Date.now() - 1_000),
+    });
+    expect((await challenge(meetingId, winner)).body).toMatchObject({
+      status: 403,
+      code: "meeting_over",
+    });
+  });
+
+  test("keeps the challenge when Lit is away, and says when to try again", async () => {
+    const gate = new FakeGate();
+    const working = gate.prove.bind(gate);
+    gate.prove = async () =>
+      Promise.reject(unavailable("lit_unavailable", "the Lit nodes do not answer"));
+    const down = await world.start({ gate, reader: api.reader });
+    const { meetingId } = await seedSold(api, host, winner);
+    const command = await signed(meetingId, winner);
+    const enter = () =>
+      down.request(`/api/meetings/access/${meetingId}`, { token: winner.token, json: command });
+    const refused = await enter();
+    expect([refused.status, refused.body.code, refused.headers.get("retry-after")]).toEqual([
+      503,
+      "lit_unavailable",
+      "5",
+    ]);
+    gate.prove = working;
+    expect((await enter()).status).toBe(200);
+  });
+
+  test("is refused with both a signature and a proof, or with unknown fields", async () => {
+    const { meetingId } = await seedSold(api, host, winner);
+    const command = await signed(meetingId, winner);
+    for (const json of [
+      { ...command, admin: true },
+      { challenge: command.challenge },
+      { ...command, litProof: { signature: "0x", publicKey: "", dataSigned: "" } },
+    ]) {
+      expect((await access(meetingId, winner, json)).status).toBe(422);
+    }
+  });
+});
+
+describe("extending and closing", () => {
+  const extend = (meetingId: string, person: Person, minutes: unknown, key?: string) =>
+    api.request(`/api/meetings/${meetingId}/extend`, {
+      token: person.token,
+      json: { minutes },
+      ...(key === undefined ? {} : { headers: { "idempotency-key": key } }),
+    });
+
+  test("is the host's: the workflow is asked in the name of their wallet", async () => {
+    const { meetingId } = await seedSold(api, host, winner);
+    workflow.answer = async () => ({
+      phase: "open",
+      endsAtMs: Date.UTC(2090, 0, 1),
+      outcome: null,
+      settled: false,
+      problem: null,
+    });
+    expect((await extend(meetingId, host, 15)).body).toEqual({
+      meetingId,
+      phase: "open",
+      endsAt: "2090-01-01T00:00:00.000Z",
+      outcome: null,
+      settled: false,
+    });
+    expect([...workflow.updates.values()]).toEqual([
+      [`meeting/${meetingId}`, "extend", { by: host.wallet.address.toLowerCase(), minutes: 15 }],
+    ]);
+    workflow.updates.clear();
+    workflow.answer = async () => ({
+      phase: "closing",
+      endsAtMs: Date.UTC(2090, 0, 1),
+      outcome: 1,
+      settled: false,
+      problem: null,
+    });
+    const closed = await api.request(`/api/meetings/${meetingId}/close`, {
+      method: "POST",
+      token: host.token,
+    });
+    expect(closed.body).toMatchObject({ phase: "closing", outcome: "held" });
+    expect([...workflow.updates.values()]).toEqual([
+      [`meeting/${meetingId}`, "close", { by: host.wallet.address.toLowerCase() }],
+    ]);
+    expect((await extend(meetingId, winner, 15)).body).toMatchObject({
+      status: 403,
+      code: "not_the_host",
+    });
+  });
+
+  test("under one Idempotency-Key is one update, also at once; with another request it is refused, and it is nobody else's", async () => {
+    const { meetingId } = await seedSold(api, host, winner);
+    workflow.answer = async () => ({
+      phase: "open",
+      endsAtMs: Date.UTC(2090, 0, 1),
+      outcome: null,
+      settled: false,
+      problem: null,
+    });
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => extend(meetingId, host, 10, "key-1")),
+    );
+    expect(new Set(answers.map((one) => one.status))).toEqual(new Set([200]));
+    expect(workflow.updates.size).toBe(1);
+    workflow.answer = async () => Promise.reject(new Error("not to be asked again"));
+    expect((await extend(meetingId, host, 10, "key-1")).body).toEqual(answers[0]?.body);
+    expect((await extend(meetingId, host, 11, "key-1")).body).toMatchObject({
+      status: 422,
+      code: "idempotency_key_reused",
+    });
+    expect((await extend(meetingId, host, 10, "bad key")).body.errors[0].pointer).toBe(
+      "/headers/idempotency-key",
+    );
+    const second = await seedSold(api, stranger, winner);
+    workflow.answer = async () => ({
+      phase: "open",
+      endsAtMs: 0,
+      outcome: null,
+      settled: false,
+      problem: null,
+    });
+    expect((await extend(second.meetingId, stranger, 10, "key-1")).status).toBe(200);
+    expect(workflow.updates.size).toBe(2);
+  });
+
+  test.each([
+    ["meeting_over", 409],
+    ["extension_too_long", 422],
+    ["not_the_host", 403],
+  ])("passes on the workflow's refusal %s as %i", async (type, status) => {
+    const { meetingId } = await seedSold(api, host, winner);
+    const failure = ApplicationFailure.create({ type, message: "because", nonRetryable: true });
+    workflow.answer = async () =>
+      Promise.reject(new WorkflowUpdateFailedError("update failed", failure));
+    expect((await extend(meetingId, host, 5)).body).toMatchObject({
+      status,
+      code: type,
+      detail: "because",
+    });
+  });
+
+  test("says what is known when Temporal gives no answer: accepted, perhaps, or not there", async () => {
+    const open = await seedSold(api, host, winner);
+    const over = await seedSold(api, host, winner, { state: "closed" });
+    workflow.answer = async () =>
+      Promise.reject(new WorkflowUpdateRPCTimeoutOrCancelledError("too slow"));
+    expect(await extend(open.meetingId, host, 5)).toMatchObject({
+      status: 202,
+      body: { meetingId: open.meetingId, status: "accepted" },
+    });
+    const start = (error: Error) => () => {
+      throw error;
+    };
+    workflow.answer = start(new WorkflowUpdateRPCTimeoutOrCancelledError("too slow"));
+    expect((await extend(open.meetingId, host, 5)).body).toMatchObject({
+      status: 503,
+      code: "outcome_unknown",
+    });
+    workflow.answer = start(new WorkflowNotFoundError("gone", "meeting/x", undefined));
+    expect((await extend(open.meetingId, host, 5)).body).toMatchObject({
+      status: 503,
+      code: "meeting_not_running",
+    });
+    expect((await extend(over.meetingId, host, 5)).body).toMatchObject({
+      status: 409,
+      code: "meeting_over",
+    });
+  });
+
+  test.each([0, -5, 1.5, "5", 61, 100_000])("refuses %p minutes", async (minutes) => {
+    const { meetingId } = await seedSold(api, host, winner);
+    expect((await extend(meetingId, host, minutes)).body.errors[0].pointer).toBe("/minutes");
+    expect(workflow.updates.size).toBe(0);
+  });
+});
