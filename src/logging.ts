@@ -22,7 +22,8 @@ export function withLogContext<T>(context: LogContext, work: () => T): T {
   return contexts.run({ ...contexts.getStore(), ...context }, work);
 }
 
-const addContext = winston.format((info) => Object.assign(info, contexts.getStore()));
+/** What a line says itself wins over what surrounds it. */
+const addContext = winston.format((info) => Object.assign(info, { ...contexts.getStore(), ...info }));
 
 /** Errors become plain fields; their cause keeps its message, as vendors hide the reason there. */
 const plainErrors = winston.format((info) => {

@@ -32,7 +32,10 @@ export function activityInterceptor(context: Context, logger: Logger): ActivityI
       const meetingId = /^meeting\/(.+)$/.exec(workflowId)?.[1];
       return withLogContext({ workflowId, ...(auctionId === undefined ? {} : { auctionId }), ...(meetingId === undefined ? {} : { meetingId }) }, async () => {
         try {
-          return await next(input);
+          const startedMs = performance.now();
+          const result = await next(input);
+          logger.info("an activity is done", { activityType, attempt, durationMs: Math.round(performance.now() - startedMs) });
+          return result;
         } catch (error) {
           // A first "not yet" is how waiting for the other side looks; it is worth a warning only when it lasts.
           const expected = error instanceof AppError && error.kind === "retry" && attempt < 3;

@@ -1,11 +1,9 @@
 import pg from "pg";
 import { unavailable } from "../errors.ts";
 
-const INT8 = 20;
-
 /** bigint columns hold block numbers, nonces and seconds, all far below 2^53; wei is numeric and stays text. */
 const types = {
-  getTypeParser: ((oid, format) => (oid === INT8 && format !== "binary" ? Number : pg.types.getTypeParser(oid, format))) as typeof pg.types.getTypeParser,
+  getTypeParser: ((oid, format) => (oid === pg.types.builtins.INT8 && format !== "binary" ? Number : pg.types.getTypeParser(oid, format))) as typeof pg.types.getTypeParser,
 };
 
 /** What SQL runs on: the pool, one transaction, or the connection of a leader. */

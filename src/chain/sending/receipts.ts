@@ -94,26 +94,27 @@ export class ReceiptWatcher {
   async #conclude(tx: Parameters<Parameters<Transactor["transaction"]>[0]>[0], operation: store.Operation, outcome: ItemOutcome, receipt: Receipt, notBeforeS: number): Promise<void> {
     const { logger } = this.#o;
     const place = { transactionHash: receipt.transactionHash, blockNumber: receipt.blockNumber };
+    const fields = { key: operation.key, auctionId: operation.auctionId, workflowId: operation.workflowId, ...place };
     const tell = (message: Pick<OperationSettledMessage, "status" | "reason" | "winner" | "amountWei">): Promise<void> =>
       store.settleOperation(tx, operation, { key: operation.key, kind: operation.kind, ...message, ...place });
 
     switch (outcome.status) {
       case "done":
         await tell({ status: "done", ...(outcome.winner === undefined ? {} : { winner: outcome.winner }), ...(outcome.amountWei === undefined ? {} : { amountWei: outcome.amountWei }) });
-        logger.info("an operation is done", { key: operation.key, ...place });
+        logger.info("an operation is done", fields);
         return;
       case "again":
         if (operation.attempts + 1 >= MAX_ATTEMPTS) {
           await tell({ status: "refused", reason: outcome.reason });
-          logger.error("an operation is given up after too many attempts", { key: operation.key, reason: outcome.reason, ...place });
+          logger.error("an operation is given up after too many attempts", { ...fields, reason: outcome.reason });
           return;
         }
         await store.askAgain(tx, operation, outcome.reason, notBeforeS);
-        logger.warn("an operation had no effect and is asked for again", { key: operation.key, reason: outcome.reason, ...place });
+        logger.warn("an operation had no effect and is asked for again", { ...fields, reason: outcome.reason });
         return;
       case "refused":
         await tell({ status: "refused", reason: outcome.reason });
-        logger.error("an operation was refused by the contract", { key: operation.key, reason: outcome.reason, ...place });
+        logger.error("an operation was refused by the contract", { ...fields, reason: outcome.reason });
     }
   }
 }
