@@ -23,17 +23,18 @@ async function due(count: number): Promise<bigint[]> {
 test("hash, bytes and nonce are committed before the transaction is sent", async () => {
   const [auctionId = 0n] = await due(1);
   const key = await engine.ask("end", auctionId);
-  const seen: unknown[] = [];
+  // Collected, not asserted in place: the sender rightly survives whatever a send throws.
+  const sent: unknown[] = [];
   engine.rpc.before = async (method, [raw]) => {
     if (method !== "eth_sendRawTransaction") return;
     const { hash, nonce } = Transaction.from(raw as string);
     const [row] = await engine.db.query("SELECT raw_transaction, nonce, state FROM chain_transactions WHERE hash = $1", [hash]);
-    expect(row).toEqual({ raw_transaction: raw, nonce, state: "signed" });
-    seen.push(hash);
+    sent.push({ raw, nonce, row });
   };
   const sender = await engine.sender();
   await sender.tick();
-  expect(seen).toHaveLength(1);
+  expect(sent).toHaveLength(1);
+  for (const { raw, nonce, row } of sent as { raw: string; nonce: number; row: unknown }[]) expect(row).toEqual({ raw_transaction: raw, nonce, state: "signed" });
   await sender.tick();
   expect(await engine.operation(key)).toMatchObject({ state: "mined", settled: true });
   expect(await engine.signals()).toEqual([
@@ -167,6 +168,23 @@ test("a transaction whose block left the chain is sent again under the same nonc
   expect(await engine.operation(key)).toMatchObject({ settled: true });
   expect(new Set((await engine.transactions()).map((one) => one["nonce"])).size).toBe(1);
   expect(Number((await engine.chain.state(auctionId))["state"])).toBe(2);
+});
+
+test("a receipt of a block that is not on the chain is not believed", async () => {
+  const [auctionId = 0n] = await due(1);
+  const key = await engine.ask("end", auctionId);
+  engine.rpc.after = async (method, _parameters, answer) =>
+    // A node that lags behind a reorg still gives the receipt of the dropped block.
+    method === "eth_getTransactionReceipt" && answer !== null ? { ...(answer as object), blockHash: `0x${"cd".repeat(32)}` } : answer;
+  const sender = await engine.sender();
+  for (let round = 0; round < 3; round += 1) {
+    await sender.tick();
+    await engine.mine();
+  }
+  expect(await engine.operation(key)).toMatchObject({ state: "broadcast", settled: false });
+  engine.rpc.calm();
+  await sender.tick();
+  expect(await engine.operation(key)).toMatchObject({ state: "mined", settled: true });
 });
 
 test("what the market has left behind is outbid with both caps raised by an eighth or more, under the same nonce", async () => {
