@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { anvilAccounts, resolveAnvilBinary } from "../chain/anvil.ts";
 import { deployContracts } from "../chain/deploy.ts";
@@ -45,7 +45,7 @@ export async function startChain(options: ChainOptions): Promise<ChainHandle> {
   const args = ["--host", "127.0.0.1", "--port", String(port), "--chain-id", String(CHAIN_ID)];
   args.push("--block-time", String(options.blockTimeS));
   if (stateFile !== undefined) {
-    keepReadableState(stateFile);
+    prepareState(stateFile);
     args.push("--state", stateFile, "--state-interval", String(STATE_INTERVAL_S));
   }
   const anvil = options.processes.spawn({ name: "anvil", command: resolveAnvilBinary(), args });
@@ -79,17 +79,35 @@ export async function ensureContracts(
   return { chainId: chain.chainId, codeHash, ...deployed };
 }
 
-/** anvil writes its state in place: a file cut short by a kill is replaced by the copy of the last start. */
-function keepReadableState(stateFile: string): void {
+interface AnvilState {
+  blocks?: { readonly header: { readonly number: string; readonly timestamp: string } }[];
+}
+
+/**
+ * Makes the state of the last run fit to continue from. anvil writes it in place: a file cut short by
+ * a kill is replaced by the copy of the last start. And each run adds the genesis block it had made
+ * before it loaded the state; of several, a later run would take any, which reads as another chain.
+ */
+function prepareState(stateFile: string): void {
   if (!existsSync(stateFile)) return;
   const copy = `${stateFile}.last-start`;
+  let state: AnvilState;
   try {
-    JSON.parse(readFileSync(stateFile, "utf8"));
-    copyFileSync(stateFile, copy);
+    state = JSON.parse(readFileSync(stateFile, "utf8"));
   } catch {
     if (existsSync(copy)) copyFileSync(copy, stateFile);
     else rmSync(stateFile);
+    return;
   }
+  const blocks = state.blocks ?? [];
+  const first = blocks.filter(({ header }) => Number(header.number) === 0);
+  const bornS = Math.min(...first.map(({ header }) => Number(header.timestamp)));
+  const kept = blocks.filter(
+    ({ header }) => Number(header.number) !== 0 || Number(header.timestamp) === bornS,
+  );
+  writeFileSync(`${copy}.new`, JSON.stringify({ ...state, blocks: kept }));
+  renameSync(`${copy}.new`, copy);
+  copyFileSync(copy, stateFile);
 }
 
 function hashOfContracts(): string {

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createApp, hasApp } from "./app.ts";
 import type { App } from "./app.ts";
@@ -66,7 +66,11 @@ export async function startParts(
   await checkPorts(ports);
   const dataFolder = join(dataDir, "data");
   const stateFile = join(dataDir, "stack.json");
-  if (options.fresh === true) {
+  // Database and workflows without their chain are worth nothing.
+  const chainIsLost =
+    existsSync(join(dataFolder, "postgres")) && !existsSync(join(dataFolder, "chain.json"));
+  if (chainIsLost) progress.line("  ! the data of the local chain is gone: everything begins anew");
+  if (options.fresh === true || chainIsLost) {
     rmSync(dataFolder, { recursive: true, force: true });
     rmSync(stateFile, { force: true });
   }
