@@ -84,6 +84,7 @@ const PROJECTIONS = [
   )`,
   `CREATE INDEX auctions_active ON auctions (chain_id, contract, ends_at, auction_id) WHERE phase = 'bidding'`,
   `CREATE INDEX auctions_host ON auctions (host, auction_id)`,
+  `CREATE INDEX auctions_pass_owner ON auctions (pass_owner) WHERE pass_owner IS NOT NULL`,
   `CREATE TABLE auction_listings (
     chain_id bigint NOT NULL,
     contract eth_address NOT NULL,
