@@ -18,6 +18,9 @@ export type { ApiDeps, ApiMetrics, AuctionRules, Health } from "./context.ts";
 /** How long requests that are being served may take to finish when the process stops. */
 const CLOSE_TIMEOUT_MS = 10_000;
 
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+
 export interface Api {
   readonly httpServer: HttpServer;
   readonly io: ApiServer;
@@ -57,6 +60,9 @@ export function createApi(deps: ApiDeps): Api {
   const httpServer = createServer(
     (request, response) => void withLogContext({}, () => handle(request, response)),
   );
+  // Somebody who sends a request byte by byte holds a connection no longer than this.
+  httpServer.headersTimeout = HEADERS_TIMEOUT_MS;
+  httpServer.requestTimeout = REQUEST_TIMEOUT_MS;
   const realtime = createRealtime(httpServer, deps);
 
   return {

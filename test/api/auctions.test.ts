@@ -287,6 +287,19 @@ describe("recording a created auction", () => {
     ).toHaveLength(0);
   });
 
+  test("refuses one Idempotency-Key for two different requests", async () => {
+    const headers = { "idempotency-key": "create-1" };
+    const send = (title: string) =>
+      api.request("/api/auctions/created", {
+        token: host.token,
+        headers,
+        json: { transactionHash, title, description: "" },
+      });
+    const transactionHash = hash();
+    expect([(await send("one")).status, (await send("one")).status]).toEqual([202, 202]);
+    expect((await send("two")).body).toMatchObject({ status: 422, code: "idempotency_key_reused" });
+  });
+
   test("names every field that is wrong, unknown ones too", async () => {
     const answer = await api.request("/api/auctions/created", {
       token: host.token,

@@ -234,16 +234,47 @@ describe("entering a meeting", () => {
   });
 
   test("spends a challenge once among 20 uses at once", async () => {
+    const USES = 20;
+    // All of them pass every check before any of them gets to spend it.
+    const gate = new FakeGate();
+    const prove = gate.prove.bind(gate);
+    const { promise: allThere, resolve: allAreThere } = Promise.withResolvers<void>();
+    gate.prove = async (input) => {
+      const proof = await prove(input);
+      if (gate.calls === USES) allAreThere();
+      await allThere;
+      return proof;
+    };
+    const crowded = await world.start({ gate, reader: api.reader });
     const { meetingId } = await seedSold(api, host, winner);
-    const command = await signed(meetingId, winner);
+    const json = await signed(meetingId, winner);
     const answers = await Promise.all(
-      Array.from({ length: 20 }, () => access(meetingId, winner, command)),
+      Array.from({ length: USES }, () =>
+        crowded.request(`/api/meetings/access/${meetingId}`, { token: winner.token, json }),
+      ),
     );
     expect(answers.filter((one) => one.status === 200)).toHaveLength(1);
-    expect(
-      answers.filter((one) => one.status === 409 && one.body.code === "challenge_spent"),
-    ).toHaveLength(19);
+    const refused = answers.filter((one) => one.status === 409);
+    expect(refused.map((one) => one.body.code)).toEqual(
+      Array.from({ length: USES - 1 }, () => "challenge_spent"),
+    );
     expect((await logOf(meetingId)).filter((one) => one.granted)).toHaveLength(1);
+    // And the next one is told before anything is asked of Lit.
+    expect((await access(meetingId, winner, json)).body.code).toBe("challenge_spent");
+  });
+
+  test("is refused to a host whose wallet did not sign", async () => {
+    const { meetingId } = await seedSold(api, host, winner);
+    const { body } = await challenge(meetingId, host);
+    for (const signature of [
+      await winner.wallet.signMessage(body.message),
+      await host.wallet.signMessage(`${body.message} `),
+      "0x00",
+    ]) {
+      expect(
+        (await access(meetingId, host, { challenge: body.challenge, signature })).body,
+      ).toMatchObject({ status: 403, code: "signature_invalid" });
+    }
   });
 
   test("is refused for a signature of another wallet, another's challenge, another meeting's, or an expired one", async () => {

@@ -151,6 +151,14 @@ describe("a socket", () => {
     await gone;
   });
 
+  test("that floods the server with requests is cut off", async () => {
+    const person = await api.person();
+    const { socket } = await connect(api, { token: person.token });
+    const gone = once(socket, "disconnect");
+    for (let n = 0; n < 600; n += 1) socket.emit("leave-auction", "1");
+    expect(await gone).toBe("io server disconnect");
+  });
+
   test("ends with its token", async () => {
     const person = await api.person();
     const { token } = issueAccessToken(person.account, api.deps.config.JWT_SECRET, 2);

@@ -6,6 +6,7 @@ import {
   existingAuctions,
   findAuction,
 } from "../../db/reads.ts";
+import { claimIdempotencyKey } from "../../db/idempotency.ts";
 import { refused } from "../../errors.ts";
 import type { ApiDeps } from "../context.ts";
 import { cutPage, decodeCursor, encodeCursor, rowsToRead } from "../cursor.ts";
@@ -57,7 +58,10 @@ export const auctionRoutes = [
     responses: { 201: CreatedAnswer, 202: PendingAnswer },
     problems: [403, 409],
     acceptsIdempotencyKey: true,
-    handler: async ({ body, user }, deps) => {
+    handler: async ({ body, user, idempotencyKey }, deps) => {
+      // Repeats are harmless by themselves; the key only makes sure that they are repeats.
+      if (idempotencyKey !== undefined)
+        await claimIdempotencyKey(deps.db, user.id, idempotencyKey, { created: body });
       const result = await recordCreated(deps, user, body);
       if (result.done)
         return {

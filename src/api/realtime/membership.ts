@@ -7,9 +7,28 @@ import { type Acknowledgement, type ApiSocket, auctionRoom, AUCTIONS_PER_SOCKET 
 
 const refusal = (code: string, detail: string): Acknowledgement => ({ ok: false, code, detail });
 
+/** Joining and leaving every auction there is room for, a few times over. */
+const REQUESTS_PER_WINDOW = 500;
+const WINDOW_MS = 10_000;
+
 /** Lets a socket follow auctions and stop following them. Auctions are public; that one exists is all there is to check. */
 export function followAuctions(socket: ApiSocket, deps: ApiDeps, position: () => number): void {
+  let windowStartedAtMs = Date.now();
+  let requests = 0;
+  const isFlooding = (): boolean => {
+    if (Date.now() - windowStartedAtMs >= WINDOW_MS) {
+      windowStartedAtMs = Date.now();
+      requests = 0;
+    }
+    requests += 1;
+    return requests > REQUESTS_PER_WINDOW;
+  };
   const answer = (acknowledge: unknown, work: () => Promise<Acknowledgement>): void => {
+    // Each request asks the database: somebody who sends them without end is let go.
+    if (isFlooding()) {
+      socket.disconnect(true);
+      return;
+    }
     void work()
       .catch((error: unknown) => {
         deps.logger.warn("a socket's request failed", { reason: messageOf(error) });

@@ -90,10 +90,9 @@ export function createRealtime(httpServer: HttpServer, deps: ApiDeps): Realtime 
   return {
     io,
     start: () => tailer.start(),
+    // Closes the sockets and the HTTP server under them, which takes no more connections from here on.
     close: async () => {
-      await tailer.close();
-      io.disconnectSockets(true);
-      await io.close();
+      await Promise.all([io.close(), tailer.close()]);
     },
   };
 }
