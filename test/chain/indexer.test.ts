@@ -126,6 +126,20 @@ test("after a reorg the projection is that of the canonical chain, and everyone 
   expect((await engine.signals()).at(-1)).toMatchObject({ workflowId: `auction/31337/${engine.contract}/${auctionId}`, signal: "reverted", args: [{ cancelled: false }] });
 });
 
+test("a reorg that has already grown longer than what was indexed is found by the parent's hash", async () => {
+  const { chain } = engine;
+  const auctionId = await chain.create();
+  await chain.bid(auctionId, chain.person(0), 2_000n);
+  await engine.index();
+  expect(await load(auctionId)).toMatchObject({ bidCount: 1 });
+  await engine.reorg(1);
+  chain.nowS = Number((await chain.provider.getBlock("latest"))?.timestamp);
+  for (let block = 0; block < 3; block += 1) await engine.mine();
+  await engine.index();
+  expect(await load(auctionId)).toMatchObject({ bidCount: 0, highBidWei: null });
+  await expectAsOnChain(auctionId);
+});
+
 test("an auction whose creation was reorganised away is gone, and comes back with its creation", async () => {
   const { chain } = engine;
   const auctionId = await chain.create();

@@ -98,6 +98,16 @@ test("nothing is sent before the block that reaches its time, and then at once",
   expect(Number((await chain.state(auctionId))["state"])).toBe(2);
 });
 
+test("an end that is not due yet does not go out with one that is", async () => {
+  const [auctionId = 0n] = await due(1);
+  const key = await engine.ask("end", auctionId);
+  const later = await engine.chain.create();
+  const laterKey = await engine.ask("end", later, { notBeforeS: Number((await engine.chain.state(later))["endTime"]) });
+  await (await engine.sender()).tick();
+  expect((await engine.transactions()).map((one) => one["operation_keys"])).toEqual([[key]]);
+  expect(await engine.operation(laterKey)).toMatchObject({ state: "pending", attempts: 0 });
+});
+
 test("a batch isolates its items: the impossible one is refused, the others are done", async () => {
   const ids = await due(3);
   const keys = await Promise.all(ids.map((id) => engine.ask("end", id)));
