@@ -1,3 +1,4 @@
+import { WorkflowExecutionAlreadyStartedError } from "@temporalio/common";
 import {
   allHandlersFinished,
   condition,
@@ -19,6 +20,7 @@ import {
   auctionStateQuery,
   cancelledSignal,
   extendedSignal,
+  type MeetingInput,
   meetingWorkflowId,
   type OperationSettledMessage,
   operationSettledSignal,
@@ -88,7 +90,8 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
     set({});
   });
   setHandler(operationSettledSignal, (message) => {
-    settled.set(message.kind, message);
+    // What is done stays done, in whatever order its messages come.
+    if (settled.get(message.kind)?.status !== "done") settled.set(message.kind, message);
   });
   set({});
 
@@ -141,17 +144,26 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
     if (settled.get("mint") === mint) await untilDone(() => activities.arrangeMeeting(input, sale), onProblem);
   }
   onProblem(null);
-  await startChild(meeting, {
-    workflowId: meetingWorkflowId(arranged.meetingId),
-    taskQueue: TASK_QUEUES.auction,
-    args: [arranged],
-    parentClosePolicy: ParentClosePolicy.ABANDON,
-    workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
-    staticSummary: `Meeting of auction ${input.auctionId}`,
-  });
+  await startMeeting(arranged);
   set({ phase: "meeting", passMinted: true });
   await condition(allHandlersFinished);
   return current();
+}
+
+/** Starts the process of the meeting, once for ever: one that is there already (an operator reset this auction) is enough. */
+async function startMeeting(input: MeetingInput): Promise<void> {
+  try {
+    await startChild(meeting, {
+      workflowId: meetingWorkflowId(input.meetingId),
+      taskQueue: TASK_QUEUES.auction,
+      args: [input],
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+      workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
+      staticSummary: `Meeting of auction ${input.auctionId}`,
+    });
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
 }
 
 function historyIsLong(input: AuctionArguments): boolean {
