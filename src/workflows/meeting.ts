@@ -40,15 +40,24 @@ export async function meeting(input: MeetingInput): Promise<MeetingState> {
 
   setHandler(meetingStateQuery, current, { description: "Where this meeting stands" });
   setHandler(operationSettledSignal, (message) => {
-    settlement = message;
+    // What is done stays done, in whatever order its messages come.
+    if (settlement?.status !== "done") settlement = message;
   });
   setHandler(
     extendUpdate,
     async (command) => {
       // The new end holds before the first await, so that two extensions at once add up.
-      endsAtMs += command.minutes * 60_000;
+      const moreMs = command.minutes * 60_000;
+      endsAtMs += moreMs;
       set({});
-      await activities.recordExtension(input.meetingId, endsAtMs);
+      try {
+        await activities.recordExtension(input.meetingId, endsAtMs);
+      } catch (error) {
+        // Refused for good: whoever asked is told so, and so it must not have happened.
+        endsAtMs -= moreMs;
+        set({});
+        throw error;
+      }
       return current();
     },
     {
