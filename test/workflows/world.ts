@@ -1,0 +1,195 @@
+/**
+ * A namespace of the real Temporal dev server with the product's workflows, unmodified, and activities in
+ * memory. Workers can be stopped and started again, as what happens meanwhile is half of what is tested.
+ */
+import { fileURLToPath } from "node:url";
+import { Client, Connection, type WorkflowHandle } from "@temporalio/client";
+import type { temporal } from "@temporalio/proto";
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type WorkerOptions,
+  type WorkflowBundle,
+} from "@temporalio/worker";
+import { TASK_QUEUES } from "../../src/domain/process.ts";
+import { FakeActivities } from "./activities.ts";
+
+export type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
+
+export interface World {
+  readonly client: Client;
+  readonly namespace: string;
+  readonly address: string;
+  readonly activities: FakeActivities;
+  readonly bundle: WorkflowBundle;
+  /** Lines that a worker logged about workflow tasks it could not complete. */
+  readonly taskFailures: string[];
+  /** Starts a worker of each queue; the answer stops them and waits until they have. */
+  startWorkers(options?: Partial<WorkerOptions>): Promise<() => Promise<void>>;
+  close(): Promise<void>;
+}
+
+export interface WorldOptions {
+  readonly address: string;
+  readonly namespace: string;
+  readonly bundle?: WorkflowBundle;
+}
+
+const workflowsPath = fileURLToPath(new URL("../../src/workflows/index.ts", import.meta.url));
+const quiet = new DefaultLogger("ERROR");
+
+/** The workflows as every worker of the product bundles them. */
+export function bundleWorkflows(path = workflowsPath): Promise<WorkflowBundle> {
+  return bundleWorkflowCode({ workflowsPath: path, logger: quiet });
+}
+
+/**
+ * The same bundle in which the two long waits, "try a refused step again" and "ask again", take `waitMs`
+ * instead of five minutes: nothing else is changed.
+ */
+export function impatient(bundle: WorkflowBundle, waitMs: number): WorkflowBundle {
+  if (!("code" in bundle)) throw new Error("the bundle has no code");
+  const waits = [
+    [/RETRY_STEP_AFTER = "5 minutes"/g, `RETRY_STEP_AFTER = "${waitMs} milliseconds"`, 1],
+    [/ASK_AGAIN_MS = 5 \* 60_?000/g, `ASK_AGAIN_MS = ${waitMs}`, 2],
+  ] as const;
+  let { code } = bundle;
+  for (const [wait, shorter, count] of waits) {
+    const found = code.match(wait)?.length ?? 0;
+    if (found !== count) throw new Error(`${wait} occurs ${found} times in the bundle`);
+    code = code.replaceAll(wait, shorter);
+  }
+  return { ...bundle, code };
+}
+
+export async function createWorld(options: WorldOptions): Promise<World> {
+  const { address, namespace } = options;
+  const taskFailures: string[] = [];
+  install(taskFailures);
+  const bundle = options.bundle ?? (await bundleWorkflows());
+  const activities = new FakeActivities();
+  const connection = await Connection.connect({ address });
+  const native = await NativeConnection.connect({ address });
+  const client = new Client({ connection, namespace, identity: "test-client" });
+  const stops = new Set<() => Promise<void>>();
+
+  return {
+    client,
+    namespace,
+    address,
+    activities,
+    bundle,
+    taskFailures,
+    async startWorkers(workerOptions = {}) {
+      const shared = {
+        connection: native,
+        namespace,
+        identity: "test-worker",
+        activities: { ...activities.implementations() },
+        // A task that was meant for a worker that is gone is offered to the next one after this.
+        stickyQueueScheduleToStartTimeout: "500 milliseconds",
+        maxHeartbeatThrottleInterval: "200 milliseconds",
+      } as const;
+      const workers = [
+        await Worker.create({
+          ...shared,
+          taskQueue: TASK_QUEUES.auction,
+          workflowBundle: bundle,
+          ...workerOptions,
+        }),
+        await Worker.create({ ...shared, taskQueue: TASK_QUEUES.chain }),
+      ];
+      const running = Promise.all(workers.map((worker) => worker.run()));
+      const stop = async (): Promise<void> => {
+        if (!stops.delete(stop)) return;
+        for (const worker of workers) if (worker.getState() === "RUNNING") worker.shutdown();
+        await running;
+      };
+      running.catch(() => undefined);
+      stops.add(stop);
+      return stop;
+    },
+    async close() {
+      await Promise.all([...stops].map((stop) => stop()));
+      await native.close();
+      await connection.close();
+    },
+  };
+}
+
+/** One Runtime per process; it must be there before the first worker. */
+function install(taskFailures: string[]): void {
+  const logger = new DefaultLogger("WARN", ({ message, meta }) => {
+    if (/failing workflow task|failed workflow task|TMPRL11/i.test(message))
+      taskFailures.push(`${message} ${JSON.stringify(meta)}`);
+  });
+  Runtime.install({
+    logger,
+    telemetryOptions: { logging: { forward: {}, filter: { core: "ERROR", other: "ERROR" } } },
+  });
+}
+
+/** Waits until the condition holds and returns what it gave; says what it waited for when it never does. */
+export async function until<T>(
+  what: string,
+  condition: () => T | Promise<T>,
+): Promise<NonNullable<Exclude<T, false>>> {
+  const giveUpAtMs = Date.now() + 30_000;
+  for (;;) {
+    const value = await condition();
+    if (value !== undefined && value !== null && value !== false)
+      return value as NonNullable<Exclude<T, false>>;
+    if (Date.now() > giveUpAtMs) throw new Error(`still waiting: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+/** Waits until the `state` query of a workflow gives what the condition asks for. */
+export function stateOf<State>(
+  handle: WorkflowHandle,
+  condition: (state: State) => boolean,
+): Promise<State> {
+  let last: State | undefined;
+  return until(`the state of ${handle.workflowId}`, async () => {
+    last = await handle.query<State>("state");
+    return condition(last) ? (last as object) : undefined;
+  }).then(
+    (state) => state as State,
+    (error: unknown) => {
+      throw new Error(`${String(error)}; the last was ${JSON.stringify(last)}`, { cause: error });
+    },
+  );
+}
+
+export async function historyOf(handle: WorkflowHandle): Promise<HistoryEvent[]> {
+  return (await handle.fetchHistory()).events ?? [];
+}
+
+type Attributes = Extract<keyof HistoryEvent, `${string}EventAttributes`>;
+
+/** The attributes of all events of one kind, in order. */
+export async function eventsOf<K extends Attributes>(
+  handle: WorkflowHandle,
+  kind: K,
+): Promise<{ eventId: number; attributes: NonNullable<HistoryEvent[K]> }[]> {
+  const found = [];
+  for (const event of await historyOf(handle)) {
+    const attributes = event[kind];
+    if (attributes !== undefined && attributes !== null)
+      found.push({ eventId: Number(event.eventId), attributes });
+  }
+  return found;
+}
+
+export async function statusOf(handle: WorkflowHandle): Promise<string> {
+  return (await handle.describe()).status.name;
+}
+
+/** What an operator reads in the Web UI. */
+export async function detailsOf(handle: WorkflowHandle): Promise<string> {
+  const metadata = await handle.query<{ currentDetails?: string }>("__temporal_workflow_metadata");
+  return metadata.currentDetails ?? "";
+}
