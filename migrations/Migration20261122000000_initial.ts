@@ -9,7 +9,8 @@ export class Migration20261122000000_initial extends Migration {
     this.addSql(`CREATE DOMAIN eth_address AS text ${ADDRESS}`);
     this.addSql(`CREATE DOMAIN eth_hash AS text ${HASH}`);
     this.addSql(`CREATE DOMAIN wei AS numeric(78,0) CHECK (VALUE >= 0)`);
-    for (const statement of [...PEOPLE, ...PROJECTIONS, ...CHAIN, ...MEETINGS, ...DELIVERY]) this.addSql(statement);
+    for (const statement of [...PEOPLE, ...PROJECTIONS, ...CHAIN, ...MEETINGS, ...DELIVERY])
+      this.addSql(statement);
   }
 }
 

@@ -17,7 +17,9 @@ async function main(): Promise<void> {
   try {
     const client = new Client({ connection: temporal.connection, namespace: temporal.namespace });
     await ensureReconcileSchedule(client, config.AUCTION_CHECK_INTERVAL);
-    process.stdout.write(`the schedule "${RECONCILE_SCHEDULE_ID}" runs at ${config.AUCTION_CHECK_INTERVAL} (UTC)\n`);
+    process.stdout.write(
+      `the schedule "${RECONCILE_SCHEDULE_ID}" runs at ${config.AUCTION_CHECK_INTERVAL} (UTC)\n`,
+    );
     process.stdout.write("running it once now; this needs a running worker\n");
     const repaired = await client.workflow.execute<typeof reconcile>("reconcile", {
       workflowId: `${RECONCILE_SCHEDULE_ID}-by-hand-${randomUUID()}`,
@@ -26,7 +28,8 @@ async function main(): Promise<void> {
       workflowExecutionTimeout: RUN_TIMEOUT_MS,
       staticSummary: "Compare chain, Postgres and workflows (npm run cron)",
     });
-    for (const [what, count] of Object.entries(repaired)) process.stdout.write(`  ${what}: ${count} repaired\n`);
+    for (const [what, count] of Object.entries(repaired))
+      process.stdout.write(`  ${what}: ${count} repaired\n`);
   } finally {
     await temporal.connection.close();
   }
@@ -35,6 +38,8 @@ async function main(): Promise<void> {
 try {
   await main();
 } catch (error) {
-  process.stderr.write(`${error instanceof ConfigError ? error.message : `npm run cron failed: ${messageOf(error)}`}\n`);
+  process.stderr.write(
+    `${error instanceof ConfigError ? error.message : `npm run cron failed: ${messageOf(error)}`}\n`,
+  );
   process.exitCode = 1;
 }

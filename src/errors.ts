@@ -1,3 +1,5 @@
+import { types } from "node:util";
+
 /**
  * Every failure is classified once, where it is understood:
  * - `retry`: the other side is away or slow; the same call may succeed later and did nothing now.
@@ -51,13 +53,20 @@ export function unavailable(code: string, message: string, cause?: unknown): App
 }
 
 /** A call that cannot succeed as it stands. */
-export function refused(code: string, message: string, status = 422, errors: readonly FieldProblem[] = []): AppError {
+export function refused(
+  code: string,
+  message: string,
+  status = 422,
+  errors: readonly FieldProblem[] = [],
+): AppError {
   return new AppError({ kind: "refuse", code, message, status, errors });
 }
 
 /** The message of whatever was thrown, for logs; vendors throw plain objects and errors with object messages. */
 export function messageOf(error: unknown): string {
-  if (error instanceof Error) return typeof error.message === "string" ? error.message : JSON.stringify(error.message);
+  // Not only instanceof: an error of another realm (a vm, a worker) is one too.
+  if (error instanceof Error || types.isNativeError(error))
+    return typeof error.message === "string" ? error.message : JSON.stringify(error.message);
   if (typeof error === "string") return error;
   try {
     return JSON.stringify(error) ?? String(error);

@@ -12,10 +12,15 @@ export interface HealthReport {
 /** A part that does not answer within this is as good as away. */
 const CHECK_TIMEOUT_MS = 2_000;
 
-async function check(work: () => Promise<string | undefined>): Promise<{ ok: boolean; detail?: string }> {
+async function check(
+  work: () => Promise<string | undefined>,
+): Promise<{ ok: boolean; detail?: string }> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${CHECK_TIMEOUT_MS} ms`)), CHECK_TIMEOUT_MS);
+    timer = setTimeout(
+      () => reject(new Error(`no answer within ${CHECK_TIMEOUT_MS} ms`)),
+      CHECK_TIMEOUT_MS,
+    );
   });
   try {
     const detail = await Promise.race([work(), late]);
@@ -43,10 +48,14 @@ export function createHealth(options: HealthOptions): () => Promise<HealthReport
         return undefined;
       }),
       check(async () => {
-        await options.temporal.withDeadline(Date.now() + CHECK_TIMEOUT_MS, () => options.temporal.workflowService.getSystemInfo({}));
+        await options.temporal.withDeadline(Date.now() + CHECK_TIMEOUT_MS, () =>
+          options.temporal.workflowService.getSystemInfo({}),
+        );
         return undefined;
       }),
-      check(async () => `block ${(await latestBlock(options.rpc)).number} of chain ${options.chainId}`),
+      check(
+        async () => `block ${(await latestBlock(options.rpc)).number} of chain ${options.chainId}`,
+      ),
     ]);
     return { ready: postgres.ok && temporal.ok && chain.ok, checks: { postgres, temporal, chain } };
   };

@@ -23,7 +23,9 @@ export function withLogContext<T>(context: LogContext, work: () => T): T {
 }
 
 /** What a line says itself wins over what surrounds it. */
-const addContext = winston.format((info) => Object.assign(info, { ...contexts.getStore(), ...info }));
+const addContext = winston.format((info) =>
+  Object.assign(info, { ...contexts.getStore(), ...info }),
+);
 
 /** Errors become plain fields; their cause keeps its message, as vendors hide the reason there. */
 const plainErrors = winston.format((info) => {
@@ -62,13 +64,23 @@ export interface LoggingOptions {
 export function createLogger(options: LoggingOptions): Logger {
   const { combine, timestamp, json, colorize } = winston.format;
   const transports: winston.transport[] = [
-    new winston.transports.Console({ format: options.terminal ? combine(colorize(), readable) : json(), stderrLevels: ["error"] }),
+    new winston.transports.Console({
+      format: options.terminal ? combine(colorize(), readable) : json(),
+      stderrLevels: ["error"],
+    }),
   ];
   if (options.directory !== undefined) {
     mkdirSync(options.directory, { recursive: true });
     transports.push(
-      new winston.transports.File({ filename: join(options.directory, "combined.log"), format: json() }),
-      new winston.transports.File({ filename: join(options.directory, "error.log"), level: "error", format: json() }),
+      new winston.transports.File({
+        filename: join(options.directory, "combined.log"),
+        format: json(),
+      }),
+      new winston.transports.File({
+        filename: join(options.directory, "error.log"),
+        level: "error",
+        format: json(),
+      }),
     );
   }
   return winston.createLogger({
@@ -81,5 +93,8 @@ export function createLogger(options: LoggingOptions): Logger {
 
 /** A logger that writes nothing, for code run outside a process of ours. */
 export function silentLogger(): Logger {
-  return winston.createLogger({ silent: true, transports: [new winston.transports.Console({ silent: true })] });
+  return winston.createLogger({
+    silent: true,
+    transports: [new winston.transports.Console({ silent: true })],
+  });
 }

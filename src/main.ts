@@ -1,7 +1,15 @@
 import { parseArgs } from "node:util";
 import { DefaultLogger, makeTelemetryFilterString, Runtime } from "@temporalio/worker";
 import { JsonRpc } from "./chain/rpc.ts";
-import { type CommonConfig, ConfigError, loadApiConfig, loadFullConfig, loadWorkerConfig, type ApiConfig, type WorkerConfig } from "./config.ts";
+import {
+  type CommonConfig,
+  ConfigError,
+  loadApiConfig,
+  loadFullConfig,
+  loadWorkerConfig,
+  type ApiConfig,
+  type WorkerConfig,
+} from "./config.ts";
 import { Database } from "./db/database.ts";
 import { pendingMigrations } from "./db/migrate.ts";
 import { AppError, messageOf } from "./errors.ts";
@@ -35,7 +43,13 @@ function loadConfigs(): Configs {
     case "worker":
       return { worker: loadWorkerConfig() };
     default:
-      throw new ConfigError([{ variable: "--role", problem: `is "${role}", which is no role`, example: "api (or worker, or leave it out for both)" }]);
+      throw new ConfigError([
+        {
+          variable: "--role",
+          problem: `is "${role}", which is no role`,
+          example: "api (or worker, or leave it out for both)",
+        },
+      ]);
   }
 }
 
@@ -43,27 +57,55 @@ function loadConfigs(): Configs {
 function installRuntime(logger: Logger, level: CommonConfig["LOG_LEVEL"]): void {
   Runtime.install({
     shutdownSignals: [],
-    logger: new DefaultLogger(level === "error" ? "ERROR" : level === "debug" ? "DEBUG" : "WARN", (entry) => {
-      const levels = { TRACE: "debug", DEBUG: "debug", INFO: "info", WARN: "warn", ERROR: "error" } as const;
-      logger.log(levels[entry.level], entry.message, { ...entry.meta, part: "temporal-sdk" });
-    }),
-    telemetryOptions: { logging: { forward: {}, filter: makeTelemetryFilterString({ core: "WARN", other: "ERROR" }) } },
+    logger: new DefaultLogger(
+      level === "error" ? "ERROR" : level === "debug" ? "DEBUG" : "WARN",
+      (entry) => {
+        const levels = {
+          TRACE: "debug",
+          DEBUG: "debug",
+          INFO: "info",
+          WARN: "warn",
+          ERROR: "error",
+        } as const;
+        logger.log(levels[entry.level], entry.message, { ...entry.meta, part: "temporal-sdk" });
+      },
+    ),
+    telemetryOptions: {
+      logging: { forward: {}, filter: makeTelemetryFilterString({ core: "WARN", other: "ERROR" }) },
+    },
   });
 }
 
 /** Starts what the role needs; every started part is pushed to `parts` so that a failure half-way stops it again. */
-async function start(configs: Configs, logger: Logger, parts: Part[]): Promise<{ readonly finished: Promise<void> }> {
+async function start(
+  configs: Configs,
+  logger: Logger,
+  parts: Part[],
+): Promise<{ readonly finished: Promise<void> }> {
   const config = (configs.worker ?? configs.api) as CommonConfig;
   const metrics = createMetrics();
   const rpc = new JsonRpc({ endpoints: config.ETH_HTTP_ENDPOINT, onRequest: metrics.rpcRequest });
-  const db = new Database({ url: config.DATABASE_URL, applicationName: "meeting-auction", maxConnections: 20, onError: (error) => logger.warn("a database connection broke", { error }) });
+  const db = new Database({
+    url: config.DATABASE_URL,
+    applicationName: "meeting-auction",
+    maxConnections: 20,
+    onError: (error) => logger.warn("a database connection broke", { error }),
+  });
   parts.push({ name: "database", close: () => db.close() });
 
   const missing = await patiently("Postgres", logger, () => pendingMigrations(config.DATABASE_URL));
   if (missing.length > 0) {
-    throw new ConfigError([{ variable: "DATABASE_URL", problem: `names a database whose schema lacks ${missing.join(", ")}: run npm run migrate first`, example: "postgres://app:password@localhost:5432/auctions" }]);
+    throw new ConfigError([
+      {
+        variable: "DATABASE_URL",
+        problem: `names a database whose schema lacks ${missing.join(", ")}: run npm run migrate first`,
+        example: "postgres://app:password@localhost:5432/auctions",
+      },
+    ]);
   }
-  const chain = await patiently("the chain", logger, () => checkChain(config, configs.worker, rpc, db));
+  const chain = await patiently("the chain", logger, () =>
+    checkChain(config, configs.worker, rpc, db),
+  );
   const temporal = connectTemporal(config);
   parts.push({ name: "temporal", close: () => temporal.connection.close() });
   await patiently("Temporal", logger, () => temporal.connection.ensureConnected());
@@ -73,18 +115,44 @@ async function start(configs: Configs, logger: Logger, parts: Part[]): Promise<{
   if (configs.worker !== undefined) {
     installRuntime(logger, config.LOG_LEVEL);
     const { startWorker } = await import("./workers/worker.ts");
-    const worker = await startWorker({ config: configs.worker, chain, db, rpc, temporal, logger, metrics });
+    const worker = await startWorker({
+      config: configs.worker,
+      chain,
+      db,
+      rpc,
+      temporal,
+      logger,
+      metrics,
+    });
     parts.push({ name: "worker", close: () => worker.close() });
     finished = worker.finished;
   }
   if (configs.api !== undefined) {
     // Loaded only here: the vendors' SDKs are heavy, and a worker needs none of them.
     const { startApi } = await import("./start-api.ts");
-    const api = await startApi({ config: configs.api, chain, db, rpc, temporal, logger, health, registry: metrics.registry });
+    const api = await startApi({
+      config: configs.api,
+      chain,
+      db,
+      rpc,
+      temporal,
+      logger,
+      health,
+      registry: metrics.registry,
+    });
     parts.push({ name: "api", close: () => api.close() });
   }
-  const server = await serveMetrics({ host: config.METRICS_HOST, port: config.METRICS_PORT, registry: metrics.registry, health, logger });
-  parts.push({ name: "metrics", close: () => new Promise((resolve) => server.close(() => resolve())) });
+  const server = await serveMetrics({
+    host: config.METRICS_HOST,
+    port: config.METRICS_PORT,
+    registry: metrics.registry,
+    health,
+    logger,
+  });
+  parts.push({
+    name: "metrics",
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  });
   return { finished };
 }
 
@@ -107,8 +175,14 @@ async function stop(parts: readonly Part[], logger: Logger): Promise<void> {
 async function main(): Promise<void> {
   const configs = loadConfigs();
   const config = (configs.worker ?? configs.api) as CommonConfig;
-  const service = configs.api === undefined ? "worker" : configs.worker === undefined ? "api" : "all";
-  const logger = createLogger({ service, level: config.LOG_LEVEL, directory: config.LOG_DIR, terminal: process.stdout.isTTY });
+  const service =
+    configs.api === undefined ? "worker" : configs.worker === undefined ? "api" : "all";
+  const logger = createLogger({
+    service,
+    level: config.LOG_LEVEL,
+    directory: config.LOG_DIR,
+    terminal: process.stdout.isTTY,
+  });
   const parts: Part[] = [];
 
   let stopping: Promise<void> | undefined;
@@ -142,6 +216,8 @@ try {
   await main();
 } catch (error) {
   // Only the configuration is read before there is a logger.
-  process.stderr.write(`${error instanceof ConfigError || error instanceof AppError ? error.message : `the start failed: ${messageOf(error)}`}\n`);
+  process.stderr.write(
+    `${error instanceof ConfigError || error instanceof AppError ? error.message : `the start failed: ${messageOf(error)}`}\n`,
+  );
   process.exitCode = 1;
 }

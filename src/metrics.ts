@@ -14,10 +14,28 @@ export interface WorkerMetrics {
 export function createMetrics(): WorkerMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const lag = new Gauge({ name: "index_head_lag_blocks", help: "Blocks between the head of the chain and the projection", registers: [registry] });
-  const reorgs = new Counter({ name: "reorgs_total", help: "Reorganisations followed", registers: [registry] });
-  const depths = new Histogram({ name: "reorg_depth", help: "Blocks dropped by a reorganisation", buckets: [1, 2, 3, 5, 8, 13, 32, 64], registers: [registry] });
-  const requests = new Counter({ name: "rpc_requests_total", help: "JSON-RPC requests", labelNames: ["method", "endpoint", "outcome"], registers: [registry] });
+  const lag = new Gauge({
+    name: "index_head_lag_blocks",
+    help: "Blocks between the head of the chain and the projection",
+    registers: [registry],
+  });
+  const reorgs = new Counter({
+    name: "reorgs_total",
+    help: "Reorganisations followed",
+    registers: [registry],
+  });
+  const depths = new Histogram({
+    name: "reorg_depth",
+    help: "Blocks dropped by a reorganisation",
+    buckets: [1, 2, 3, 5, 8, 13, 32, 64],
+    registers: [registry],
+  });
+  const requests = new Counter({
+    name: "rpc_requests_total",
+    help: "JSON-RPC requests",
+    labelNames: ["method", "endpoint", "outcome"],
+    registers: [registry],
+  });
   return {
     registry,
     indexed: ({ indexed, head }) => lag.set(Math.max(0, head - indexed)),
@@ -38,11 +56,29 @@ export function createApiMetrics(registry: Registry) {
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: [registry],
   });
-  const sockets = new Gauge({ name: "sockets_connected", help: "Connected sockets", registers: [registry] });
-  const events = new Histogram({ name: "event_delivery_seconds", help: "From an event to its emission", labelNames: ["type"], buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 5, 30], registers: [registry] });
+  const sockets = new Gauge({
+    name: "sockets_connected",
+    help: "Connected sockets",
+    registers: [registry],
+  });
+  const events = new Histogram({
+    name: "event_delivery_seconds",
+    help: "From an event to its emission",
+    labelNames: ["type"],
+    buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 5, 30],
+    registers: [registry],
+  });
   return {
-    requestFinished(request: { readonly method: string; readonly route: string; readonly status: number; readonly durationS: number }): void {
-      requests.observe({ method: request.method, route: request.route, status: request.status }, request.durationS);
+    requestFinished(request: {
+      readonly method: string;
+      readonly route: string;
+      readonly status: number;
+      readonly durationS: number;
+    }): void {
+      requests.observe(
+        { method: request.method, route: request.route, status: request.status },
+        request.durationS,
+      );
     },
     socketsChanged: (connected: number): void => sockets.set(connected),
     eventEmitted: (type: string, delayS: number): void => events.observe({ type }, delayS),
@@ -50,7 +86,13 @@ export function createApiMetrics(registry: Registry) {
 }
 
 /** Serves /metrics, /healthz and /readyz for operators, on an address that is private unless METRICS_HOST says otherwise. */
-export async function serveMetrics(options: { readonly host: string; readonly port: number; readonly registry: Registry; readonly health: () => Promise<HealthReport>; readonly logger: Logger }): Promise<Server> {
+export async function serveMetrics(options: {
+  readonly host: string;
+  readonly port: number;
+  readonly registry: Registry;
+  readonly health: () => Promise<HealthReport>;
+  readonly logger: Logger;
+}): Promise<Server> {
   const server = createServer((request, response) => {
     const answer = (status: number, type: string, body: string): void => {
       response.writeHead(status, { "content-type": type }).end(body);

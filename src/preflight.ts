@@ -19,15 +19,22 @@ export interface ChainFacts {
 const PATIENCE_MS = 60_000;
 
 /** Tries while the other side is away: parts of a deployment start in any order. */
-export async function patiently<T>(what: string, logger: Logger, work: () => Promise<T>): Promise<T> {
+export async function patiently<T>(
+  what: string,
+  logger: Logger,
+  work: () => Promise<T>,
+): Promise<T> {
   const startedAtMs = Date.now();
   for (;;) {
     try {
       return await work();
     } catch (error) {
-      const refusedForGood = error instanceof ConfigError || (error instanceof AppError && error.kind === "refuse");
+      const refusedForGood =
+        error instanceof ConfigError || (error instanceof AppError && error.kind === "refuse");
       if (refusedForGood || Date.now() - startedAtMs > PATIENCE_MS) throw error;
-      logger.warn(`waiting for ${what}`, { error: error instanceof Error ? error.message : String(error) });
+      logger.warn(`waiting for ${what}`, {
+        error: error instanceof Error ? error.message : String(error),
+      });
       await new Promise((resolve) => setTimeout(resolve, 1_000));
     }
   }
@@ -37,10 +44,17 @@ export async function patiently<T>(what: string, logger: Logger, work: () => Pro
  * Checks what the configuration says against the chain and the database, before anything is written or sent.
  * @throws ConfigError with every contradiction; AppError `rpc_unavailable` when the chain does not answer.
  */
-export async function checkChain(config: CommonConfig, worker: WorkerConfig | undefined, rpc: JsonRpc, db: Database): Promise<ChainFacts> {
+export async function checkChain(
+  config: CommonConfig,
+  worker: WorkerConfig | undefined,
+  rpc: JsonRpc,
+  db: Database,
+): Promise<ChainFacts> {
   const problems: ConfigProblem[] = [];
   const chainId = await chainIdOf(rpc);
-  const known = await db.query<{ chainId: number }>(`SELECT DISTINCT chain_id AS "chainId" FROM chain_cursors`);
+  const known = await db.query<{ chainId: number }>(
+    `SELECT DISTINCT chain_id AS "chainId" FROM chain_cursors`,
+  );
   if (known.length > 0 && !known.some((one) => one.chainId === chainId)) {
     problems.push({
       variable: "ETH_HTTP_ENDPOINT",
@@ -52,20 +66,32 @@ export async function checkChain(config: CommonConfig, worker: WorkerConfig | un
   const code = await rpc.call(HexData, "eth_getCode", [auctionContract, "latest"]);
   let passContract = "";
   if (code === "0x") {
-    problems.push({ variable: "AUCTION_CONTRACT_ADDRESS", problem: `has no code on chain ${chainId}: nothing is deployed at ${config.AUCTION_CONTRACT_ADDRESS}`, example: "0x5FbDB2315678afecb367f032d93F642f64180aa3" });
+    problems.push({
+      variable: "AUCTION_CONTRACT_ADDRESS",
+      problem: `has no code on chain ${chainId}: nothing is deployed at ${config.AUCTION_CONTRACT_ADDRESS}`,
+      example: "0x5FbDB2315678afecb367f032d93F642f64180aa3",
+    });
   } else {
     try {
       passContract = await readPassContract(rpc, auctionContract);
       for (const key of worker?.PLATFORM_PRIVATE_KEY ?? []) {
         const { address } = new Wallet(key.reveal());
         if (!(await isOperator(rpc, auctionContract, address))) {
-          problems.push({ variable: "PLATFORM_PRIVATE_KEY", problem: `belongs to ${address}, which lacks OPERATOR_ROLE at ${config.AUCTION_CONTRACT_ADDRESS}: let the contract's admin grant it`, example: `0x${"1".repeat(64)}` });
+          problems.push({
+            variable: "PLATFORM_PRIVATE_KEY",
+            problem: `belongs to ${address}, which lacks OPERATOR_ROLE at ${config.AUCTION_CONTRACT_ADDRESS}: let the contract's admin grant it`,
+            example: `0x${"1".repeat(64)}`,
+          });
         }
       }
     } catch (error) {
       // Answers that cannot be decoded: some other contract lives there.
       if (error instanceof AppError && !(error instanceof RpcError)) throw error;
-      problems.push({ variable: "AUCTION_CONTRACT_ADDRESS", problem: `is not a MeetingAuction: the contract at ${config.AUCTION_CONTRACT_ADDRESS} does not answer as one`, example: "0x5FbDB2315678afecb367f032d93F642f64180aa3" });
+      problems.push({
+        variable: "AUCTION_CONTRACT_ADDRESS",
+        problem: `is not a MeetingAuction: the contract at ${config.AUCTION_CONTRACT_ADDRESS} does not answer as one`,
+        example: "0x5FbDB2315678afecb367f032d93F642f64180aa3",
+      });
     }
   }
   if (problems.length > 0) throw new ConfigError(problems);

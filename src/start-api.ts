@@ -43,9 +43,13 @@ export async function startApi(dependencies: ApiDependencies): Promise<{ close()
     timeoutMs: VENDOR_TIMEOUT_MS,
     ...(config.LIT_API_KEY === undefined ? {} : { apiKey: config.LIT_API_KEY.reveal() }),
     ...(config.LIT_RPC_URL === undefined ? {} : { rpcUrl: config.LIT_RPC_URL }),
-    ...(config.LIT_STAKING_ADDRESS === undefined ? {} : { stakingAddress: config.LIT_STAKING_ADDRESS }),
+    ...(config.LIT_STAKING_ADDRESS === undefined
+      ? {}
+      : { stakingAddress: config.LIT_STAKING_ADDRESS }),
     ...(config.LIT_BLOCKHASH_URL === undefined ? {} : { blockhashUrl: config.LIT_BLOCKHASH_URL }),
-    ...(config.LIT_SERVER_PRIVATE_KEY === undefined ? {} : { serverPrivateKey: config.LIT_SERVER_PRIVATE_KEY.reveal() }),
+    ...(config.LIT_SERVER_PRIVATE_KEY === undefined
+      ? {}
+      : { serverPrivateKey: config.LIT_SERVER_PRIVATE_KEY.reveal() }),
   });
   const para = createParaClient({
     environment: config.PARA_ENVIRONMENT,
@@ -63,7 +67,8 @@ export async function startApi(dependencies: ApiDependencies): Promise<{ close()
     temporal: client,
     reader: createChainReader({ rpc, ...chain }),
     rules: await readAuctionRules(rpc, chain.auctionContract),
-    startAuction: (auction) => startAuctionWorkflow(client, auction, config.AUCTION_END_LEAD_S * 1000),
+    startAuction: (auction) =>
+      startAuctionWorkflow(client, auction, config.AUCTION_END_LEAD_S * 1000),
     para,
     gate,
     jitsi: createRoomTokens(roomTokensOptions(config)),
@@ -72,7 +77,11 @@ export async function startApi(dependencies: ApiDependencies): Promise<{ close()
     metrics: createApiMetrics(registry),
   });
   // Connecting now makes the first person who enters wait less; if Lit is away, the next request tries again.
-  gate.connect().catch((error: unknown) => logger.warn("Lit is not reachable yet", { reason: messageOf(error) }));
+  gate
+    .connect()
+    .catch((error: unknown) =>
+      logger.warn("Lit is not reachable yet", { reason: messageOf(error) }),
+    );
   const port = await api.listen(config.PORT, config.HOST);
   logger.info("the API is listening", { host: config.HOST, port });
   return {

@@ -19,5 +19,10 @@ export function connectTemporal(config: CommonConfig): Temporal {
   const { connectionOptions } = loadClientConnectConfig({});
   const address = config.TEMPORAL_ADDRESS;
   const options = { ...connectionOptions, address };
-  return { address, namespace: config.TEMPORAL_NAMESPACE, connection: Connection.lazy(options), options };
+  return {
+    address,
+    namespace: config.TEMPORAL_NAMESPACE,
+    connection: Connection.lazy(options),
+    options,
+  };
 }

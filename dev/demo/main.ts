@@ -22,21 +22,34 @@ async function tell(stack: Stack): Promise<boolean> {
   if (stack.app === undefined) throw new Error("there is no product to tell a story about");
   const { contracts, urls } = stack;
   const provider = createProvider(urls.chain, contracts.chainId);
-  const world: World = { urls, provider, auctionAddress: contracts.auctionAddress, passAddress: contracts.passAddress };
-  print("\nFive auctions at once, on a real chain. Every line is something that has just happened.\n");
+  const world: World = {
+    urls,
+    provider,
+    auctionAddress: contracts.auctionAddress,
+    passAddress: contracts.passAddress,
+  };
+  print(
+    "\nFive auctions at once, on a real chain. Every line is something that has just happened.\n",
+  );
   const told = await play(world, contracts.chainId, stack.app, new Narrator(urls, print));
   const checks = await verify(world, urls.postgres, told);
   for (const person of Object.values(told.people)) person.hangUp();
   provider.destroy();
   const failed = checks.filter((one) => !one.ok).length;
-  print(`\nWhat was verified, by reading the chain, Postgres and the sockets:\n\n${table(checks)}\n`);
+  print(
+    `\nWhat was verified, by reading the chain, Postgres and the sockets:\n\n${table(checks)}\n`,
+  );
   print(`${checks.length - failed} verified, ${failed} failed\n`);
   return failed === 0;
 }
 
 async function main(): Promise<void> {
   const { options, values } = stackFlags(process.argv.slice(2), { once: { type: "boolean" } });
-  const prepared = prepareStack({ ...options, env: { ...options.env, ...STORY_ENVIRONMENT }, progress: createProgress() });
+  const prepared = prepareStack({
+    ...options,
+    env: { ...options.env, ...STORY_ENVIRONMENT },
+    progress: createProgress(),
+  });
   let stopping = false;
   const stop = async (): Promise<void> => {
     stopping = true;

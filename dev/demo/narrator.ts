@@ -13,9 +13,14 @@ export class Narrator {
   }
 
   /** One thing that happened; `proof` is the transaction that did it. */
-  tell(scene: string, text: string, proof?: { readonly hash: string; readonly blockNumber: number }): void {
+  tell(
+    scene: string,
+    text: string,
+    proof?: { readonly hash: string; readonly blockNumber: number },
+  ): void {
     const seconds = ((performance.now() - this.#startedMs) / 1000).toFixed(1).padStart(6);
-    const where = proof === undefined ? "" : `   [tx ${proof.hash.slice(0, 10)}… block ${proof.blockNumber}]`;
+    const where =
+      proof === undefined ? "" : `   [tx ${proof.hash.slice(0, 10)}… block ${proof.blockNumber}]`;
     this.#write(`${seconds} s  ${scene.padEnd(14)} ${text}${where}`);
   }
 

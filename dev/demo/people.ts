@@ -1,4 +1,12 @@
-import { Contract, type ContractTransactionReceipt, id as keccakOfText, type JsonRpcProvider, NonceManager, parseEther, Wallet } from "ethers";
+import {
+  Contract,
+  type ContractTransactionReceipt,
+  id as keccakOfText,
+  type JsonRpcProvider,
+  NonceManager,
+  parseEther,
+  Wallet,
+} from "ethers";
 import { io, type Socket } from "socket.io-client";
 import auctionAbi from "../../contracts/artifacts/MeetingAuction.abi.json" with { type: "json" };
 import { anvilAccounts } from "../chain/anvil.ts";
@@ -54,17 +62,28 @@ export class Person {
 
   /** Logs in as a frontend does: a Para session with the person's wallet in it, imported by the API. */
   async logIn(): Promise<void> {
-    const user = await json(`${this.#world.urls.para}/__sandbox/users`, { email: `${this.name.toLowerCase()}@example.org`, privateKey: this.#wallet.privateKey });
+    const user = await json(`${this.#world.urls.para}/__sandbox/users`, {
+      email: `${this.name.toLowerCase()}@example.org`,
+      privateKey: this.#wallet.privateKey,
+    });
     const answer = await this.api("POST", "/api/auth/para-session", { session: user.body.session });
-    if (answer.status !== 200) throw new Error(`${this.name} could not log in: ${answer.status} ${JSON.stringify(answer.body)}`);
+    if (answer.status !== 200)
+      throw new Error(
+        `${this.name} could not log in: ${answer.status} ${JSON.stringify(answer.body)}`,
+      );
     this.#token = answer.body.token;
   }
 
   /** Opens a socket and keeps every message. */
   async listen(eventTypes: readonly string[]): Promise<void> {
-    const socket = io(this.#world.urls.api, { auth: { token: this.#token }, transports: ["websocket"], forceNew: true });
+    const socket = io(this.#world.urls.api, {
+      auth: { token: this.#token },
+      transports: ["websocket"],
+      forceNew: true,
+    });
     this.#socket = socket;
-    for (const type of eventTypes) socket.on(type, (envelope: Envelope) => this.received.push(envelope));
+    for (const type of eventTypes)
+      socket.on(type, (envelope: Envelope) => this.received.push(envelope));
     await new Promise<void>((resolve, reject) => {
       socket.once("connect", resolve);
       socket.once("connect_error", reject);
@@ -80,7 +99,12 @@ export class Person {
   }
 
   async api(method: string, path: string, body?: object): Promise<Answer> {
-    return request(method, `${this.#world.urls.api}${path}`, body, this.#token === "" ? {} : { authorization: `Bearer ${this.#token}` });
+    return request(
+      method,
+      `${this.#world.urls.api}${path}`,
+      body,
+      this.#token === "" ? {} : { authorization: `Bearer ${this.#token}` },
+    );
   }
 
   /** The auction contract as this person calls it. */
@@ -89,9 +113,16 @@ export class Person {
   }
 
   /** Sends a call of the contract and waits for its block. */
-  async send(method: string, args: readonly unknown[], valueEther?: string): Promise<ContractTransactionReceipt> {
+  async send(
+    method: string,
+    args: readonly unknown[],
+    valueEther?: string,
+  ): Promise<ContractTransactionReceipt> {
     const call = this.contract.getFunction(method);
-    const response = await call(...args, { ...(valueEther === undefined ? {} : { value: parseEther(valueEther) }), gasLimit: 500_000 });
+    const response = await call(...args, {
+      ...(valueEther === undefined ? {} : { value: parseEther(valueEther) }),
+      gasLimit: 500_000,
+    });
     const receipt: ContractTransactionReceipt | null = await response.wait();
     if (receipt === null) throw new Error(`${method} of ${this.name} has no receipt`);
     return receipt;
@@ -102,13 +133,25 @@ export class Person {
   }
 
   /** Enters a meeting as a frontend does: challenge, signature, access; then the room itself. */
-  async enter(meetingId: string): Promise<{ readonly access: Answer; readonly joined?: Answer; readonly room?: string; readonly occupantId?: string }> {
+  async enter(meetingId: string): Promise<{
+    readonly access: Answer;
+    readonly joined?: Answer;
+    readonly room?: string;
+    readonly occupantId?: string;
+  }> {
     const challenge = await this.api("POST", `/api/meetings/${meetingId}/challenge`);
     if (challenge.status >= 300) return { access: challenge };
-    const access = await this.api("POST", `/api/meetings/access/${meetingId}`, { challenge: challenge.body.challenge, signature: await this.sign(challenge.body.message) });
+    const access = await this.api("POST", `/api/meetings/access/${meetingId}`, {
+      challenge: challenge.body.challenge,
+      signature: await this.sign(challenge.body.message),
+    });
     if (access.status !== 200) return { access };
     const room = new URL(access.body.roomUrl).pathname.split("/").at(-1) ?? "";
-    const joined = await json(`${this.#world.urls.jitsi}/__sandbox/join`, { room, token: access.body.token, name: this.name });
+    const joined = await json(`${this.#world.urls.jitsi}/__sandbox/join`, {
+      room,
+      token: access.body.token,
+      name: this.name,
+    });
     return { access, joined, room, occupantId: joined.body.occupantId };
   }
 }
@@ -130,7 +173,12 @@ async function json(url: string, body: object): Promise<Answer> {
   return request("POST", url, body, {});
 }
 
-async function request(method: string, url: string, body: object | undefined, headers: Record<string, string>): Promise<Answer> {
+async function request(
+  method: string,
+  url: string,
+  body: object | undefined,
+  headers: Record<string, string>,
+): Promise<Answer> {
   const response = await fetch(url, {
     method,
     headers: { ...headers, ...(body === undefined ? {} : { "content-type": "application/json" }) },

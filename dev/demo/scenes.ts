@@ -32,7 +32,10 @@ export interface Offer {
   readonly meetingDurationS: number;
 }
 
-const proofOf = (receipt: ContractTransactionReceipt) => ({ hash: receipt.hash, blockNumber: receipt.blockNumber });
+const proofOf = (receipt: ContractTransactionReceipt) => ({
+  hash: receipt.hash,
+  blockNumber: receipt.blockNumber,
+});
 
 /** The host puts a meeting up on chain and tells the API its title. */
 export async function putUp(stage: Stage, host: Person, offer: Offer): Promise<Lot> {
@@ -48,19 +51,44 @@ export async function putUp(stage: Stage, host: Person, offer: Offer): Promise<L
       transferable: false,
     },
   ]);
-  const created = receipt.logs.map((log) => meetingAuctionInterface.parseLog(log)).find((one) => one?.name === "AuctionCreated");
+  const created = receipt.logs
+    .map((log) => meetingAuctionInterface.parseLog(log))
+    .find((one) => one?.name === "AuctionCreated");
   const auctionId = String(created?.args["auctionId"]);
-  stage.narrator.tell(offer.scene, `${host.name} puts up “${offer.title}” (auction ${auctionId}, from ${offer.reserveEther} ETH)`, proofOf(receipt));
-  stage.narrator.more(stage.narrator.auctionLink(stage.chainId, stage.world.auctionAddress, auctionId));
+  stage.narrator.tell(
+    offer.scene,
+    `${host.name} puts up “${offer.title}” (auction ${auctionId}, from ${offer.reserveEther} ETH)`,
+    proofOf(receipt),
+  );
+  stage.narrator.more(
+    stage.narrator.auctionLink(stage.chainId, stage.world.auctionAddress, auctionId),
+  );
   await stage.until(
     `the API to record auction ${auctionId}`,
-    () => host.api("POST", "/api/auctions/created", { transactionHash: receipt.hash, title: offer.title, description: `A meeting with ${host.name}.` }),
+    () =>
+      host.api("POST", "/api/auctions/created", {
+        transactionHash: receipt.hash,
+        title: offer.title,
+        description: `A meeting with ${host.name}.`,
+      }),
     (answer) => answer.status === 201,
   );
-  return { scene: offer.scene, host, auctionId, endsAtS: offer.endsAtS, meetingStartsAtS: offer.meetingStartsAtS };
+  return {
+    scene: offer.scene,
+    host,
+    auctionId,
+    endsAtS: offer.endsAtS,
+    meetingStartsAtS: offer.meetingStartsAtS,
+  };
 }
 
-export async function bid(stage: Stage, lot: Lot, bidder: Person, ether: string, remark = ""): Promise<void> {
+export async function bid(
+  stage: Stage,
+  lot: Lot,
+  bidder: Person,
+  ether: string,
+  remark = "",
+): Promise<void> {
   const receipt = await bidder.send("bid", [BigInt(lot.auctionId)], ether);
   stage.narrator.tell(lot.scene, `${bidder.name} bids ${ether} ETH${remark}`, proofOf(receipt));
 }
@@ -73,10 +101,18 @@ export async function ending(stage: Stage, lot: Lot, phase: string): Promise<Ans
     (answer) => answer.body.phase === phase,
   );
   const step = body.steps.ended ?? body.steps.cancelled;
-  stage.narrator.tell(lot.scene, phase === "sold" ? `sold for ${Number(BigInt(body.highBidWei)) / 1e18} ETH` : phase === "unsold" ? "ended without a bid" : phase, {
-    hash: step.transactionHash,
-    blockNumber: step.blockNumber,
-  });
+  stage.narrator.tell(
+    lot.scene,
+    phase === "sold"
+      ? `sold for ${Number(BigInt(body.highBidWei)) / 1e18} ETH`
+      : phase === "unsold"
+        ? "ended without a bid"
+        : phase,
+    {
+      hash: step.transactionHash,
+      blockNumber: step.blockNumber,
+    },
+  );
   return body;
 }
 
@@ -87,7 +123,10 @@ export async function meetingOf(stage: Stage, lot: Lot): Promise<string> {
     () => lot.host.api("GET", `/api/auctions/${lot.auctionId}`),
     (answer) => answer.body.steps?.minted !== undefined,
   );
-  stage.narrator.tell(lot.scene, `the access pass ${lot.auctionId} is minted`, { hash: auction.body.steps.minted.transactionHash, blockNumber: auction.body.steps.minted.blockNumber });
+  stage.narrator.tell(lot.scene, `the access pass ${lot.auctionId} is minted`, {
+    hash: auction.body.steps.minted.transactionHash,
+    blockNumber: auction.body.steps.minted.blockNumber,
+  });
   const meeting = await stage.until(
     `the meeting of auction ${lot.auctionId}`,
     () => lot.host.api("GET", `/api/meetings/auction/${lot.auctionId}`),
@@ -107,13 +146,30 @@ export async function settlement(stage: Stage, lot: Lot): Promise<void> {
   );
   const ether = (wei: string): number => Number(BigInt(wei)) / 1e18;
   const what =
-    body.outcome === "host_absent" ? `the host never came: ${ether(body.refundWei)} ETH are refunded` : `${body.outcome === "held" ? "held" : "the winner never came"}: the host is paid ${ether(body.hostPaidWei)} ETH`;
-  stage.narrator.tell(lot.scene, `${what}, and the pass is burned`, { hash: body.steps.settled.transactionHash, blockNumber: body.steps.settled.blockNumber });
+    body.outcome === "host_absent"
+      ? `the host never came: ${ether(body.refundWei)} ETH are refunded`
+      : `${body.outcome === "held" ? "held" : "the winner never came"}: the host is paid ${ether(body.hostPaidWei)} ETH`;
+  stage.narrator.tell(lot.scene, `${what}, and the pass is burned`, {
+    hash: body.steps.settled.transactionHash,
+    blockNumber: body.steps.settled.blockNumber,
+  });
 }
 
 /** Enters as soon as the room opens; before that the API refuses, which is part of the story. */
-export async function enterWhenOpen(stage: Stage, lot: Lot, person: Person, meetingId: string): Promise<{ readonly room: string }> {
-  const { room, joined } = await stage.until(`${person.name} to get into meeting ${meetingId}`, () => person.enter(meetingId), (entry) => entry.joined?.status === 200);
-  stage.narrator.tell(lot.scene, `${person.name} is in the room as ${joined?.body.affiliation === "owner" ? "moderator" : "guest"}`);
+export async function enterWhenOpen(
+  stage: Stage,
+  lot: Lot,
+  person: Person,
+  meetingId: string,
+): Promise<{ readonly room: string }> {
+  const { room, joined } = await stage.until(
+    `${person.name} to get into meeting ${meetingId}`,
+    () => person.enter(meetingId),
+    (entry) => entry.joined?.status === 200,
+  );
+  stage.narrator.tell(
+    lot.scene,
+    `${person.name} is in the room as ${joined?.body.affiliation === "owner" ? "moderator" : "guest"}`,
+  );
   return { room: room ?? "" };
 }

@@ -1,15 +1,30 @@
 import type { App } from "../stack/app.ts";
 import { type Narrator } from "./narrator.ts";
 import { Person, fund, type World } from "./people.ts";
-import { bid, ending, enterWhenOpen, type Lot, meetingOf, putUp, settlement, type Stage } from "./scenes.ts";
+import {
+  bid,
+  ending,
+  enterWhenOpen,
+  type Lot,
+  meetingOf,
+  putUp,
+  settlement,
+  type Stage,
+} from "./scenes.ts";
 
 /** What the people did and saw, for the verification. */
 export interface Told {
-  readonly people: Readonly<Record<"ada" | "grace" | "linus" | "bob" | "carol" | "dave" | "mallory", Person>>;
+  readonly people: Readonly<
+    Record<"ada" | "grace" | "linus" | "bob" | "carol" | "dave" | "mallory", Person>
+  >;
   readonly lots: Readonly<Record<"war" | "quiet" | "cancelled" | "absent" | "held", Lot>>;
   readonly meetings: Readonly<Record<"war" | "absent" | "held", string>>;
   /** What happened that only the people can tell: a description and whether it went as it should. */
-  readonly observations: readonly { readonly what: string; readonly ok: boolean; readonly seen: string }[];
+  readonly observations: readonly {
+    readonly what: string;
+    readonly ok: boolean;
+    readonly seen: string;
+  }[];
 }
 
 export const EVENT_TYPES = [
@@ -29,35 +44,100 @@ export const EVENT_TYPES = [
 ];
 
 /** Plays five auctions at once. Takes about a minute. */
-export async function play(world: World, chainId: number, app: App, narrator: Narrator): Promise<Told> {
+export async function play(
+  world: World,
+  chainId: number,
+  app: App,
+  narrator: Narrator,
+): Promise<Told> {
   const stage = createStage(world, chainId, narrator);
   const observations: { what: string; ok: boolean; seen: string }[] = [];
-  const observe = (what: string, ok: boolean, seen: unknown): void => void observations.push({ what, ok, seen: typeof seen === "string" ? seen : JSON.stringify(seen) });
+  const observe = (what: string, ok: boolean, seen: unknown): void =>
+    void observations.push({
+      what,
+      ok,
+      seen: typeof seen === "string" ? seen : JSON.stringify(seen),
+    });
 
   const person = (name: string): Person => new Person(name, world);
-  const people = { ada: person("Ada"), grace: person("Grace"), linus: person("Linus"), bob: person("Bob"), carol: person("Carol"), dave: person("Dave"), mallory: person("Mallory") };
+  const people = {
+    ada: person("Ada"),
+    grace: person("Grace"),
+    linus: person("Linus"),
+    bob: person("Bob"),
+    carol: person("Carol"),
+    dave: person("Dave"),
+    mallory: person("Mallory"),
+  };
   const everyone = Object.values(people);
   const { ada, grace, linus, bob, carol, dave, mallory } = people;
   await fund(world, everyone);
   await Promise.all(everyone.map((one) => one.logIn()));
   await Promise.all(everyone.map((one) => one.listen(EVENT_TYPES)));
-  narrator.tell("people", `${everyone.map((one) => one.name).join(", ")} have wallets, logged in through Para and listen`);
+  narrator.tell(
+    "people",
+    `${everyone.map((one) => one.name).join(", ")} have wallets, logged in through Para and listen`,
+  );
 
   const block = await world.provider.getBlock("latest");
   const t0 = (block?.timestamp ?? 0) + 4;
   const [war, quiet, cancelled, absent, held] = await Promise.all([
-    putUp(stage, ada, { scene: "bidding war", title: "Strategy hour", reserveEther: "0.1", endsAtS: t0 + 26, meetingStartsAtS: t0 + 46, meetingDurationS: 8 }),
-    putUp(stage, grace, { scene: "no bids", title: "Compiler tea", reserveEther: "5", endsAtS: t0 + 20, meetingStartsAtS: t0 + 40, meetingDurationS: 10 }),
+    putUp(stage, ada, {
+      scene: "bidding war",
+      title: "Strategy hour",
+      reserveEther: "0.1",
+      endsAtS: t0 + 26,
+      meetingStartsAtS: t0 + 46,
+      meetingDurationS: 8,
+    }),
+    putUp(stage, grace, {
+      scene: "no bids",
+      title: "Compiler tea",
+      reserveEther: "5",
+      endsAtS: t0 + 20,
+      meetingStartsAtS: t0 + 40,
+      meetingDurationS: 10,
+    }),
     // One sender's transactions are sent one after the other.
-    stage.blockTime(t0 - 2).then(() => putUp(stage, grace, { scene: "cancelled", title: "Nanosecond talk", reserveEther: "0.2", endsAtS: t0 + 60, meetingStartsAtS: t0 + 80, meetingDurationS: 10 })),
-    putUp(stage, linus, { scene: "no host", title: "Kernel chat", reserveEther: "0.1", endsAtS: t0 + 22, meetingStartsAtS: t0 + 30, meetingDurationS: 8 }),
-    stage.blockTime(t0 - 2).then(() => putUp(stage, ada, { scene: "held", title: "Mentoring", reserveEther: "0.3", endsAtS: t0 + 28, meetingStartsAtS: t0 + 34, meetingDurationS: 30 })),
+    stage.blockTime(t0 - 2).then(() =>
+      putUp(stage, grace, {
+        scene: "cancelled",
+        title: "Nanosecond talk",
+        reserveEther: "0.2",
+        endsAtS: t0 + 60,
+        meetingStartsAtS: t0 + 80,
+        meetingDurationS: 10,
+      }),
+    ),
+    putUp(stage, linus, {
+      scene: "no host",
+      title: "Kernel chat",
+      reserveEther: "0.1",
+      endsAtS: t0 + 22,
+      meetingStartsAtS: t0 + 30,
+      meetingDurationS: 8,
+    }),
+    stage.blockTime(t0 - 2).then(() =>
+      putUp(stage, ada, {
+        scene: "held",
+        title: "Mentoring",
+        reserveEther: "0.3",
+        endsAtS: t0 + 28,
+        meetingStartsAtS: t0 + 34,
+        meetingDurationS: 30,
+      }),
+    ),
   ]);
   const lots = { war, quiet, cancelled, absent, held };
-  await Promise.all(everyone.flatMap((one) => Object.values(lots).map((lot) => one.follow(lot.auctionId))));
+  await Promise.all(
+    everyone.flatMap((one) => Object.values(lots).map((lot) => one.follow(lot.auctionId))),
+  );
 
   const crash = async (): Promise<void> => {
-    narrator.tell("worker", "the worker process is killed with SIGKILL, in the middle of everything");
+    narrator.tell(
+      "worker",
+      "the worker process is killed with SIGKILL, in the middle of everything",
+    );
     await app.kill("worker", "SIGKILL");
     await app.restart("worker");
     narrator.tell("worker", "another worker is up, and the auctions go on where they were");
@@ -69,8 +149,15 @@ export async function play(world: World, chainId: number, app: App, narrator: Na
     await bid(stage, war, bob, "0.5");
     await stage.blockTime(war.endsAtS - 4);
     await bid(stage, war, carol, "0.8", ", seconds before the end");
-    const { body } = await stage.until("the extension to be seen", () => carol.api("GET", `/api/auctions/${war.auctionId}`), (answer) => answer.body.endsAt !== answer.body.originalEndsAt);
-    narrator.tell("bidding war", `which moves the end from ${body.originalEndsAt} to ${body.endsAt}`);
+    const { body } = await stage.until(
+      "the extension to be seen",
+      () => carol.api("GET", `/api/auctions/${war.auctionId}`),
+      (answer) => answer.body.endsAt !== answer.body.originalEndsAt,
+    );
+    narrator.tell(
+      "bidding war",
+      `which moves the end from ${body.originalEndsAt} to ${body.endsAt}`,
+    );
     await ending(stage, war, "sold");
     const meetingId = await meetingOf(stage, war);
     await enterWhenOpen(stage, war, ada, meetingId);
@@ -81,7 +168,10 @@ export async function play(world: World, chainId: number, app: App, narrator: Na
   const quietStory = async (): Promise<void> => void (await ending(stage, quiet, "unsold"));
   const cancelledStory = async (): Promise<void> => {
     const receipt = await grace.send("cancel", [BigInt(cancelled.auctionId)]);
-    narrator.tell("cancelled", "Grace takes it back before anybody has bid", { hash: receipt.hash, blockNumber: receipt.blockNumber });
+    narrator.tell("cancelled", "Grace takes it back before anybody has bid", {
+      hash: receipt.hash,
+      blockNumber: receipt.blockNumber,
+    });
     await ending(stage, cancelled, "cancelled");
   };
   const absentStory = async (): Promise<string> => {
@@ -102,14 +192,28 @@ export async function play(world: World, chainId: number, app: App, narrator: Na
 
     const stranger = await mallory.enter(meetingId);
     observe("a stranger is refused", stranger.access.status === 404, stranger.access);
-    narrator.tell("held", `Mallory, who was outbid, is refused (${stranger.access.status} ${stranger.access.body.code})`);
+    narrator.tell(
+      "held",
+      `Mallory, who was outbid, is refused (${stranger.access.status} ${stranger.access.body.code})`,
+    );
 
     await enterWhenOpen(stage, held, dave, meetingId);
-    narrator.tell("held", "which took Dave's signature, the Lit Action's look at ownerOf and the PKP's signature");
+    narrator.tell(
+      "held",
+      "which took Dave's signature, the Lit Action's look at ownerOf and the PKP's signature",
+    );
     const { room } = await enterWhenOpen(stage, held, ada, meetingId);
 
-    const forged = await fetch(`${world.urls.jitsi}/__sandbox/join`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ room, token: "a.b.c", name: "Mallory" }) });
-    observe("the room itself refuses a made-up token", forged.status === 401, String(forged.status));
+    const forged = await fetch(`${world.urls.jitsi}/__sandbox/join`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ room, token: "a.b.c", name: "Mallory" }),
+    });
+    observe(
+      "the room itself refuses a made-up token",
+      forged.status === 401,
+      String(forged.status),
+    );
 
     const early = await dave.api("POST", `/api/meetings/${meetingId}/extend`, { minutes: 1 });
     observe("only the host may extend", early.status === 403 || early.status === 404, early);
@@ -120,18 +224,38 @@ export async function play(world: World, chainId: number, app: App, narrator: Na
     observe("the host closes the meeting", closed.status === 200, closed);
     narrator.tell("held", "Ada closes the meeting");
     const rooms = await (await fetch(`${world.urls.jitsi}/__sandbox/rooms`)).text();
-    observe("the room is gone", !rooms.includes(room), rooms.includes(room) ? "still there" : "gone");
+    observe(
+      "the room is gone",
+      !rooms.includes(room),
+      rooms.includes(room) ? "still there" : "gone",
+    );
     await settlement(stage, held);
     return meetingId;
   };
 
-  const [warMeeting, , , absentMeeting, heldMeeting] = await Promise.all([warStory(), quietStory(), cancelledStory(), absentStory(), heldStory(), stage.blockTime(t0 + 6).then(crash)]);
+  const [warMeeting, , , absentMeeting, heldMeeting] = await Promise.all([
+    warStory(),
+    quietStory(),
+    cancelledStory(),
+    absentStory(),
+    heldStory(),
+    stage.blockTime(t0 + 6).then(crash),
+  ]);
 
   for (const receiver of [ada, dave]) {
     const receipt = await receiver.send("withdraw", []);
-    narrator.tell("money", `${receiver.name} withdraws what is credited to ${receiver === ada ? "her" : "him"}`, { hash: receipt.hash, blockNumber: receipt.blockNumber });
+    narrator.tell(
+      "money",
+      `${receiver.name} withdraws what is credited to ${receiver === ada ? "her" : "him"}`,
+      { hash: receipt.hash, blockNumber: receipt.blockNumber },
+    );
   }
-  return { people, lots, meetings: { war: warMeeting, absent: absentMeeting, held: heldMeeting }, observations };
+  return {
+    people,
+    lots,
+    meetings: { war: warMeeting, absent: absentMeeting, held: heldMeeting },
+    observations,
+  };
 }
 
 const PATIENCE_MS = 90_000;
@@ -144,14 +268,18 @@ function createStage(world: World, chainId: number, narrator: Narrator): Stage {
     narrator,
     chainId,
     async blockTime(timestampS) {
-      while (((await world.provider.getBlock("latest"))?.timestamp ?? 0) < timestampS) await pause();
+      while (((await world.provider.getBlock("latest"))?.timestamp ?? 0) < timestampS)
+        await pause();
     },
     async until(what, ask, good) {
       const giveUpAtMs = Date.now() + PATIENCE_MS;
       for (;;) {
         const value = await ask();
         if (good(value)) return value;
-        if (Date.now() > giveUpAtMs) throw new Error(`waited ${PATIENCE_MS / 1000} s for ${what}; the last answer was ${JSON.stringify(value)?.slice(0, 500)}`);
+        if (Date.now() > giveUpAtMs)
+          throw new Error(
+            `waited ${PATIENCE_MS / 1000} s for ${what}; the last answer was ${JSON.stringify(value)?.slice(0, 500)}`,
+          );
         await pause();
       }
     },

@@ -20,7 +20,12 @@ export async function verify(world: World, databaseUrl: string, told: Told): Pro
   const db = new pg.Client(databaseUrl);
   await db.connect();
   try {
-    return [...(await onChain(world, told)), ...(await inPostgres(db, told)), ...overSocket(told), ...told.observations.map((one): Check => ({ where: "people", ...one }))];
+    return [
+      ...(await onChain(world, told)),
+      ...(await inPostgres(db, told)),
+      ...overSocket(told),
+      ...told.observations.map((one): Check => ({ where: "people", ...one })),
+    ];
   } finally {
     await db.end();
   }
@@ -28,17 +33,28 @@ export async function verify(world: World, databaseUrl: string, told: Told): Pro
 
 async function onChain(world: World, told: Told): Promise<Check[]> {
   const checks: Check[] = [];
-  const check = (what: string, ok: boolean, seen: unknown): void => void checks.push({ where: "chain", what, ok, seen: String(seen) });
+  const check = (what: string, ok: boolean, seen: unknown): void =>
+    void checks.push({ where: "chain", what, ok, seen: String(seen) });
   const auction = new Contract(world.auctionAddress, auctionAbi, world.provider);
   const pass = new Contract(world.passAddress, passAbi, world.provider);
-  const logsOf = async (contract: Contract, name: string, ...args: unknown[]): Promise<EventLog[]> => (await contract.queryFilter(contract.getEvent(name)(...args), 0)) as EventLog[];
+  const logsOf = async (
+    contract: Contract,
+    name: string,
+    ...args: unknown[]
+  ): Promise<EventLog[]> =>
+    (await contract.queryFilter(contract.getEvent(name)(...args), 0)) as EventLog[];
   const { lots, people } = told;
 
   for (const [name, lot] of Object.entries(lots)) {
     const id = BigInt(lot.auctionId);
     const state = await auction.getFunction("auctionState")(id);
-    const wanted = name === "quiet" ? STATE.ended : name === "cancelled" ? STATE.cancelled : STATE.closed;
-    check(`auction ${id} (${lot.scene}) is ${wanted === STATE.closed ? "closed" : wanted === STATE.ended ? "ended" : "cancelled"}`, Number(state.state) === wanted, `state ${state.state}`);
+    const wanted =
+      name === "quiet" ? STATE.ended : name === "cancelled" ? STATE.cancelled : STATE.closed;
+    check(
+      `auction ${id} (${lot.scene}) is ${wanted === STATE.closed ? "closed" : wanted === STATE.ended ? "ended" : "cancelled"}`,
+      Number(state.state) === wanted,
+      `state ${state.state}`,
+    );
     const ends = await logsOf(auction, "AuctionEnded", id);
     if (name === "cancelled") {
       check(`auction ${id} was never ended`, ends.length === 0, `${ends.length} ends`);
@@ -48,7 +64,11 @@ async function onChain(world: World, told: Told): Promise<Check[]> {
     const block = ends[0] === undefined ? null : await world.provider.getBlock(ends[0].blockNumber);
     const before = block === null ? null : await world.provider.getBlock(block.number - 1);
     const end = Number(state.endTime);
-    check(`auction ${id} ended in the first block that allowed it`, (before?.timestamp ?? end) < end && (block?.timestamp ?? 0) >= end, `end ${end}, blocks at ${before?.timestamp} and ${block?.timestamp}`);
+    check(
+      `auction ${id} ended in the first block that allowed it`,
+      (before?.timestamp ?? end) < end && (block?.timestamp ?? 0) >= end,
+      `end ${end}, blocks at ${before?.timestamp} and ${block?.timestamp}`,
+    );
     const mints = await logsOf(pass, "Transfer", ZERO, null, id);
     const burns = await logsOf(pass, "Transfer", null, ZERO, id);
     if (name === "quiet") {
@@ -56,43 +76,114 @@ async function onChain(world: World, told: Told): Promise<Check[]> {
       continue;
     }
     const winner = { war: people.carol, absent: people.dave, held: people.dave }[name] as Person;
-    check(`pass ${id} was minted once, to ${winner.name}`, mints.length === 1 && mints[0]?.args["to"] === winner.address, mints.map((one) => one.args["to"]).join());
+    check(
+      `pass ${id} was minted once, to ${winner.name}`,
+      mints.length === 1 && mints[0]?.args["to"] === winner.address,
+      mints.map((one) => one.args["to"]).join(),
+    );
     check(`pass ${id} was burned once`, burns.length === 1, `${burns.length} burns`);
     const [settled] = await logsOf(auction, "MeetingSettled", id);
     const outcome = { war: 3n, absent: 2n, held: 1n }[name];
-    check(`meeting ${id} was settled as ${{ war: "winner absent", absent: "host absent", held: "held" }[name]}`, settled?.args["outcome"] === outcome, `outcome ${settled?.args["outcome"]}`);
-    const paid = name === "absent" ? settled?.args["refundWei"] : settled === undefined ? 0n : settled.args["hostWei"] + settled.args["feeWei"];
-    check(`the whole bid of auction ${id} went ${name === "absent" ? "back to the winner" : "to host and fee"}`, paid === state.highBidWei && paid > 0n, `${paid} of ${state.highBidWei} wei`);
+    check(
+      `meeting ${id} was settled as ${{ war: "winner absent", absent: "host absent", held: "held" }[name]}`,
+      settled?.args["outcome"] === outcome,
+      `outcome ${settled?.args["outcome"]}`,
+    );
+    const paid =
+      name === "absent"
+        ? settled?.args["refundWei"]
+        : settled === undefined
+          ? 0n
+          : settled.args["hostWei"] + settled.args["feeWei"];
+    check(
+      `the whole bid of auction ${id} went ${name === "absent" ? "back to the winner" : "to host and fee"}`,
+      paid === state.highBidWei && paid > 0n,
+      `${paid} of ${state.highBidWei} wei`,
+    );
   }
   const extended = await auction.getFunction("auctionState")(BigInt(lots.war.auctionId));
-  check("the last-second bid extended the bidding war", extended.endTime > extended.originalEndTime, `${extended.originalEndTime} → ${extended.endTime}`);
+  check(
+    "the last-second bid extended the bidding war",
+    extended.endTime > extended.originalEndTime,
+    `${extended.originalEndTime} → ${extended.endTime}`,
+  );
   for (const person of [people.ada, people.dave]) {
     const withdrawals = await logsOf(auction, "Withdrawn", person.address);
-    check(`${person.name} has withdrawn the money and nothing is left`, withdrawals.length > 0 && (await auction.getFunction("credits")(person.address)) === 0n, `${withdrawals.at(-1)?.args["amountWei"]} wei`);
+    check(
+      `${person.name} has withdrawn the money and nothing is left`,
+      withdrawals.length > 0 && (await auction.getFunction("credits")(person.address)) === 0n,
+      `${withdrawals.at(-1)?.args["amountWei"]} wei`,
+    );
   }
   return checks;
 }
 
 async function inPostgres(db: pg.Client, told: Told): Promise<Check[]> {
   const checks: Check[] = [];
-  const check = (what: string, ok: boolean, seen: unknown): void => void checks.push({ where: "Postgres", what, ok, seen: typeof seen === "string" ? seen : JSON.stringify(seen) });
-  const rows = async (sql: string, parameters: unknown[] = []): Promise<Record<string, unknown>[]> => (await db.query(sql, parameters)).rows;
+  const check = (what: string, ok: boolean, seen: unknown): void =>
+    void checks.push({
+      where: "Postgres",
+      what,
+      ok,
+      seen: typeof seen === "string" ? seen : JSON.stringify(seen),
+    });
+  const rows = async (
+    sql: string,
+    parameters: unknown[] = [],
+  ): Promise<Record<string, unknown>[]> => (await db.query(sql, parameters)).rows;
   const ids = Object.values(told.lots).map((lot) => lot.auctionId);
   const meetings = Object.values(told.meetings);
 
-  const phases = await rows("SELECT phase, count(*)::int AS n FROM auctions WHERE auction_id = ANY($1) GROUP BY phase ORDER BY phase", [ids]);
-  check("the projection says: 1 cancelled, 3 closed, 1 unsold", JSON.stringify(phases) === '[{"phase":"cancelled","n":1},{"phase":"closed","n":3},{"phase":"unsold","n":1}]', phases);
-  const operations = await rows("SELECT kind, count(*)::int AS n FROM chain_operations WHERE auction_id = ANY($1) AND settled AND state IN ('mined', 'final') GROUP BY kind ORDER BY kind", [ids]);
-  check("4 ends, 3 mints and 3 settlements were done, each once", JSON.stringify(operations) === '[{"kind":"end","n":4},{"kind":"mint","n":3},{"kind":"settle","n":3}]', operations);
-  const [unfinished] = await rows("SELECT count(*)::int AS n FROM chain_operations WHERE auction_id = ANY($1) AND NOT settled", [ids]);
+  const phases = await rows(
+    "SELECT phase, count(*)::int AS n FROM auctions WHERE auction_id = ANY($1) GROUP BY phase ORDER BY phase",
+    [ids],
+  );
+  check(
+    "the projection says: 1 cancelled, 3 closed, 1 unsold",
+    JSON.stringify(phases) ===
+      '[{"phase":"cancelled","n":1},{"phase":"closed","n":3},{"phase":"unsold","n":1}]',
+    phases,
+  );
+  const operations = await rows(
+    "SELECT kind, count(*)::int AS n FROM chain_operations WHERE auction_id = ANY($1) AND settled AND state IN ('mined', 'final') GROUP BY kind ORDER BY kind",
+    [ids],
+  );
+  check(
+    "4 ends, 3 mints and 3 settlements were done, each once",
+    JSON.stringify(operations) ===
+      '[{"kind":"end","n":4},{"kind":"mint","n":3},{"kind":"settle","n":3}]',
+    operations,
+  );
+  const [unfinished] = await rows(
+    "SELECT count(*)::int AS n FROM chain_operations WHERE auction_id = ANY($1) AND NOT settled",
+    [ids],
+  );
   check("no operation is left over", unfinished?.["n"] === 0, unfinished);
   const [outbox] = await rows("SELECT count(*)::int AS n FROM outbox WHERE delivered_at IS NULL");
   check("every message to a workflow was delivered", outbox?.["n"] === 0, outbox);
-  const closed = await rows("SELECT state, outcome FROM meetings WHERE id = ANY($1) ORDER BY outcome", [meetings]);
-  check("all three meetings are closed, one of each outcome", JSON.stringify(closed) === '[{"state":"closed","outcome":1},{"state":"closed","outcome":2},{"state":"closed","outcome":3}]', closed);
-  const [spent] = await rows("SELECT count(*)::int AS n FROM lit_gate_passes WHERE meeting_id = ANY($1) AND spent_at IS NOT NULL AND proof IS NOT NULL", [meetings]);
-  check("each winner's entry spent a challenge with a Lit proof", (spent?.["n"] as number) >= 2, spent);
-  const grants = await rows("SELECT DISTINCT meeting_id, role FROM meeting_access_logs WHERE meeting_id = ANY($1) AND granted", [meetings]);
+  const closed = await rows(
+    "SELECT state, outcome FROM meetings WHERE id = ANY($1) ORDER BY outcome",
+    [meetings],
+  );
+  check(
+    "all three meetings are closed, one of each outcome",
+    JSON.stringify(closed) ===
+      '[{"state":"closed","outcome":1},{"state":"closed","outcome":2},{"state":"closed","outcome":3}]',
+    closed,
+  );
+  const [spent] = await rows(
+    "SELECT count(*)::int AS n FROM lit_gate_passes WHERE meeting_id = ANY($1) AND spent_at IS NOT NULL AND proof IS NOT NULL",
+    [meetings],
+  );
+  check(
+    "each winner's entry spent a challenge with a Lit proof",
+    (spent?.["n"] as number) >= 2,
+    spent,
+  );
+  const grants = await rows(
+    "SELECT DISTINCT meeting_id, role FROM meeting_access_logs WHERE meeting_id = ANY($1) AND granted",
+    [meetings],
+  );
   check("the access log holds the four grants", grants.length === 4, `${grants.length} grants`);
   const notified = await rows(
     `SELECT type, count(*)::int AS n FROM notifications WHERE data->>'auctionId' = ANY($1) AND type IN ('auction-won', 'auction-sold', 'auction-unsold', 'auction-cancelled', 'meeting-paid', 'meeting-refunded')
@@ -107,35 +198,75 @@ async function inPostgres(db: pg.Client, told: Told): Promise<Check[]> {
     { type: "meeting-paid", n: 4 },
     { type: "meeting-refunded", n: 2 },
   ];
-  check("everyone was notified of everything, once", JSON.stringify(notified) === JSON.stringify(expected), notified);
-  const [persisted] = await rows("SELECT count(*)::int AS n FROM chain_transactions WHERE broadcast_at IS NOT NULL AND broadcast_at < created_at");
+  check(
+    "everyone was notified of everything, once",
+    JSON.stringify(notified) === JSON.stringify(expected),
+    notified,
+  );
+  const [persisted] = await rows(
+    "SELECT count(*)::int AS n FROM chain_transactions WHERE broadcast_at IS NOT NULL AND broadcast_at < created_at",
+  );
   check("no transaction was sent before it was stored", persisted?.["n"] === 0, persisted);
   return checks;
 }
 
 function overSocket(told: Told): Check[] {
   const checks: Check[] = [];
-  const check = (what: string, ok: boolean, seen: unknown): void => void checks.push({ where: "socket", what, ok, seen: String(seen) });
+  const check = (what: string, ok: boolean, seen: unknown): void =>
+    void checks.push({ where: "socket", what, ok, seen: String(seen) });
   for (const person of Object.values(told.people)) {
     const seqs = person.received.map((one) => one.seq);
-    check(`${person.name} received every event once and in order`, seqs.length > 0 && seqs.every((seq, index) => index === 0 || seq > (seqs[index - 1] as number)), `${seqs.length} events`);
+    check(
+      `${person.name} received every event once and in order`,
+      seqs.length > 0 &&
+        seqs.every((seq, index) => index === 0 || seq > (seqs[index - 1] as number)),
+      `${seqs.length} events`,
+    );
   }
-  const saw = (person: Person, type: string, lot: { readonly auctionId: string }): boolean => person.received.some((one) => one.type === type && one.data["auctionId"] === lot.auctionId);
+  const saw = (person: Person, type: string, lot: { readonly auctionId: string }): boolean =>
+    person.received.some((one) => one.type === type && one.data["auctionId"] === lot.auctionId);
   const { people, lots } = told;
-  check("Bob saw the extension and the end of the bidding war", saw(people.bob, "auction-extended", lots.war) && saw(people.bob, "auction-ended", lots.war), "both");
-  check("Grace saw her auction cancelled", saw(people.grace, "auction-cancelled", lots.cancelled), "yes");
-  check("Dave saw his meeting created, opened, extended and closed", ["meeting-created", "meeting-opened", "meeting-extended", "meeting-closed"].every((type) => saw(people.dave, type, lots.held)), "all");
-  check("Mallory saw nothing of other people's meetings", !people.mallory.received.some((one) => one.type.startsWith("meeting-")), "nothing");
+  check(
+    "Bob saw the extension and the end of the bidding war",
+    saw(people.bob, "auction-extended", lots.war) && saw(people.bob, "auction-ended", lots.war),
+    "both",
+  );
+  check(
+    "Grace saw her auction cancelled",
+    saw(people.grace, "auction-cancelled", lots.cancelled),
+    "yes",
+  );
+  check(
+    "Dave saw his meeting created, opened, extended and closed",
+    ["meeting-created", "meeting-opened", "meeting-extended", "meeting-closed"].every((type) =>
+      saw(people.dave, type, lots.held),
+    ),
+    "all",
+  );
+  check(
+    "Mallory saw nothing of other people's meetings",
+    !people.mallory.received.some((one) => one.type.startsWith("meeting-")),
+    "nothing",
+  );
   return checks;
 }
 
 /** The table at the end. */
 export function table(checks: readonly Check[]): string {
   const width = Math.max(...checks.map((one) => one.what.length));
-  return checks.map((one) => `  ${one.ok ? "✓" : "✗"} ${one.where.padEnd(9)} ${one.what.padEnd(width)}  ${one.ok ? one.seen.slice(0, 60) : `found: ${one.seen}`}`).join("\n");
+  return checks
+    .map(
+      (one) =>
+        `  ${one.ok ? "✓" : "✗"} ${one.where.padEnd(9)} ${one.what.padEnd(width)}  ${one.ok ? one.seen.slice(0, 60) : `found: ${one.seen}`}`,
+    )
+    .join("\n");
 }
 
 /** The provider of the demo: no caching, so that every look is a look. */
 export function createProvider(rpcUrl: string, chainId: number): JsonRpcProvider {
-  return new JsonRpcProvider(rpcUrl, chainId, { staticNetwork: true, cacheTimeout: -1, pollingInterval: 250 });
+  return new JsonRpcProvider(rpcUrl, chainId, {
+    staticNetwork: true,
+    cacheTimeout: -1,
+    pollingInterval: 250,
+  });
 }

@@ -1,11 +1,16 @@
 import { getAddress } from "ethers";
 import { loadAuction } from "../chain/indexing/store.ts";
 import type { AuctionProjection } from "../chain/indexing/projection.ts";
-import { requestOperation, withdrawOperation } from "../chain/sending/store.ts";
+import { requestOperation, withdrawOperation } from "../chain/sending/operations.ts";
 import type { Database, Queryable } from "../db/database.ts";
 import { ensureMeeting } from "../db/meetings.ts";
 import { notifyWallet } from "../db/notifications.ts";
-import { type AuctionRef, auctionWorkflowId, type MeetingInput, operationKey } from "../domain/process.ts";
+import {
+  type AuctionRef,
+  auctionWorkflowId,
+  type MeetingInput,
+  operationKey,
+} from "../domain/process.ts";
 import { AppError } from "../errors.ts";
 import { createRoomName } from "../jitsi/index.ts";
 
@@ -18,15 +23,26 @@ export interface AuctionActivityOptions {
 
 /** The title that the host gave the auction, for people. */
 async function titleOf(db: Queryable, ref: AuctionRef): Promise<string> {
-  const [row] = await db.query<{ title: string }>("SELECT title FROM auction_listings WHERE chain_id = $1 AND contract = $2 AND auction_id = $3", [ref.chainId, ref.contract, ref.auctionId]);
+  const [row] = await db.query<{ title: string }>(
+    "SELECT title FROM auction_listings WHERE chain_id = $1 AND contract = $2 AND auction_id = $3",
+    [ref.chainId, ref.contract, ref.auctionId],
+  );
   return row?.title ?? `Auction ${ref.auctionId}`;
 }
 
 /** @throws AppError `projection_behind` (retry) until the indexer has seen what the sender has. */
-async function projectionOf(db: Queryable, ref: AuctionRef, reached: (auction: AuctionProjection) => boolean): Promise<AuctionProjection> {
+async function projectionOf(
+  db: Queryable,
+  ref: AuctionRef,
+  reached: (auction: AuctionProjection) => boolean,
+): Promise<AuctionProjection> {
   const auction = await loadAuction(db, ref.chainId, ref.contract, ref.auctionId);
   if (auction === undefined || !reached(auction)) {
-    throw new AppError({ kind: "retry", code: "projection_behind", message: `the projection of auction ${ref.auctionId} has not caught up yet` });
+    throw new AppError({
+      kind: "retry",
+      code: "projection_behind",
+      message: `the projection of auction ${ref.auctionId} has not caught up yet`,
+    });
   }
   return auction;
 }
@@ -41,12 +57,23 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
     async requestEnd(ref: AuctionRef, endsAtS: number): Promise<void> {
       const { chainId, contract, auctionId } = ref;
       await db.transaction((tx) =>
-        requestOperation(tx, { key: operationKey("end", ref), kind: "end", chainId, contract, auctionId, notBeforeS: endsAtS, workflowId: auctionWorkflowId(ref) }),
+        requestOperation(tx, {
+          key: operationKey("end", ref),
+          kind: "end",
+          chainId,
+          contract,
+          auctionId,
+          notBeforeS: endsAtS,
+          workflowId: auctionWorkflowId(ref),
+        }),
       );
     },
 
     /** The auction was sold: asks for the pass, makes the meeting and tells everyone it concerns. */
-    async arrangeMeeting(ref: AuctionRef, sale: { readonly winner: string; readonly amountWei: string }): Promise<MeetingInput> {
+    async arrangeMeeting(
+      ref: AuctionRef,
+      sale: { readonly winner: string; readonly amountWei: string },
+    ): Promise<MeetingInput> {
       const { chainId, contract, auctionId } = ref;
       const auction = await projectionOf(db, ref, (one) => one.steps.ended !== undefined);
       const endedAtMs = Date.parse(auction.steps.ended?.at ?? "");
@@ -55,7 +82,15 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
       const title = await titleOf(db, ref);
 
       return db.transaction(async (tx) => {
-        await requestOperation(tx, { key: operationKey("mint", ref), kind: "mint", chainId, contract, auctionId, notBeforeS: 0, workflowId: auctionWorkflowId(ref) });
+        await requestOperation(tx, {
+          key: operationKey("mint", ref),
+          kind: "mint",
+          chainId,
+          contract,
+          auctionId,
+          notBeforeS: 0,
+          workflowId: auctionWorkflowId(ref),
+        });
         const meeting = await ensureMeeting(tx, {
           chainId,
           contract,
@@ -67,12 +102,38 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
           endsAt: new Date(endsAtMs),
           latestEndsAt: new Date(endsAtMs + options.maxExtensionMinutes * 60_000),
         });
-        const data = { auctionId, meetingId: meeting.id, amountWei: sale.amountWei, startsAt: new Date(startsAtMs).toISOString() };
-        await notifyWallet(tx, sale.winner, { cause: cause(ref, "won"), type: "auction-won", title: `You won “${title}”`, body: "Your access pass is being minted. You can enter the meeting when it opens.", data });
-        await notifyWallet(tx, auction.host, { cause: cause(ref, "sold"), type: "auction-sold", title: `“${title}” was sold`, body: `The winner is ${getAddress(sale.winner)}. The money is released after the meeting.`, data });
-        const losers = await tx.query<{ bidder: string }>("SELECT DISTINCT bidder FROM bids WHERE chain_id = $1 AND contract = $2 AND auction_id = $3 AND bidder <> $4", [chainId, contract, auctionId, sale.winner]);
+        const data = {
+          auctionId,
+          meetingId: meeting.id,
+          amountWei: sale.amountWei,
+          startsAt: new Date(startsAtMs).toISOString(),
+        };
+        await notifyWallet(tx, sale.winner, {
+          cause: cause(ref, "won"),
+          type: "auction-won",
+          title: `You won “${title}”`,
+          body: "Your access pass is being minted. You can enter the meeting when it opens.",
+          data,
+        });
+        await notifyWallet(tx, auction.host, {
+          cause: cause(ref, "sold"),
+          type: "auction-sold",
+          title: `“${title}” was sold`,
+          body: `The winner is ${getAddress(sale.winner)}. The money is released after the meeting.`,
+          data,
+        });
+        const losers = await tx.query<{ bidder: string }>(
+          "SELECT DISTINCT bidder FROM bids WHERE chain_id = $1 AND contract = $2 AND auction_id = $3 AND bidder <> $4",
+          [chainId, contract, auctionId, sale.winner],
+        );
         for (const { bidder } of losers) {
-          await notifyWallet(tx, bidder, { cause: cause(ref, "lost"), type: "auction-lost", title: `“${title}” went to somebody else`, body: "Your bid is credited to you: withdraw it from the contract.", data: { auctionId } });
+          await notifyWallet(tx, bidder, {
+            cause: cause(ref, "lost"),
+            type: "auction-lost",
+            title: `“${title}” went to somebody else`,
+            body: "Your bid is credited to you: withdraw it from the contract.",
+            data: { auctionId },
+          });
         }
         const opensAtMs = startsAtMs - options.opensBeforeS * 1000;
         const remindAtMs = startsAtMs - options.reminderBeforeS * 1000;
@@ -99,7 +160,13 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
       const auction = await projectionOf(db, ref, (one) => one.phase === "unsold");
       const title = await titleOf(db, ref);
       await db.transaction((tx) =>
-        notifyWallet(tx, auction.host, { cause: cause(ref, "unsold"), type: "auction-unsold", title: `“${title}” ended without a bid`, body: "Nothing was sold and nothing is owed.", data: { auctionId: ref.auctionId } }),
+        notifyWallet(tx, auction.host, {
+          cause: cause(ref, "unsold"),
+          type: "auction-unsold",
+          title: `“${title}” ended without a bid`,
+          body: "Nothing was sold and nothing is owed.",
+          data: { auctionId: ref.auctionId },
+        }),
       );
     },
 
@@ -109,7 +176,13 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
       const title = await titleOf(db, ref);
       await db.transaction(async (tx) => {
         await withdrawOperation(tx, operationKey("end", ref));
-        await notifyWallet(tx, auction.host, { cause: cause(ref, "cancelled"), type: "auction-cancelled", title: `“${title}” is cancelled`, body: "Nobody had bid.", data: { auctionId: ref.auctionId } });
+        await notifyWallet(tx, auction.host, {
+          cause: cause(ref, "cancelled"),
+          type: "auction-cancelled",
+          title: `“${title}” is cancelled`,
+          body: "Nobody had bid.",
+          data: { auctionId: ref.auctionId },
+        });
       });
     },
   };

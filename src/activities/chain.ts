@@ -5,7 +5,7 @@ import type { JsonRpc } from "../chain/rpc.ts";
 import { WalletSender } from "../chain/sending/sender.ts";
 import { type Database, type LeaderConnection, withLeadership } from "../db/database.ts";
 import { Listener } from "../db/listen.ts";
-import { refused } from "../errors.ts";
+import { AppError, refused } from "../errors.ts";
 import type { Logger } from "../logging.ts";
 
 export interface ChainActivityOptions {
@@ -18,6 +18,8 @@ export interface ChainActivityOptions {
   readonly confirmations: number;
   readonly finalityDepth: number;
   readonly signers: readonly Wallet[];
+  /** Aborted when this worker begins to stop: the jobs end at once, and another worker takes them up. */
+  readonly stopping: AbortSignal;
   readonly logger: Logger;
   readonly onIndexed?: (progress: { readonly indexed: number; readonly head: number }) => void;
   readonly onReorg?: (depth: number) => void;
@@ -32,18 +34,32 @@ const INDEXER_POLL_MS = 200;
  * Holds the leadership of `name` and calls `step` until the turn is over or the worker shuts down. The heartbeat beats from
  * a timer and not from the steps: a slow node must not look like a dead worker.
  */
-async function lead(db: Database, name: string, work: (leader: LeaderConnection, running: () => boolean) => Promise<void>): Promise<void> {
+async function lead(
+  { db, stopping }: Pick<ChainActivityOptions, "db" | "stopping">,
+  name: string,
+  work: (leader: LeaderConnection, running: () => boolean) => Promise<void>,
+): Promise<void> {
   const context = Context.current();
+  const ending = AbortSignal.any([context.cancellationSignal, stopping]);
   const startedAtMs = Date.now();
   const heart = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
-  const running = (): boolean => !context.cancellationSignal.aborted && Date.now() - startedAtMs < TURN_MS;
+  const running = (): boolean => !ending.aborted && Date.now() - startedAtMs < TURN_MS;
   try {
-    await withLeadership(db, name, context.cancellationSignal, (leader) => Promise.race([work(leader, running), leader.lost]));
-    // A worker that shuts down reports the activity as cancelled, and another worker takes it up at once.
+    await withLeadership(db, name, ending, (leader) =>
+      Promise.race([work(leader, running), leader.lost]),
+    );
     if (context.cancellationSignal.aborted) await context.cancelled;
+    // Reported as a failure to be retried, so that another worker takes the job up at once.
+    if (stopping.aborted) throw workerStopping();
+  } catch (error) {
+    throw stopping.aborted ? workerStopping() : error;
   } finally {
     clearInterval(heart);
   }
+}
+
+function workerStopping(): AppError {
+  return new AppError({ kind: "retry", code: "worker_stopping", message: "this worker stops" });
 }
 
 /** Sleeps, but not past a wake-up. */
@@ -71,9 +87,10 @@ export function createChainActivities(options: ChainActivityOptions) {
   return {
     /** Indexes until the turn is over. */
     async runIndexer(forChainId: number): Promise<"turn-over" | "halted"> {
-      if (forChainId !== chainId) throw refused("wrong_chain", `this worker serves chain ${chainId}, not ${forChainId}`);
+      if (forChainId !== chainId)
+        throw refused("wrong_chain", `this worker serves chain ${chainId}, not ${forChainId}`);
       let result: "turn-over" | "halted" = "turn-over";
-      await lead(db, `chain-indexer/${chainId}`, async (leader, running) => {
+      await lead(options, `chain-indexer/${chainId}`, async (leader, running) => {
         const indexer = new ChainIndexer({ ...options, db: leader });
         while (running()) {
           const step = await indexer.step();
@@ -90,9 +107,22 @@ export function createChainActivities(options: ChainActivityOptions) {
     /** Sends the operations of one wallet until the turn is over. */
     async runWallet(forChainId: number, address: string): Promise<void> {
       const signer = options.signers.find((one) => one.address.toLowerCase() === address);
-      if (forChainId !== chainId || signer === undefined) throw refused("wallet_not_here", `this worker has no key for ${address} on chain ${forChainId}`);
-      await lead(db, `wallet/${chainId}/${address}`, async (leader, running) => {
-        const sender = new WalletSender({ rpc, db: leader, signer, chainId, auctionContract, confirmations: options.confirmations, finalityDepth: options.finalityDepth, logger });
+      if (forChainId !== chainId || signer === undefined)
+        throw refused(
+          "wallet_not_here",
+          `this worker has no key for ${address} on chain ${forChainId}`,
+        );
+      await lead(options, `wallet/${chainId}/${address}`, async (leader, running) => {
+        const sender = new WalletSender({
+          rpc,
+          db: leader,
+          signer,
+          chainId,
+          auctionContract,
+          confirmations: options.confirmations,
+          finalityDepth: options.finalityDepth,
+          logger,
+        });
         await sender.start();
         const alarm = new Alarm();
         const listener = new Listener(db, ["chain_operations"], () => alarm.ring());

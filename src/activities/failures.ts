@@ -19,30 +19,53 @@ export function toFailure(error: unknown): unknown {
       ...(error.retryAfterS === undefined ? {} : { nextRetryDelay: error.retryAfterS * 1000 }),
     });
   }
-  return ApplicationFailure.create({ message: messageOf(error), type: error instanceof Error ? error.name : "Error", nonRetryable: false });
+  return ApplicationFailure.create({
+    message: messageOf(error),
+    type: error instanceof Error ? error.name : "Error",
+    nonRetryable: false,
+  });
 }
 
 /** Puts the workflow's id on every line an activity logs, and classifies what it throws. */
-export function activityInterceptor(context: Context, logger: Logger): ActivityInboundCallsInterceptor {
+export function activityInterceptor(
+  context: Context,
+  logger: Logger,
+): ActivityInboundCallsInterceptor {
   return {
     async execute(input, next) {
       const { activityType, attempt, workflowExecution } = context.info;
       const workflowId = workflowExecution?.workflowId ?? "none";
       const auctionId = /^auction\/\d+\/0x[0-9a-f]+\/(\d+)$/.exec(workflowId)?.[1];
       const meetingId = /^meeting\/(.+)$/.exec(workflowId)?.[1];
-      return withLogContext({ workflowId, ...(auctionId === undefined ? {} : { auctionId }), ...(meetingId === undefined ? {} : { meetingId }) }, async () => {
-        try {
-          const startedMs = performance.now();
-          const result = await next(input);
-          logger.info("an activity is done", { activityType, attempt, durationMs: Math.round(performance.now() - startedMs) });
-          return result;
-        } catch (error) {
-          // A first "not yet" is how waiting for the other side looks; it is worth a warning only when it lasts.
-          const expected = error instanceof AppError && error.kind === "retry" && attempt < 3;
-          if (!(error instanceof CancelledFailure)) logger.log(expected ? "info" : "warn", "an activity failed", { activityType, attempt, error });
-          throw toFailure(error);
-        }
-      });
+      return withLogContext(
+        {
+          workflowId,
+          ...(auctionId === undefined ? {} : { auctionId }),
+          ...(meetingId === undefined ? {} : { meetingId }),
+        },
+        async () => {
+          try {
+            const startedMs = performance.now();
+            const result = await next(input);
+            logger.info("an activity is done", {
+              activityType,
+              attempt,
+              durationMs: Math.round(performance.now() - startedMs),
+            });
+            return result;
+          } catch (error) {
+            // A first "not yet" is how waiting for the other side looks; it is worth a warning only when it lasts.
+            const expected = error instanceof AppError && error.kind === "retry" && attempt < 3;
+            if (!(error instanceof CancelledFailure))
+              logger.log(expected ? "info" : "warn", "an activity failed", {
+                activityType,
+                attempt,
+                error,
+              });
+            throw toFailure(error);
+          }
+        },
+      );
     },
   };
 }

@@ -4,7 +4,9 @@ import type { createMeetingActivities } from "./meeting.ts";
 import type { createReconcileActivities } from "./reconcile.ts";
 
 /** What workflows may call on the `auction` task queue. */
-export type Activities = ReturnType<typeof createAuctionActivities> & ReturnType<typeof createMeetingActivities> & ReturnType<typeof createReconcileActivities>;
+export type Activities = ReturnType<typeof createAuctionActivities> &
+  ReturnType<typeof createMeetingActivities> &
+  ReturnType<typeof createReconcileActivities>;
 
 /** What runs on the `chain` task queue, where the keys are. */
 export type ChainActivities = ReturnType<typeof createChainActivities>;

@@ -1,10 +1,24 @@
 import { loadAuction } from "../chain/indexing/store.ts";
-import { requestOperation } from "../chain/sending/store.ts";
+import { requestOperation } from "../chain/sending/operations.ts";
 import type { Database } from "../db/database.ts";
-import { attendanceOf, getMeeting, markClosed, markClosing, markOpen, type Meeting, moveEnd, tell } from "../db/meetings.ts";
+import {
+  attendanceOf,
+  getMeeting,
+  markClosed,
+  markClosing,
+  markOpen,
+  type Meeting,
+  moveEnd,
+  tell,
+} from "../db/meetings.ts";
 import { notifyWallet } from "../db/notifications.ts";
 import { decideOutcome } from "../domain/outcome.ts";
-import { type MeetingInput, meetingWorkflowId, operationKey, type Outcome } from "../domain/process.ts";
+import {
+  type MeetingInput,
+  meetingWorkflowId,
+  operationKey,
+  type Outcome,
+} from "../domain/process.ts";
 import { AppError, refused } from "../errors.ts";
 import type { RoomTokens } from "../jitsi/index.ts";
 import type { Logger } from "../logging.ts";
@@ -21,11 +35,24 @@ const nameOf = (meeting: Meeting): string => `“${meeting.title ?? `Auction ${m
 export function createMeetingActivities(options: MeetingActivityOptions) {
   const { db, rooms, logger } = options;
 
-  async function notifyBoth(meeting: Meeting, what: string, event: string, data: object, title: string, body: string): Promise<void> {
+  async function notifyBoth(
+    meeting: Meeting,
+    what: string,
+    event: string,
+    data: object,
+    title: string,
+    body: string,
+  ): Promise<void> {
     await db.transaction(async (tx) => {
       await tell(tx, meeting, event, data);
-      for (const wallet of new Set([meeting.host, meeting.winner])) {
-        await notifyWallet(tx, wallet, { cause: `${meetingWorkflowId(meeting.id)}:${what}`, type: event, title, body, data: { meetingId: meeting.id, auctionId: meeting.auctionId, ...data } });
+      for (const wallet of new Set([meeting.host, meeting.guest])) {
+        await notifyWallet(tx, wallet, {
+          cause: `${meetingWorkflowId(meeting.id)}:${what}`,
+          type: event,
+          title,
+          body,
+          data: { meetingId: meeting.id, auctionId: meeting.auctionId, ...data },
+        });
       }
     });
   }
@@ -35,14 +62,28 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
     async remind(meetingId: string): Promise<void> {
       const meeting = await getMeeting(db, meetingId);
       const startsAt = meeting.startsAt.toISOString();
-      await notifyBoth(meeting, "reminder", "meeting-reminder", { startsAt }, `${nameOf(meeting)} starts soon`, `It starts at ${startsAt}.`);
+      await notifyBoth(
+        meeting,
+        "reminder",
+        "meeting-reminder",
+        { startsAt },
+        `${nameOf(meeting)} starts soon`,
+        `It starts at ${startsAt}.`,
+      );
     },
 
     /** The room may be entered from now on. */
     async openMeeting(meetingId: string): Promise<void> {
       const meeting = await getMeeting(db, meetingId);
       await markOpen(db, meetingId);
-      await notifyBoth(meeting, "opened", "meeting-opened", { endsAt: meeting.endsAt.toISOString() }, `${nameOf(meeting)} is open`, "You can enter the room now.");
+      await notifyBoth(
+        meeting,
+        "opened",
+        "meeting-opened",
+        { endsAt: meeting.endsAt.toISOString() },
+        `${nameOf(meeting)} is open`,
+        "You can enter the room now.",
+      );
     },
 
     /** Records an extension that the workflow has accepted. */
@@ -50,7 +91,13 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
       const endsAt = new Date(endsAtMs);
       await db.transaction(async (tx) => {
         await moveEnd(tx, meetingId, endsAt);
-        await tell(tx, await getMeeting(tx, meetingId), "meeting-extended", { endsAt: endsAt.toISOString() }, `:${endsAtMs}`);
+        await tell(
+          tx,
+          await getMeeting(tx, meetingId),
+          "meeting-extended",
+          { endsAt: endsAt.toISOString() },
+          `:${endsAtMs}`,
+        );
       });
     },
 
@@ -61,7 +108,11 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
     async checkEarlyClose(meetingId: string): Promise<void> {
       const attendance = await attendanceOf(db, meetingId);
       if (!attendance.host || !attendance.winner) {
-        throw refused("winner_not_there_yet", "a meeting can be closed before its end only after both have been there; it closes by itself at its end", 409);
+        throw refused(
+          "winner_not_there_yet",
+          "a meeting can be closed before its end only after both have been there; it closes by itself at its end",
+          409,
+        );
       }
     },
 
@@ -70,7 +121,10 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
       const meeting = await getMeeting(db, input.meetingId);
       if (meeting.state !== "closed") {
         const result = await rooms.endRoom(meeting.roomName);
-        if (!result.ended) logger.info("the room was not ended from here: JITSI_ADMIN_URL is not set", { meetingId: meeting.id });
+        if (!result.ended)
+          logger.info("the room was not ended from here: JITSI_ADMIN_URL is not set", {
+            meetingId: meeting.id,
+          });
       }
       return db.transaction(async (tx) => {
         const attendance = await attendanceOf(tx, meeting.id);
@@ -78,7 +132,16 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
         logger.info("a meeting is closed", { meetingId: meeting.id, outcome, ...attendance });
         await tell(tx, meeting, "meeting-closed", { outcome });
         const { chainId, contract, auctionId } = input;
-        await requestOperation(tx, { key: operationKey("settle", input), kind: "settle", chainId, contract, auctionId, outcome, notBeforeS: 0, workflowId: meetingWorkflowId(meeting.id) });
+        await requestOperation(tx, {
+          key: operationKey("settle", input),
+          kind: "settle",
+          chainId,
+          contract,
+          auctionId,
+          outcome,
+          notBeforeS: 0,
+          workflowId: meetingWorkflowId(meeting.id),
+        });
         return outcome;
       });
     },
@@ -87,8 +150,20 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
     async announceSettlement(meetingId: string): Promise<void> {
       const meeting = await getMeeting(db, meetingId);
       const auction = await loadAuction(db, meeting.chainId, meeting.contract, meeting.auctionId);
-      if (auction?.steps.settled === undefined) throw new AppError({ kind: "retry", code: "projection_behind", message: "the indexer has not seen the settlement yet" });
-      const data = { meetingId, auctionId: meeting.auctionId, outcome: auction.outcome, hostPaidWei: auction.hostPaidWei, refundWei: auction.refundWei, transactionHash: auction.steps.settled.transactionHash };
+      if (auction?.steps.settled === undefined)
+        throw new AppError({
+          kind: "retry",
+          code: "projection_behind",
+          message: "the indexer has not seen the settlement yet",
+        });
+      const data = {
+        meetingId,
+        auctionId: meeting.auctionId,
+        outcome: auction.outcome,
+        hostPaidWei: auction.hostPaidWei,
+        refundWei: auction.refundWei,
+        transactionHash: auction.steps.settled.transactionHash,
+      };
       const refundedInFull = auction.refundWei !== null && auction.refundWei !== "0";
       await db.transaction(async (tx) => {
         await markClosed(tx, meetingId);
@@ -96,15 +171,23 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
         await notifyWallet(tx, meeting.host, {
           cause,
           type: refundedInFull ? "meeting-refunded" : "meeting-paid",
-          title: refundedInFull ? `${nameOf(meeting)} was refunded` : `You are paid for ${nameOf(meeting)}`,
-          body: refundedInFull ? "You were not there, so the winner got the money back." : "The money is credited to you: withdraw it from the contract.",
+          title: refundedInFull
+            ? `${nameOf(meeting)} was refunded`
+            : `You are paid for ${nameOf(meeting)}`,
+          body: refundedInFull
+            ? "You were not there, so the winner got the money back."
+            : "The money is credited to you: withdraw it from the contract.",
           data,
         });
         await notifyWallet(tx, meeting.winner, {
           cause,
           type: refundedInFull ? "meeting-refunded" : "meeting-paid",
-          title: refundedInFull ? `Your bid for ${nameOf(meeting)} is refunded` : `${nameOf(meeting)} is over`,
-          body: refundedInFull ? "The host did not come. The money is credited to whoever holds the pass: withdraw it from the contract." : "The pass is burned and the host is paid.",
+          title: refundedInFull
+            ? `Your bid for ${nameOf(meeting)} is refunded`
+            : `${nameOf(meeting)} is over`,
+          body: refundedInFull
+            ? "The host did not come. The money is credited to whoever holds the pass: withdraw it from the contract."
+            : "The pass is burned and the host is paid.",
           data,
         });
       });

@@ -27,14 +27,32 @@ export function createReconcileActivities(options: ReconcileOptions) {
       [chainId, auctionContract],
     );
     let started = 0;
-    for (const auction of await loadAuctions(db, chainId, auctionContract, rows.map((row) => row.auctionId))) {
+    for (const auction of await loadAuctions(
+      db,
+      chainId,
+      auctionContract,
+      rows.map((row) => row.auctionId),
+    )) {
       const workflowId = auctionWorkflowId(auction);
       try {
         await client.workflow.getHandle(workflowId).describe();
       } catch (error) {
         if (!(error instanceof WorkflowNotFoundError)) throw error;
-        await startAuctionWorkflow(client, { chainId, contract: auctionContract, auctionId: auction.auctionId, host: auction.host, endsAtMs: auction.endsAtS * 1000 }, options.leadMs);
-        logger.warn("an auction had no process and got one", { auctionId: auction.auctionId, workflowId });
+        await startAuctionWorkflow(
+          client,
+          {
+            chainId,
+            contract: auctionContract,
+            auctionId: auction.auctionId,
+            host: auction.host,
+            endsAtMs: auction.endsAtS * 1000,
+          },
+          options.leadMs,
+        );
+        logger.warn("an auction had no process and got one", {
+          auctionId: auction.auctionId,
+          workflowId,
+        });
         started += 1;
       }
     }
@@ -43,14 +61,19 @@ export function createReconcileActivities(options: ReconcileOptions) {
 
   /** Messages that waited through many failed deliveries are tried again now. */
   async function stuckMessages(): Promise<number> {
-    const rows = await db.query("UPDATE outbox SET not_before = now() WHERE delivered_at IS NULL AND created_at < now() - interval '1 minute' RETURNING id");
+    const rows = await db.query(
+      "UPDATE outbox SET not_before = now() WHERE delivered_at IS NULL AND created_at < now() - interval '1 minute' RETURNING id",
+    );
     if (rows.length > 0) await db.query("SELECT pg_notify('outbox', '')");
     return rows.length;
   }
 
   return {
     async reconcile(): Promise<Record<string, number>> {
-      const repaired = { lostWorkflows: await lostWorkflows(), stuckMessages: await stuckMessages() };
+      const repaired = {
+        lostWorkflows: await lostWorkflows(),
+        stuckMessages: await stuckMessages(),
+      };
       logger.info("reconciled", repaired);
       return repaired;
     },

@@ -4,7 +4,9 @@ import { type JsonRpc, RpcError } from "./rpc.ts";
 import { HexData, latestBlock, receiptOf } from "./types.ts";
 import { ZERO_ADDRESS } from "./indexing/projection.ts";
 
-const EIP1271 = new Interface(["function isValidSignature(bytes32 hash, bytes signature) view returns (bytes4)"]);
+const EIP1271 = new Interface([
+  "function isValidSignature(bytes32 hash, bytes signature) view returns (bytes4)",
+]);
 /** The answer of EIP-1271's isValidSignature that means yes. */
 const EIP1271_MAGIC = "0x1626ba7e";
 
@@ -21,19 +23,37 @@ export interface AuctionOnChain {
 }
 
 /** Reads `auctionState(id)` at the latest block. */
-export async function readAuctionState(rpc: JsonRpc, auctionContract: string, auctionId: string): Promise<AuctionOnChain> {
+export async function readAuctionState(
+  rpc: JsonRpc,
+  auctionContract: string,
+  auctionId: string,
+): Promise<AuctionOnChain> {
   const data = meetingAuctionInterface.encodeFunctionData("auctionState", [BigInt(auctionId)]);
-  const [view] = meetingAuctionInterface.decodeFunctionResult("auctionState", await ethCall(rpc, auctionContract, data, "latest"));
+  const [view] = meetingAuctionInterface.decodeFunctionResult(
+    "auctionState",
+    await ethCall(rpc, auctionContract, data, "latest"),
+  );
   const state = Number(view.state);
   const bidder = String(view.highBidder).toLowerCase();
   const over = state === AUCTION_STATES.ENDED || state === AUCTION_STATES.CLOSED;
-  return { state, endTimeS: Number(view.endTime), winner: over && bidder !== ZERO_ADDRESS ? bidder : null, highBidWei: String(view.highBidWei) };
+  return {
+    state,
+    endTimeS: Number(view.endTime),
+    winner: over && bidder !== ZERO_ADDRESS ? bidder : null,
+    highBidWei: String(view.highBidWei),
+  };
 }
 
 /** What a transaction that claims to have created an auction did. Addresses are lower-case. */
 export type CreationCheck =
   | { readonly status: "pending" | "reverted" | "other" }
-  | { readonly status: "created"; readonly auctionId: string; readonly host: string; readonly blockNumber: number; readonly confirmations: number };
+  | {
+      readonly status: "created";
+      readonly auctionId: string;
+      readonly host: string;
+      readonly blockNumber: number;
+      readonly confirmations: number;
+    };
 
 /** Reads the chain for the API. Every method throws AppError `rpc_unavailable` (retry) when no endpoint answers. */
 export interface ChainReader {
@@ -42,7 +62,9 @@ export interface ChainReader {
   readonly passContract: string;
   auctionCreatedIn(transactionHash: string): Promise<CreationCheck>;
   /** Who owns a pass now, null when it does not exist, and at which block that was read. */
-  passOwner(tokenId: string): Promise<{ readonly owner: string | null; readonly blockNumber: number }>;
+  passOwner(
+    tokenId: string,
+  ): Promise<{ readonly owner: string | null; readonly blockNumber: number }>;
   /** EIP-1271: whether the contract at `address` accepts the signature; false for an account without code. */
   isContractSignatureValid(address: string, hash: string, signature: string): Promise<boolean>;
   head(): Promise<{ readonly number: number; readonly hash: string; readonly timestampS: number }>;
@@ -86,11 +108,17 @@ export function createChainReader(options: ChainReaderOptions): ChainReader {
       const head = await latestBlock(rpc);
       const data = meetingPassInterface.encodeFunctionData("ownerOf", [BigInt(tokenId)]);
       try {
-        const [owner] = meetingPassInterface.decodeFunctionResult("ownerOf", await ethCall(rpc, passContract, data, `0x${head.number.toString(16)}`));
+        const [owner] = meetingPassInterface.decodeFunctionResult(
+          "ownerOf",
+          await ethCall(rpc, passContract, data, `0x${head.number.toString(16)}`),
+        );
         return { owner: String(owner).toLowerCase(), blockNumber: head.number };
       } catch (error) {
         // ERC721NonexistentToken: not minted, or burned. Any other error of the node says nothing about the owner.
-        const reverted = error instanceof RpcError && meetingPassInterface.parseError(typeof error.data === "string" ? error.data : "0x")?.name === "ERC721NonexistentToken";
+        const reverted =
+          error instanceof RpcError &&
+          meetingPassInterface.parseError(typeof error.data === "string" ? error.data : "0x")
+            ?.name === "ERC721NonexistentToken";
         if (!reverted) throw error;
         return { owner: null, blockNumber: head.number };
       }
@@ -100,7 +128,12 @@ export function createChainReader(options: ChainReaderOptions): ChainReader {
       const code = await rpc.call(HexData, "eth_getCode", [address, "latest"]);
       if (code === "0x") return false;
       try {
-        const answer = await ethCall(rpc, address, EIP1271.encodeFunctionData("isValidSignature", [hash, signature]), "latest");
+        const answer = await ethCall(
+          rpc,
+          address,
+          EIP1271.encodeFunctionData("isValidSignature", [hash, signature]),
+          "latest",
+        );
         return answer.slice(0, 10).toLowerCase() === EIP1271_MAGIC;
       } catch (error) {
         if (error instanceof RpcError) return false;
@@ -115,15 +148,30 @@ export function createChainReader(options: ChainReaderOptions): ChainReader {
 /** Reads the address of the pass contract from the auction contract. @throws RpcError when there is no such contract. */
 export async function readPassContract(rpc: JsonRpc, auctionContract: string): Promise<string> {
   const data = meetingAuctionInterface.encodeFunctionData("pass", []);
-  const [pass] = meetingAuctionInterface.decodeFunctionResult("pass", await ethCall(rpc, auctionContract, data, "latest"));
+  const [pass] = meetingAuctionInterface.decodeFunctionResult(
+    "pass",
+    await ethCall(rpc, auctionContract, data, "latest"),
+  );
   return String(pass).toLowerCase();
 }
 
 /** Whether the account may mint and settle. */
-export async function isOperator(rpc: JsonRpc, auctionContract: string, account: string): Promise<boolean> {
-  const role = await ethCall(rpc, auctionContract, meetingAuctionInterface.encodeFunctionData("OPERATOR_ROLE", []), "latest");
+export async function isOperator(
+  rpc: JsonRpc,
+  auctionContract: string,
+  account: string,
+): Promise<boolean> {
+  const role = await ethCall(
+    rpc,
+    auctionContract,
+    meetingAuctionInterface.encodeFunctionData("OPERATOR_ROLE", []),
+    "latest",
+  );
   const data = meetingAuctionInterface.encodeFunctionData("hasRole", [role, account]);
-  const [has] = meetingAuctionInterface.decodeFunctionResult("hasRole", await ethCall(rpc, auctionContract, data, "latest"));
+  const [has] = meetingAuctionInterface.decodeFunctionResult(
+    "hasRole",
+    await ethCall(rpc, auctionContract, data, "latest"),
+  );
   return has === true;
 }
 
@@ -136,9 +184,15 @@ export interface AuctionRules {
   readonly minIncrementBps: number;
 }
 
-export async function readAuctionRules(rpc: JsonRpc, auctionContract: string): Promise<AuctionRules> {
+export async function readAuctionRules(
+  rpc: JsonRpc,
+  auctionContract: string,
+): Promise<AuctionRules> {
   const data = meetingAuctionInterface.encodeFunctionData("config", []);
-  const [config] = meetingAuctionInterface.decodeFunctionResult("config", await ethCall(rpc, auctionContract, data, "latest"));
+  const [config] = meetingAuctionInterface.decodeFunctionResult(
+    "config",
+    await ethCall(rpc, auctionContract, data, "latest"),
+  );
   const rule = (name: keyof AuctionRules): number => Number(config[name]);
   return {
     timeBufferS: rule("timeBufferS"),

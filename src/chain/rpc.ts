@@ -17,7 +17,9 @@ export class RpcError extends Error {
 }
 
 const AnswerSchema = z.union([
-  z.object({ error: z.object({ code: z.number(), message: z.string(), data: z.unknown().optional() }) }),
+  z.object({
+    error: z.object({ code: z.number(), message: z.string(), data: z.unknown().optional() }),
+  }),
   z.object({ result: z.unknown() }),
 ]);
 
@@ -26,7 +28,11 @@ export interface JsonRpcOptions {
   readonly endpoints: readonly string[];
   readonly timeoutMs?: number;
   /** Called once per request to one endpoint, for metrics. */
-  readonly onRequest?: (method: string, endpoint: string, outcome: "ok" | "error" | "unanswered") => void;
+  readonly onRequest?: (
+    method: string,
+    endpoint: string,
+    outcome: "ok" | "error" | "unanswered",
+  ) => void;
 }
 
 /**
@@ -66,11 +72,19 @@ export class JsonRpc {
       }
     }
     if (last instanceof AppError) throw last;
-    throw unavailable("rpc_unavailable", `no RPC endpoint answered ${method} as it should: ${messageOf(last).slice(0, 200)}`, last);
+    throw unavailable(
+      "rpc_unavailable",
+      `no RPC endpoint answered ${method} as it should: ${messageOf(last).slice(0, 200)}`,
+      last,
+    );
   }
 
   /** Asks one endpoint. @throws RpcError; AppError `rpc_unavailable` when it did not answer. */
-  async callEndpoint(index: number, method: string, parameters: readonly unknown[]): Promise<unknown> {
+  async callEndpoint(
+    index: number,
+    method: string,
+    parameters: readonly unknown[],
+  ): Promise<unknown> {
     const endpoint = this.endpoints[index];
     if (endpoint === undefined) throw new Error(`no RPC endpoint ${index}`);
     const host = new URL(endpoint).host;
@@ -87,7 +101,11 @@ export class JsonRpc {
       answer = AnswerSchema.parse(await response.json());
     } catch (error) {
       this.#onRequest(method, host, "unanswered");
-      throw unavailable("rpc_unavailable", `the RPC endpoint ${host} did not answer ${method}: ${messageOf(error).slice(0, 200)}`, error);
+      throw unavailable(
+        "rpc_unavailable",
+        `the RPC endpoint ${host} did not answer ${method}: ${messageOf(error).slice(0, 200)}`,
+        error,
+      );
     }
     if ("error" in answer) {
       this.#onRequest(method, host, "error");

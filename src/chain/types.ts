@@ -5,17 +5,38 @@ import type { JsonRpc } from "./rpc.ts";
 const quantity = z.string().regex(/^0x[0-9a-f]+$/i);
 export const QuantityNumber = quantity.transform((text) => Number(BigInt(text)));
 export const QuantityBigint = quantity.transform((text) => BigInt(text));
-export const Hash = z.string().regex(/^0x[0-9a-fA-F]{64}$/).transform((text) => text.toLowerCase());
-export const Address = z.string().regex(/^0x[0-9a-fA-F]{40}$/).transform((text) => text.toLowerCase());
+export const Hash = z
+  .string()
+  .regex(/^0x[0-9a-fA-F]{64}$/)
+  .transform((text) => text.toLowerCase());
+export const Address = z
+  .string()
+  .regex(/^0x[0-9a-fA-F]{40}$/)
+  .transform((text) => text.toLowerCase());
 export const HexData = z.string().regex(/^0x([0-9a-fA-F]{2})*$/);
 
 export const BlockSchema = z
-  .object({ number: QuantityNumber, hash: Hash, parentHash: Hash, timestamp: QuantityNumber, logsBloom: HexData, baseFeePerGas: QuantityBigint.optional() })
+  .object({
+    number: QuantityNumber,
+    hash: Hash,
+    parentHash: Hash,
+    timestamp: QuantityNumber,
+    logsBloom: HexData,
+    baseFeePerGas: QuantityBigint.optional(),
+  })
   .transform(({ timestamp, ...block }) => ({ ...block, timestampS: timestamp }));
 export type Block = z.infer<typeof BlockSchema>;
 
 export const LogSchema = z
-  .object({ address: Address, topics: z.array(Hash), data: HexData, blockNumber: QuantityNumber, blockHash: Hash, transactionHash: Hash, logIndex: QuantityNumber })
+  .object({
+    address: Address,
+    topics: z.array(Hash),
+    data: HexData,
+    blockNumber: QuantityNumber,
+    blockHash: Hash,
+    transactionHash: Hash,
+    logIndex: QuantityNumber,
+  })
   .loose();
 export type Log = z.infer<typeof LogSchema>;
 
@@ -38,7 +59,10 @@ export async function latestBlock(rpc: JsonRpc): Promise<Block> {
 
 /** The block of that height on the node's chain, or null when it has none. */
 export async function blockByNumber(rpc: JsonRpc, number: number): Promise<Block | null> {
-  return rpc.call(BlockSchema.nullable(), "eth_getBlockByNumber", [`0x${number.toString(16)}`, false]);
+  return rpc.call(BlockSchema.nullable(), "eth_getBlockByNumber", [
+    `0x${number.toString(16)}`,
+    false,
+  ]);
 }
 
 export async function chainIdOf(rpc: JsonRpc): Promise<number> {

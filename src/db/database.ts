@@ -3,7 +3,10 @@ import { unavailable } from "../errors.ts";
 
 /** bigint columns hold block numbers, nonces and seconds, all far below 2^53; wei is numeric and stays text. */
 const types = {
-  getTypeParser: ((oid, format) => (oid === pg.types.builtins.INT8 && format !== "binary" ? Number : pg.types.getTypeParser(oid, format))) as typeof pg.types.getTypeParser,
+  getTypeParser: ((oid, format) =>
+    oid === pg.types.builtins.INT8 && format !== "binary"
+      ? Number
+      : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
 };
 
 /** What SQL runs on: the pool, one transaction, or the connection of a leader. */
@@ -27,7 +30,10 @@ function queryableOf(client: pg.ClientBase): Queryable {
   };
 }
 
-async function transactionOn<T>(client: pg.ClientBase, work: (tx: Queryable) => Promise<T>): Promise<T> {
+async function transactionOn<T>(
+  client: pg.ClientBase,
+  work: (tx: Queryable) => Promise<T>,
+): Promise<T> {
   await client.query("BEGIN");
   try {
     const value = await work(queryableOf(client));
@@ -107,7 +113,11 @@ export class Database implements Transactor {
 }
 
 /** The first row, or undefined. */
-export async function first<T extends object>(db: Queryable, sql: string, parameters: readonly unknown[] = []): Promise<T | undefined> {
+export async function first<T extends object>(
+  db: Queryable,
+  sql: string,
+  parameters: readonly unknown[] = [],
+): Promise<T | undefined> {
   const rows = await db.query<T>(sql, parameters);
   return rows[0];
 }
@@ -156,18 +166,29 @@ const TAKEOVER_AFTER_MS = 3_000;
  * process that is frozen or cut off, and its next write must fail.
  * @throws AppError `leadership_lost` (retry) when the connection breaks while working.
  */
-export async function withLeadership<T>(db: Database, name: string, signal: AbortSignal, work: (leader: LeaderConnection) => Promise<T>): Promise<T> {
+export async function withLeadership<T>(
+  db: Database,
+  name: string,
+  signal: AbortSignal,
+  work: (leader: LeaderConnection) => Promise<T>,
+): Promise<T> {
   const client = await db.dedicated(`leader ${name}`);
   const { promise: lost, reject } = Promise.withResolvers<never>();
   lost.catch(() => undefined);
-  const lose = (error?: Error): void => reject(unavailable("leadership_lost", `the connection that held "${name}" is gone`, error));
+  const lose = (error?: Error): void =>
+    reject(unavailable("leadership_lost", `the connection that held "${name}" is gone`, error));
   client.on("error", lose);
   client.on("end", () => lose());
   try {
     const startedAtMs = Date.now();
     for (;;) {
       signal.throwIfAborted();
-      const [row] = (await client.query<{ locked: boolean }>("SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS locked", [name])).rows;
+      const [row] = (
+        await client.query<{ locked: boolean }>(
+          "SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS locked",
+          [name],
+        )
+      ).rows;
       if (row?.locked === true) break;
       if (Date.now() - startedAtMs >= TAKEOVER_AFTER_MS) {
         await client.query(

@@ -17,7 +17,13 @@ export async function recordEvents(tx: Queryable, events: readonly NewEvent[]): 
     await tx.query(
       `INSERT INTO events (type, audience, data, cause, occurred_at) VALUES ($1, $2, $3, $4, coalesce($5, now()))
        ON CONFLICT (cause) DO NOTHING`,
-      [event.type, event.audience, JSON.stringify(event.data), event.cause ?? null, event.occurredAt ?? null],
+      [
+        event.type,
+        event.audience,
+        JSON.stringify(event.data),
+        event.cause ?? null,
+        event.occurredAt ?? null,
+      ],
     );
   }
 }

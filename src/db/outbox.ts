@@ -4,13 +4,21 @@ import type { Queryable } from "./database.ts";
 /** Something to tell Temporal, written in the transaction that made it true. */
 export type OutboxMessage =
   | { readonly kind: "start-auction"; readonly workflowId: string; readonly payload: AuctionInput }
-  | { readonly kind: "signal"; readonly workflowId: string; readonly payload: { readonly signal: string; readonly args: readonly object[] } };
+  | {
+      readonly kind: "signal";
+      readonly workflowId: string;
+      readonly payload: { readonly signal: string; readonly args: readonly object[] };
+    };
 
 export type OutboxRow = OutboxMessage & { readonly id: number; readonly attempts: number };
 
 export async function enqueue(tx: Queryable, messages: readonly OutboxMessage[]): Promise<void> {
   for (const message of messages) {
-    await tx.query("INSERT INTO outbox (workflow_id, kind, payload) VALUES ($1, $2, $3)", [message.workflowId, message.kind, JSON.stringify(message.payload)]);
+    await tx.query("INSERT INTO outbox (workflow_id, kind, payload) VALUES ($1, $2, $3)", [
+      message.workflowId,
+      message.kind,
+      JSON.stringify(message.payload),
+    ]);
   }
 }
 
@@ -29,7 +37,10 @@ export async function dueMessages(tx: Queryable, limit: number): Promise<OutboxR
 }
 
 export async function markDelivered(tx: Queryable, ids: readonly number[]): Promise<void> {
-  await tx.query("UPDATE outbox SET delivered_at = now(), last_error = NULL WHERE id = ANY($1::bigint[])", [ids]);
+  await tx.query(
+    "UPDATE outbox SET delivered_at = now(), last_error = NULL WHERE id = ANY($1::bigint[])",
+    [ids],
+  );
 }
 
 /** Delays a message after a failed delivery: 1, 2, 4 … 60 seconds. */

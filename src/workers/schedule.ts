@@ -1,4 +1,9 @@
-import { type Client, ScheduleAlreadyRunning, type ScheduleOptions, ScheduleOverlapPolicy } from "@temporalio/client";
+import {
+  type Client,
+  ScheduleAlreadyRunning,
+  type ScheduleOptions,
+  ScheduleOverlapPolicy,
+} from "@temporalio/client";
 import { RECONCILE_SCHEDULE_ID, TASK_QUEUES } from "../domain/process.ts";
 
 /** Creates the reconcile Schedule, or brings an existing one to the configured interval. `cron` has five fields, UTC. */
@@ -6,7 +11,13 @@ export async function ensureReconcileSchedule(client: Client, cron: string): Pro
   const options = {
     scheduleId: RECONCILE_SCHEDULE_ID,
     spec: { cronExpressions: [cron] },
-    action: { type: "startWorkflow", workflowType: "reconcile", taskQueue: TASK_QUEUES.auction, args: [], staticSummary: "Compare chain, Postgres and workflows" },
+    action: {
+      type: "startWorkflow",
+      workflowType: "reconcile",
+      taskQueue: TASK_QUEUES.auction,
+      args: [],
+      staticSummary: "Compare chain, Postgres and workflows",
+    },
     // A short window: after an outage one run repairs as much as sixty would.
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: "1 minute" },
   } satisfies ScheduleOptions;
@@ -14,6 +25,11 @@ export async function ensureReconcileSchedule(client: Client, cron: string): Pro
     await client.schedule.create(options);
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-    await client.schedule.getHandle(RECONCILE_SCHEDULE_ID).update((current) => ({ ...current, spec: options.spec, policies: options.policies, action: options.action }));
+    await client.schedule.getHandle(RECONCILE_SCHEDULE_ID).update((current) => ({
+      ...current,
+      spec: options.spec,
+      policies: options.policies,
+      action: options.action,
+    }));
   }
 }

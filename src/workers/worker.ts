@@ -49,7 +49,14 @@ export async function startWorker(dependencies: WorkerDependencies): Promise<Run
   const signers = config.PLATFORM_PRIVATE_KEY.map((key) => new Wallet(key.reveal()));
 
   const native = await NativeConnection.connect(temporal.options);
-  const shared: Pick<WorkerOptions, "connection" | "namespace" | "shutdownGraceTime" | "maxHeartbeatThrottleInterval" | "interceptors"> = {
+  const shared: Pick<
+    WorkerOptions,
+    | "connection"
+    | "namespace"
+    | "shutdownGraceTime"
+    | "maxHeartbeatThrottleInterval"
+    | "interceptors"
+  > = {
     connection: native,
     namespace: temporal.namespace,
     shutdownGraceTime: SHUTDOWN_GRACE_MS,
@@ -68,7 +75,14 @@ export async function startWorker(dependencies: WorkerDependencies): Promise<Run
         maxExtensionMinutes: config.MEETING_MAX_EXTENSION_MINUTES,
       }),
       ...createMeetingActivities({ db, rooms, logger }),
-      ...createReconcileActivities({ db, client, chainId: chain.chainId, auctionContract: chain.auctionContract, leadMs, logger }),
+      ...createReconcileActivities({
+        db,
+        client,
+        chainId: chain.chainId,
+        auctionContract: chain.auctionContract,
+        leadMs,
+        logger,
+      }),
     },
     // A worker that was killed leaves its sticky queue behind; the next task waits this long before anybody gets it.
     stickyQueueScheduleToStartTimeout: "5 seconds",
@@ -76,6 +90,7 @@ export async function startWorker(dependencies: WorkerDependencies): Promise<Run
     maxConcurrentActivityTaskExecutions: 100,
     maxConcurrentWorkflowTaskExecutions: 40,
   });
+  const stopping = new AbortController();
   const chainWorker = await Worker.create({
     ...shared,
     taskQueue: TASK_QUEUES.chain,
@@ -87,6 +102,7 @@ export async function startWorker(dependencies: WorkerDependencies): Promise<Run
       confirmations: config.CHAIN_CONFIRMATIONS,
       finalityDepth: config.CHAIN_FINALITY_DEPTH,
       signers,
+      stopping: stopping.signal,
       logger,
       onIndexed: metrics.indexed,
       onReorg: metrics.reorg,
@@ -97,16 +113,25 @@ export async function startWorker(dependencies: WorkerDependencies): Promise<Run
   const running = [auctionWorker.run(), chainWorker.run()];
   const finished = Promise.all(running).then(() => undefined);
   finished.catch(() => undefined);
-  await startSystemWorkflows(client, chain.chainId, signers.map((one) => one.address));
+  await startSystemWorkflows(
+    client,
+    chain.chainId,
+    signers.map((one) => one.address),
+  );
   await ensureReconcileSchedule(client, config.AUCTION_CHECK_INTERVAL);
   relay.start();
-  logger.info("the worker is running", { chainId: chain.chainId, wallets: signers.map((one) => one.address) });
+  logger.info("the worker is running", {
+    chainId: chain.chainId,
+    wallets: signers.map((one) => one.address),
+  });
 
   return {
     finished,
     async close() {
+      stopping.abort();
       await relay.close();
-      for (const worker of [auctionWorker, chainWorker]) if (worker.getState() === "RUNNING") worker.shutdown();
+      for (const worker of [auctionWorker, chainWorker])
+        if (worker.getState() === "RUNNING") worker.shutdown();
       await Promise.allSettled(running);
       await native.close();
     },
@@ -114,10 +139,28 @@ export async function startWorker(dependencies: WorkerDependencies): Promise<Run
 }
 
 /** The indexer and one sender per wallet: started once, running for ever, whichever worker serves them. */
-async function startSystemWorkflows(client: Client, chainId: number, wallets: readonly string[]): Promise<void> {
-  const options = { taskQueue: TASK_QUEUES.auction, workflowIdConflictPolicy: "USE_EXISTING", workflowIdReusePolicy: "ALLOW_DUPLICATE" } as const;
-  await client.workflow.start<typeof workflows.chainIndexer>("chainIndexer", { ...options, workflowId: chainIndexerWorkflowId(chainId), args: [{ chainId }], staticSummary: `Indexer of chain ${chainId}` });
+async function startSystemWorkflows(
+  client: Client,
+  chainId: number,
+  wallets: readonly string[],
+): Promise<void> {
+  const options = {
+    taskQueue: TASK_QUEUES.auction,
+    workflowIdConflictPolicy: "USE_EXISTING",
+    workflowIdReusePolicy: "ALLOW_DUPLICATE",
+  } as const;
+  await client.workflow.start<typeof workflows.chainIndexer>("chainIndexer", {
+    ...options,
+    workflowId: chainIndexerWorkflowId(chainId),
+    args: [{ chainId }],
+    staticSummary: `Indexer of chain ${chainId}`,
+  });
   for (const address of wallets.map((one) => one.toLowerCase())) {
-    await client.workflow.start<typeof workflows.wallet>("wallet", { ...options, workflowId: walletWorkflowId(chainId, address), args: [{ chainId, address }], staticSummary: `Sender of wallet ${address}` });
+    await client.workflow.start<typeof workflows.wallet>("wallet", {
+      ...options,
+      workflowId: walletWorkflowId(chainId, address),
+      args: [{ chainId, address }],
+      staticSummary: `Sender of wallet ${address}`,
+    });
   }
 }

@@ -15,7 +15,9 @@ async function due(count: number): Promise<bigint[]> {
   const ids: bigint[] = [];
   for (let index = 0; index < count; index += 1) ids.push(await chain.create());
   for (const id of ids) await chain.bid(id, chain.person(0), 2_000n);
-  chain.nowS = Math.max(...(await Promise.all(ids.map(async (id) => Number((await chain.state(id))["endTime"])))));
+  chain.nowS = Math.max(
+    ...(await Promise.all(ids.map(async (id) => Number((await chain.state(id))["endTime"])))),
+  );
   await engine.mine();
   return ids;
 }
@@ -28,17 +30,31 @@ test("hash, bytes and nonce are committed before the transaction is sent", async
   engine.rpc.before = async (method, [raw]) => {
     if (method !== "eth_sendRawTransaction") return;
     const { hash, nonce } = Transaction.from(raw as string);
-    const [row] = await engine.db.query("SELECT raw_transaction, nonce, state FROM chain_transactions WHERE hash = $1", [hash]);
+    const [row] = await engine.db.query(
+      "SELECT raw_transaction, nonce, state FROM chain_transactions WHERE hash = $1",
+      [hash],
+    );
     sent.push({ raw, nonce, row });
   };
   const sender = await engine.sender();
   await sender.tick();
   expect(sent).toHaveLength(1);
-  for (const { raw, nonce, row } of sent as { raw: string; nonce: number; row: unknown }[]) expect(row).toEqual({ raw_transaction: raw, nonce, state: "signed" });
+  for (const { raw, nonce, row } of sent as { raw: string; nonce: number; row: unknown }[])
+    expect(row).toEqual({ raw_transaction: raw, nonce, state: "signed" });
   await sender.tick();
   expect(await engine.operation(key)).toMatchObject({ state: "mined", settled: true });
   expect(await engine.signals()).toEqual([
-    expect.objectContaining({ signal: "operationSettled", args: [expect.objectContaining({ key, status: "done", winner: engine.chain.person(0).toLowerCase(), amountWei: "2000" })] }),
+    expect.objectContaining({
+      signal: "operationSettled",
+      args: [
+        expect.objectContaining({
+          key,
+          status: "done",
+          winner: engine.chain.person(0).toLowerCase(),
+          amountWei: "2000",
+        }),
+      ],
+    }),
   ]);
 });
 
@@ -69,7 +85,8 @@ test("a transaction that was stored but never sent goes out, the same to the byt
   await (await engine.sender()).tick();
   const [stored] = await engine.transactions();
   const sent: unknown[] = [];
-  engine.rpc.before = async (method, [raw]) => void (method === "eth_sendRawTransaction" && sent.push(raw));
+  engine.rpc.before = async (method, [raw]) =>
+    void (method === "eth_sendRawTransaction" && sent.push(raw));
   const next = await engine.sender();
   expect(sent).toEqual([stored?.["raw_transaction"]]);
   await next.tick();
@@ -102,7 +119,9 @@ test("an end that is not due yet does not go out with one that is", async () => 
   const [auctionId = 0n] = await due(1);
   const key = await engine.ask("end", auctionId);
   const later = await engine.chain.create();
-  const laterKey = await engine.ask("end", later, { notBeforeS: Number((await engine.chain.state(later))["endTime"]) });
+  const laterKey = await engine.ask("end", later, {
+    notBeforeS: Number((await engine.chain.state(later))["endTime"]),
+  });
   await (await engine.sender()).tick();
   expect((await engine.transactions()).map((one) => one["operation_keys"])).toEqual([[key]]);
   expect(await engine.operation(laterKey)).toMatchObject({ state: "pending", attempts: 0 });
@@ -115,8 +134,13 @@ test("a batch isolates its items: the impossible one is refused, the others are 
   const sender = await engine.sender();
   await sender.tick();
   await sender.tick();
-  for (const key of keys) expect(await engine.operation(key)).toMatchObject({ settled: true, state: "mined" });
-  expect(await engine.operation(impossible)).toMatchObject({ settled: true, state: "refused", reason: "unknown_auction" });
+  for (const key of keys)
+    expect(await engine.operation(key)).toMatchObject({ settled: true, state: "mined" });
+  expect(await engine.operation(impossible)).toMatchObject({
+    settled: true,
+    state: "refused",
+    reason: "unknown_auction",
+  });
   expect(await engine.transactions()).toHaveLength(1);
 });
 
@@ -128,8 +152,12 @@ test("sixty ends go out in two transactions, in one round", async () => {
   await sender.tick();
   await engine.mine();
   await sender.tick();
-  expect((await engine.transactions()).map((one) => (one["operation_keys"] as string[]).length)).toEqual([50, 10]);
-  expect(await engine.db.query("SELECT count(*)::int AS n FROM chain_operations WHERE settled")).toEqual([{ n: 60 }]);
+  expect(
+    (await engine.transactions()).map((one) => (one["operation_keys"] as string[]).length),
+  ).toEqual([50, 10]);
+  expect(
+    await engine.db.query("SELECT count(*)::int AS n FROM chain_operations WHERE settled"),
+  ).toEqual([{ n: 60 }]);
 });
 
 test("an auction that somebody else ended first counts as done, with its winner", async () => {
@@ -139,7 +167,14 @@ test("an auction that somebody else ended first counts as done, with its winner"
   const sender = await engine.sender();
   await sender.tick();
   await sender.tick();
-  expect(await engine.operation(key)).toMatchObject({ settled: true, result: expect.objectContaining({ status: "done", winner: engine.chain.person(0).toLowerCase(), amountWei: "2000" }) });
+  expect(await engine.operation(key)).toMatchObject({
+    settled: true,
+    result: expect.objectContaining({
+      status: "done",
+      winner: engine.chain.person(0).toLowerCase(),
+      amountWei: "2000",
+    }),
+  });
 });
 
 test("an end that came too early is asked for again at the time the chain says", async () => {
@@ -151,7 +186,14 @@ test("an end that came too early is asked for again at the time the chain says",
   await sender.tick();
   await sender.tick();
   const endsAtS = Number((await chain.state(auctionId))["endTime"]);
-  expect(await engine.operation(key)).toMatchObject({ state: "pending", settled: false, attempts: 1, reason: "not_yet_ended", not_before_s: endsAtS, nonce: null });
+  expect(await engine.operation(key)).toMatchObject({
+    state: "pending",
+    settled: false,
+    attempts: 1,
+    reason: "not_yet_ended",
+    not_before_s: endsAtS,
+    nonce: null,
+  });
   chain.nowS = endsAtS;
   await engine.mine();
   await sender.tick();
@@ -185,7 +227,9 @@ test("a receipt of a block that is not on the chain is not believed", async () =
   const key = await engine.ask("end", auctionId);
   engine.rpc.after = async (method, _parameters, answer) =>
     // A node that lags behind a reorg still gives the receipt of the dropped block.
-    method === "eth_getTransactionReceipt" && answer !== null ? { ...(answer as object), blockHash: `0x${"cd".repeat(32)}` } : answer;
+    method === "eth_getTransactionReceipt" && answer !== null
+      ? { ...(answer as object), blockHash: `0x${"cd".repeat(32)}` }
+      : answer;
   const sender = await engine.sender();
   for (let round = 0; round < 3; round += 1) {
     await sender.tick();
@@ -210,8 +254,13 @@ test("what the market has left behind is outbid with both caps raised by an eigh
     await sender.tick();
   }
   const [first, second] = await engine.transactions();
-  expect(second).toMatchObject({ nonce: first?.["nonce"], replaces: first?.["hash"], operation_keys: first?.["operation_keys"] });
-  for (const cap of ["max_fee_per_gas_wei", "max_priority_fee_per_gas_wei"]) expect(BigInt(String(second?.[cap])) * 8n >= BigInt(String(first?.[cap])) * 9n).toBe(true);
+  expect(second).toMatchObject({
+    nonce: first?.["nonce"],
+    replaces: first?.["hash"],
+    operation_keys: first?.["operation_keys"],
+  });
+  for (const cap of ["max_fee_per_gas_wei", "max_priority_fee_per_gas_wei"])
+    expect(BigInt(String(second?.[cap])) * 8n >= BigInt(String(first?.[cap])) * 9n).toBe(true);
   await engine.mine();
   for (let round = 0; round < 8; round += 1) {
     await engine.mine();
@@ -224,7 +273,8 @@ test("a nonce that is used without a known receipt is looked at again and never 
   const [auctionId = 0n] = await due(1);
   const key = await engine.ask("end", auctionId);
   const sender = await engine.sender();
-  engine.rpc.after = async (method, _parameters, answer) => (method === "eth_getTransactionReceipt" ? null : answer);
+  engine.rpc.after = async (method, _parameters, answer) =>
+    method === "eth_getTransactionReceipt" ? null : answer;
   for (let round = 0; round < 4; round += 1) {
     await sender.tick();
     await engine.mine();
@@ -242,8 +292,14 @@ test("a wallet without funds keeps its operation and nonce, and goes on when it 
   const sender = await engine.sender();
   await engine.chain.provider.send("anvil_setBalance", [engine.signer.address, "0x0"]);
   await sender.tick();
-  expect((await engine.transactions())[0]).toMatchObject({ state: "signed", last_send_error: "insufficient_funds" });
-  await engine.chain.provider.send("anvil_setBalance", [engine.signer.address, "0xde0b6b3a7640000"]);
+  expect((await engine.transactions())[0]).toMatchObject({
+    state: "signed",
+    last_send_error: "insufficient_funds",
+  });
+  await engine.chain.provider.send("anvil_setBalance", [
+    engine.signer.address,
+    "0xde0b6b3a7640000",
+  ]);
   for (let round = 0; round < 4; round += 1) {
     await engine.mine();
     await sender.tick();
@@ -252,7 +308,8 @@ test("a wallet without funds keeps its operation and nonce, and goes on when it 
 });
 
 test("a sender on another chain refuses to start", async () => {
-  engine.rpc.after = async (method, _parameters, answer) => (method === "eth_chainId" ? "0x1" : answer);
+  engine.rpc.after = async (method, _parameters, answer) =>
+    method === "eth_chainId" ? "0x1" : answer;
   await expect(engine.sender()).rejects.toMatchObject({ code: "wrong_chain", kind: "refuse" });
 });
 
@@ -273,10 +330,14 @@ test("an error of the node that nobody knows means: maybe sent", async () => {
   const [auctionId = 0n] = await due(1);
   const key = await engine.ask("end", auctionId);
   engine.rpc.before = async (method) => {
-    if (method === "eth_sendRawTransaction") throw new RpcError(method, -32_000, "a text from the future");
+    if (method === "eth_sendRawTransaction")
+      throw new RpcError(method, -32_000, "a text from the future");
   };
   const sender = await engine.sender();
   await sender.tick();
-  expect((await engine.transactions())[0]).toMatchObject({ state: "broadcast", last_send_error: "unknown" });
+  expect((await engine.transactions())[0]).toMatchObject({
+    state: "broadcast",
+    last_send_error: "unknown",
+  });
   expect(await engine.operation(key)).toMatchObject({ state: "broadcast", settled: false });
 });

@@ -1,9 +1,13 @@
 // The chain engine on a real chain and a real database, driven step by step.
 import { Wallet } from "ethers";
-import { ChainIndexer, type IndexerOptions, type StepResult } from "../../src/chain/indexing/indexer.ts";
+import {
+  ChainIndexer,
+  type IndexerOptions,
+  type StepResult,
+} from "../../src/chain/indexing/indexer.ts";
 import { JsonRpc } from "../../src/chain/rpc.ts";
 import { WalletSender } from "../../src/chain/sending/sender.ts";
-import { requestOperation } from "../../src/chain/sending/store.ts";
+import { requestOperation } from "../../src/chain/sending/operations.ts";
 import { Database, type Transactor } from "../../src/db/database.ts";
 import { auctionWorkflowId, operationKey, type OperationKind } from "../../src/domain/process.ts";
 import { silentLogger } from "../../src/logging.ts";
@@ -15,9 +19,14 @@ export class TappedRpc extends JsonRpc {
   /** Runs before a request; throwing means that it never arrives. */
   before: (method: string, parameters: readonly unknown[]) => Promise<void> = async () => undefined;
   /** Runs after the node has answered; throwing means that the answer is lost. */
-  after: (method: string, parameters: readonly unknown[], answer: unknown) => Promise<unknown> = async (_method, _parameters, answer) => answer;
+  after: (method: string, parameters: readonly unknown[], answer: unknown) => Promise<unknown> =
+    async (_method, _parameters, answer) => answer;
 
-  override async callEndpoint(index: number, method: string, parameters: readonly unknown[]): Promise<unknown> {
+  override async callEndpoint(
+    index: number,
+    method: string,
+    parameters: readonly unknown[],
+  ): Promise<unknown> {
     await this.before(method, parameters);
     return this.after(method, parameters, await super.callEndpoint(index, method, parameters));
   }
@@ -88,7 +97,13 @@ export class Engine {
   }
 
   /** A sender whose clock stands at the time of the newest block. */
-  async sender(options: { readonly db?: Transactor; readonly confirmations?: number; readonly finalityDepth?: number } = {}): Promise<WalletSender> {
+  async sender(
+    options: {
+      readonly db?: Transactor;
+      readonly confirmations?: number;
+      readonly finalityDepth?: number;
+    } = {},
+  ): Promise<WalletSender> {
     const sender = new WalletSender({
       rpc: this.rpc,
       db: options.db ?? this.db,
@@ -104,17 +119,31 @@ export class Engine {
     return sender;
   }
 
-  async ask(kind: OperationKind, auctionId: bigint | string, options: { readonly notBeforeS?: number; readonly outcome?: number } = {}): Promise<string> {
+  async ask(
+    kind: OperationKind,
+    auctionId: bigint | string,
+    options: { readonly notBeforeS?: number; readonly outcome?: number } = {},
+  ): Promise<string> {
     const ref = { chainId: this.chainId, contract: this.contract, auctionId: String(auctionId) };
     const key = operationKey(kind, ref);
     await this.db.transaction((tx) =>
-      requestOperation(tx, { ...ref, key, kind, notBeforeS: options.notBeforeS ?? 0, workflowId: auctionWorkflowId(ref), ...(options.outcome === undefined ? {} : { outcome: options.outcome }) }),
+      requestOperation(tx, {
+        ...ref,
+        key,
+        kind,
+        notBeforeS: options.notBeforeS ?? 0,
+        workflowId: auctionWorkflowId(ref),
+        ...(options.outcome === undefined ? {} : { outcome: options.outcome }),
+      }),
     );
     return key;
   }
 
   async operation(key: string): Promise<Record<string, unknown>> {
-    const [row] = await this.db.query<Record<string, unknown>>("SELECT * FROM chain_operations WHERE key = $1", [key]);
+    const [row] = await this.db.query<Record<string, unknown>>(
+      "SELECT * FROM chain_operations WHERE key = $1",
+      [key],
+    );
     if (row === undefined) throw new Error(`there is no operation ${key}`);
     return row;
   }
@@ -124,8 +153,12 @@ export class Engine {
   }
 
   /** What workflows were told, in order. */
-  async signals(): Promise<{ workflowId: string; signal: string; args: Record<string, unknown>[] }[]> {
-    return this.db.query(`SELECT workflow_id AS "workflowId", payload->>'signal' AS signal, payload->'args' AS args FROM outbox WHERE kind = 'signal' ORDER BY id`);
+  async signals(): Promise<
+    { workflowId: string; signal: string; args: Record<string, unknown>[] }[]
+  > {
+    return this.db.query(
+      `SELECT workflow_id AS "workflowId", payload->>'signal' AS signal, payload->'args' AS args FROM outbox WHERE kind = 'signal' ORDER BY id`,
+    );
   }
 
   /** Whether each transaction gets a block at once, or blocks are mined by `mine`. */

@@ -48,7 +48,9 @@ test("a leader that is frozen is shut out: its connection is ended and its next 
 });
 
 test("other names do not wait for each other", async () => {
-  expect(await withLeadership(db, "a", never, () => withLeadership(db, "b", never, async () => "both"))).toBe("both");
+  expect(
+    await withLeadership(db, "a", never, () => withLeadership(db, "b", never, async () => "both")),
+  ).toBe("both");
 });
 
 test("what a leader does in a transaction is not mixed with its other queries", async () => {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { HDNodeWallet, Wallet } from "ethers";
+import { type HDNodeWallet, Wallet } from "ethers";
 import pg from "pg";
 import { anvilAccounts } from "../../dev/chain/anvil.ts";
 import { freePorts } from "../../dev/stack/ports.ts";
@@ -30,30 +30,53 @@ async function refusal(args: readonly string[], env: Record<string, string>): Pr
 
 describe("a wrong start ends with exit code 1 and its reason", () => {
   test("every wrong variable is listed", async () => {
-    const output = await refusal([], { ...parts.stack.env, JWT_SECRET: "short", TEMPORAL_ADDRESS: "", ETH_HTTP_ENDPOINT: "ftp://x" });
+    const output = await refusal([], {
+      ...parts.stack.env,
+      JWT_SECRET: "short",
+      TEMPORAL_ADDRESS: "",
+      ETH_HTTP_ENDPOINT: "ftp://x",
+    });
     expect(output).toContain("The configuration has 3 problems");
-    for (const line of ["JWT_SECRET: must have at least 32 characters", "TEMPORAL_ADDRESS: is missing", "ETH_HTTP_ENDPOINT: must be a URL"]) expect(output).toContain(line);
+    for (const line of [
+      "JWT_SECRET: must have at least 32 characters",
+      "TEMPORAL_ADDRESS: is missing",
+      "ETH_HTTP_ENDPOINT: must be a URL",
+    ])
+      expect(output).toContain(line);
     expect(output).not.toContain("short,");
   });
 
   test("an unknown role", async () => {
-    expect(await refusal(["--role=boss"], parts.stack.env)).toContain('--role: is "boss", which is no role');
+    expect(await refusal(["--role=boss"], parts.stack.env)).toContain(
+      '--role: is "boss", which is no role',
+    );
   });
 
   test("a contract address without code", async () => {
-    const output = await refusal(["--role=worker"], { ...workerEnv, AUCTION_CONTRACT_ADDRESS: Wallet.createRandom().address });
+    const output = await refusal(["--role=worker"], {
+      ...workerEnv,
+      AUCTION_CONTRACT_ADDRESS: Wallet.createRandom().address,
+    });
     expect(output).toContain("AUCTION_CONTRACT_ADDRESS: has no code on chain 31337");
   });
 
   test("a contract that is something else", async () => {
-    const output = await refusal(["--role=worker"], { ...workerEnv, AUCTION_CONTRACT_ADDRESS: parts.stack.contracts.passAddress });
+    const output = await refusal(["--role=worker"], {
+      ...workerEnv,
+      AUCTION_CONTRACT_ADDRESS: parts.stack.contracts.passAddress,
+    });
     expect(output).toContain("AUCTION_CONTRACT_ADDRESS: is not a MeetingAuction");
   });
 
   test("a key that lacks the operator role", async () => {
     const stranger: HDNodeWallet = Wallet.createRandom();
-    const output = await refusal(["--role=worker"], { ...workerEnv, PLATFORM_PRIVATE_KEY: stranger.privateKey });
-    expect(output).toContain(`PLATFORM_PRIVATE_KEY: belongs to ${stranger.address}, which lacks OPERATOR_ROLE`);
+    const output = await refusal(["--role=worker"], {
+      ...workerEnv,
+      PLATFORM_PRIVATE_KEY: stranger.privateKey,
+    });
+    expect(output).toContain(
+      `PLATFORM_PRIVATE_KEY: belongs to ${stranger.address}, which lacks OPERATOR_ROLE`,
+    );
     expect(output).not.toContain(stranger.privateKey);
   });
 
@@ -62,10 +85,15 @@ describe("a wrong start ends with exit code 1 and its reason", () => {
     await db.connect();
     await db.query("CREATE TABLE kept AS SELECT * FROM chain_cursors");
     await db.query(`DELETE FROM chain_cursors`);
-    await db.query(`INSERT INTO chain_cursors (chain_id, stream, genesis_hash, block_number, block_hash) VALUES (1, 'auctions', $1, 0, $1)`, [`0x${"11".repeat(32)}`]);
+    await db.query(
+      `INSERT INTO chain_cursors (chain_id, stream, genesis_hash, block_number, block_hash) VALUES (1, 'auctions', $1, 0, $1)`,
+      [`0x${"11".repeat(32)}`],
+    );
     try {
       const output = await refusal(["--role=worker"], workerEnv);
-      expect(output).toContain("ETH_HTTP_ENDPOINT: serves chain 31337, but the database holds chain 1");
+      expect(output).toContain(
+        "ETH_HTTP_ENDPOINT: serves chain 31337, but the database holds chain 1",
+      );
     } finally {
       await db.query("DELETE FROM chain_cursors");
       await db.query("INSERT INTO chain_cursors SELECT * FROM kept");
@@ -81,7 +109,9 @@ describe("a wrong start ends with exit code 1 and its reason", () => {
     try {
       const url = new URL(parts.stack.urls.postgres);
       url.pathname = "/bare";
-      expect(await refusal(["--role=worker"], { ...workerEnv, DATABASE_URL: url.href })).toContain("run npm run migrate first");
+      expect(await refusal(["--role=worker"], { ...workerEnv, DATABASE_URL: url.href })).toContain(
+        "run npm run migrate first",
+      );
     } finally {
       await admin.query("DROP DATABASE bare WITH (FORCE)");
       await admin.end();
@@ -104,15 +134,28 @@ test("the API needs no private key, and says truly what is missing while a part 
     const postgres = {
       stop: async () => running["postgres"]?.stop(),
       start: async () => {
-        await startPostgres({ processes: parts.stack.processes, dataDir: join(parts.folder, "data/postgres"), port: parts.stack.ports.postgres, database: "app" });
+        await startPostgres({
+          processes: parts.stack.processes,
+          dataDir: join(parts.folder, "data/postgres"),
+          port: parts.stack.ports.postgres,
+          database: "app",
+        });
       },
     };
-    for (const [part, { stop, start }] of Object.entries({ postgres, temporal: paused("temporal"), chain: paused("anvil") })) {
+    for (const [part, { stop, start }] of Object.entries({
+      postgres,
+      temporal: paused("temporal"),
+      chain: paused("anvil"),
+    })) {
       await stop();
       try {
         await until(async () => (await ask(ready)).status === 503, api);
         const { body } = await ask(ready);
-        expect(Object.entries(body?.checks ?? {}).filter(([, one]) => !one.ok).map(([missing]) => missing)).toEqual([part]);
+        expect(
+          Object.entries(body?.checks ?? {})
+            .filter(([, one]) => !one.ok)
+            .map(([missing]) => missing),
+        ).toEqual([part]);
         expect((await ask(`${urls.api}/healthz`)).status).toBe(200);
       } finally {
         await start();
@@ -128,7 +171,10 @@ test("the API needs no private key, and says truly what is missing while a part 
 test("the worker opens no public port, and stops when asked to", async () => {
   const worker = startProduct(["--role=worker"], workerEnv);
   try {
-    await until(async () => (await ask(`http://127.0.0.1:${metricsPorts.worker}/readyz`)).status === 200, worker);
+    await until(
+      async () => (await ask(`http://127.0.0.1:${metricsPorts.worker}/readyz`)).status === 200,
+      worker,
+    );
     expect(listeningAddresses(worker.pid)).toEqual([`127.0.0.1:${metricsPorts.worker}`]);
     const metrics = await (await fetch(`http://127.0.0.1:${metricsPorts.worker}/metrics`)).text();
     expect(metrics).toContain("rpc_requests_total");

@@ -16,7 +16,11 @@ export interface ProductProcess {
 }
 
 /** Everything but the API and the worker, in a folder of its own. */
-export async function startParts(): Promise<{ readonly stack: Stack; readonly folder: string; stop(): Promise<void> }> {
+export async function startParts(): Promise<{
+  readonly stack: Stack;
+  readonly folder: string;
+  stop(): Promise<void>;
+}> {
   const folder = mkdtempSync(join(tmpdir(), "meeting-auction-process-"));
   const stack = await startStack({ dataDir: folder, ports: "free", app: false });
   return {
@@ -30,7 +34,10 @@ export async function startParts(): Promise<{ readonly stack: Stack; readonly fo
 }
 
 /** Starts src/main.ts with exactly these variables. */
-export function startProduct(args: readonly string[], env: Readonly<Record<string, string>>): ProductProcess {
+export function startProduct(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): ProductProcess {
   const child = spawn(process.execPath, [join(repositoryRoot, "src/main.ts"), ...args], {
     cwd: repositoryRoot,
     env: { PATH: process.env["PATH"], HOME: process.env["HOME"], ...env },
@@ -39,7 +46,9 @@ export function startProduct(args: readonly string[], env: Readonly<Record<strin
   let output = "";
   child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
-  const exited = new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code)));
+  const exited = new Promise<number | null>((resolve) =>
+    child.once("exit", (code) => resolve(code)),
+  );
   return {
     pid: child.pid ?? 0,
     output: () => output,
@@ -53,7 +62,10 @@ export function startProduct(args: readonly string[], env: Readonly<Record<strin
 
 export interface Readiness {
   readonly status: number;
-  readonly body: { readonly ready: boolean; readonly checks: Record<string, { readonly ok: boolean }> } | null;
+  readonly body: {
+    readonly ready: boolean;
+    readonly checks: Record<string, { readonly ok: boolean }>;
+  } | null;
 }
 
 export async function ask(url: string): Promise<Readiness> {

@@ -26,12 +26,17 @@ function plain(value: unknown): string | boolean {
 }
 
 /** Decodes a log of one of our two contracts; undefined for events this product does not know (roles, approvals …). */
-export function decodeLog(log: Log, blockTimestampS: number, auctionContract: string): ChainEvent | undefined {
+export function decodeLog(
+  log: Log,
+  blockTimestampS: number,
+  auctionContract: string,
+): ChainEvent | undefined {
   const fromAuction = log.address === auctionContract;
   const parsed = (fromAuction ? meetingAuctionInterface : meetingPassInterface).parseLog(log);
   if (parsed === null) return undefined;
   const args: Record<string, string | boolean> = {};
-  for (const [index, input] of parsed.fragment.inputs.entries()) args[input.name] = plain(parsed.args[index]);
+  for (const [index, input] of parsed.fragment.inputs.entries())
+    args[input.name] = plain(parsed.args[index]);
   // A pass has the id of its auction.
   const id = args["auctionId"] ?? args["tokenId"];
   return {

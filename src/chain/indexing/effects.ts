@@ -16,10 +16,18 @@ const NOTHING: Effects = { events: [], messages: [] };
 const iso = (seconds: number): string => new Date(seconds * 1000).toISOString();
 
 /** Pure: derives the effects from the event and the projection before and after it. */
-export function effectsOf(before: AuctionProjection | undefined, event: ChainEvent, after: AuctionProjection): Effects {
+export function effectsOf(
+  before: AuctionProjection | undefined,
+  event: ChainEvent,
+  after: AuctionProjection,
+): Effects {
   const { chainId, contract, auctionId } = after;
   const workflowId = auctionWorkflowId(after);
-  const place = { auctionId, transactionHash: event.transactionHash, blockNumber: event.blockNumber };
+  const place = {
+    auctionId,
+    transactionHash: event.transactionHash,
+    blockNumber: event.blockNumber,
+  };
   const tell = (type: string, audience: readonly string[], data: object): NewEvent => ({
     type,
     audience: [`auction:${auctionId}`, ...audience],
@@ -33,8 +41,26 @@ export function effectsOf(before: AuctionProjection | undefined, event: ChainEve
   switch (event.name) {
     case "AuctionCreated":
       return {
-        events: [tell("auction-created", ["public"], { host: getAddress(after.host), endsAt: iso(after.endsAtS), reservePriceWei: after.reservePriceWei })],
-        messages: [{ kind: "start-auction", workflowId, payload: { chainId, contract, auctionId, host: after.host, endsAtMs: after.endsAtS * 1000 } }],
+        events: [
+          tell("auction-created", ["public"], {
+            host: getAddress(after.host),
+            endsAt: iso(after.endsAtS),
+            reservePriceWei: after.reservePriceWei,
+          }),
+        ],
+        messages: [
+          {
+            kind: "start-auction",
+            workflowId,
+            payload: {
+              chainId,
+              contract,
+              auctionId,
+              host: after.host,
+              endsAtMs: after.endsAtS * 1000,
+            },
+          },
+        ],
       };
     case "BidPlaced": {
       const outbid = before?.highBidder ?? null;
@@ -43,26 +69,52 @@ export function effectsOf(before: AuctionProjection | undefined, event: ChainEve
         amountWei: after.highBidWei,
         endsAt: iso(after.endsAtS),
       });
-      if (before === undefined || before.endsAtS === after.endsAtS) return { events: [bid], messages: [] };
+      if (before === undefined || before.endsAtS === after.endsAtS)
+        return { events: [bid], messages: [] };
       return {
-        events: [bid, tell("auction-extended", [host], { endsAt: iso(after.endsAtS), previousEndsAt: iso(before.endsAtS) })],
-        messages: [{ kind: "signal", workflowId, payload: { signal: "extended", args: [{ endsAtMs: after.endsAtS * 1000, blockNumber: event.blockNumber }] } }],
+        events: [
+          bid,
+          tell("auction-extended", [host], {
+            endsAt: iso(after.endsAtS),
+            previousEndsAt: iso(before.endsAtS),
+          }),
+        ],
+        messages: [
+          {
+            kind: "signal",
+            workflowId,
+            payload: {
+              signal: "extended",
+              args: [{ endsAtMs: after.endsAtS * 1000, blockNumber: event.blockNumber }],
+            },
+          },
+        ],
       };
     }
     case "AuctionEnded":
       return {
         events: [
-          tell("auction-ended", ["public", host, ...(after.winner === null ? [] : [`wallet:${after.winner}`])], {
-            winner: after.winner === null ? null : getAddress(after.winner),
-            amountWei: after.winner === null ? null : after.highBidWei,
-          }),
+          tell(
+            "auction-ended",
+            ["public", host, ...(after.winner === null ? [] : [`wallet:${after.winner}`])],
+            {
+              winner: after.winner === null ? null : getAddress(after.winner),
+              amountWei: after.winner === null ? null : after.highBidWei,
+            },
+          ),
         ],
         messages: [],
       };
     case "AuctionCancelled":
       return {
         events: [tell("auction-cancelled", ["public", host], {})],
-        messages: [{ kind: "signal", workflowId, payload: { signal: "cancelled", args: [{ blockNumber: event.blockNumber }] } }],
+        messages: [
+          {
+            kind: "signal",
+            workflowId,
+            payload: { signal: "cancelled", args: [{ blockNumber: event.blockNumber }] },
+          },
+        ],
       };
     default:
       return NOTHING;
@@ -70,7 +122,12 @@ export function effectsOf(before: AuctionProjection | undefined, event: ChainEve
 }
 
 /** What a reorg means: `after` is the projection of what is left, undefined when the auction is gone with its creation. */
-export function effectsOfReorg(before: AuctionProjection, after: AuctionProjection | undefined, ancestor: number, cause: string): Effects {
+export function effectsOfReorg(
+  before: AuctionProjection,
+  after: AuctionProjection | undefined,
+  ancestor: number,
+  cause: string,
+): Effects {
   const workflowId = auctionWorkflowId(before);
   const facts = after ?? before;
   return {
@@ -78,7 +135,13 @@ export function effectsOfReorg(before: AuctionProjection, after: AuctionProjecti
       {
         type: "auction-reverted",
         audience: [`auction:${before.auctionId}`, "public", `wallet:${before.host}`],
-        data: { auctionId: before.auctionId, blockNumber: ancestor, phase: after?.phase ?? "gone", endsAt: iso(facts.endsAtS), highBidWei: after?.highBidWei ?? null },
+        data: {
+          auctionId: before.auctionId,
+          blockNumber: ancestor,
+          phase: after?.phase ?? "gone",
+          endsAt: iso(facts.endsAtS),
+          highBidWei: after?.highBidWei ?? null,
+        },
         cause: `${cause}:${before.auctionId}`,
       },
     ],
@@ -86,7 +149,16 @@ export function effectsOfReorg(before: AuctionProjection, after: AuctionProjecti
       {
         kind: "signal",
         workflowId,
-        payload: { signal: "reverted", args: [{ endsAtMs: facts.endsAtS * 1000, cancelled: after?.phase === "cancelled", blockNumber: ancestor }] },
+        payload: {
+          signal: "reverted",
+          args: [
+            {
+              endsAtMs: facts.endsAtS * 1000,
+              cancelled: after?.phase === "cancelled",
+              blockNumber: ancestor,
+            },
+          ],
+        },
       },
     ],
   };

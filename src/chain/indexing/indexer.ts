@@ -55,7 +55,10 @@ export class ChainIndexer {
     if (head.number <= cursor.blockNumber) {
       if (head.number === cursor.blockNumber && head.hash === cursor.blockHash) return "idle";
       // A shorter chain, or another block at our height: a lagging node, unless it contradicts what we stored.
-      const same = head.number < cursor.blockNumber ? (await this.#storedHash(head.number)) === head.hash : false;
+      const same =
+        head.number < cursor.blockNumber
+          ? (await this.#storedHash(head.number)) === head.hash
+          : false;
       return same ? "idle" : this.#reorganise();
     }
     const safe = head.number - this.#o.finalityDepth;
@@ -63,11 +66,17 @@ export class ChainIndexer {
       await this.#backfill(cursor.blockNumber + 1, safe);
       return "advanced";
     }
-    const next = cursor.blockNumber + 1 === head.number ? head : await blockByNumber(this.#o.rpc, cursor.blockNumber + 1);
+    const next =
+      cursor.blockNumber + 1 === head.number
+        ? head
+        : await blockByNumber(this.#o.rpc, cursor.blockNumber + 1);
     if (next === null) return "idle";
     if (next.parentHash !== cursor.blockHash) return this.#reorganise();
     const logs = await logsOfBlock(this.#o.rpc, next, this.#addresses);
-    await this.#apply(next, this.#decode(logs, () => next.timestampS));
+    await this.#apply(
+      next,
+      this.#decode(logs, () => next.timestampS),
+    );
     return next.number === head.number ? "idle" : "advanced";
   }
 
@@ -76,24 +85,46 @@ export class ChainIndexer {
   }
 
   async #storedHash(number: number): Promise<string | undefined> {
-    return (await store.knownBlocks(this.#o.db, this.#o.chainId)).find((one) => one.number === number)?.hash;
+    return (await store.knownBlocks(this.#o.db, this.#o.chainId)).find(
+      (one) => one.number === number,
+    )?.hash;
   }
 
   async #loadCursor(): Promise<store.Cursor> {
     const { db, rpc, chainId, startBlock } = this.#o;
     const stored = await store.readCursor(db, chainId);
     const genesis = await blockByNumber(rpc, 0);
-    if (genesis === null) throw new AppError({ kind: "retry", code: "rpc_unavailable", message: "the RPC endpoint has no block 0" });
+    if (genesis === null)
+      throw new AppError({
+        kind: "retry",
+        code: "rpc_unavailable",
+        message: "the RPC endpoint has no block 0",
+      });
     if (stored !== undefined) {
-      if (stored.genesisHash !== genesis.hash) return this.#halt(stored, `the RPC endpoint serves another chain: its block 0 is ${genesis.hash}, the database knows ${stored.genesisHash}`);
+      if (stored.genesisHash !== genesis.hash)
+        return this.#halt(
+          stored,
+          `the RPC endpoint serves another chain: its block 0 is ${genesis.hash}, the database knows ${stored.genesisHash}`,
+        );
       return stored;
     }
     const before = startBlock === 0 ? null : await blockByNumber(rpc, startBlock - 1);
-    if (startBlock > 0 && before === null) throw new AppError({ kind: "retry", code: "rpc_behind", message: `the RPC endpoint does not have block ${startBlock - 1} yet` });
+    if (startBlock > 0 && before === null)
+      throw new AppError({
+        kind: "retry",
+        code: "rpc_behind",
+        message: `the RPC endpoint does not have block ${startBlock - 1} yet`,
+      });
     // Block 0 holds no logs, so a stream that begins with the chain begins after it.
     const first = before ?? genesis;
     await store.createCursor(db, chainId, genesis.hash, first);
-    return { genesisHash: genesis.hash, blockNumber: first.number, blockHash: first.hash, state: "live", reason: null };
+    return {
+      genesisHash: genesis.hash,
+      blockNumber: first.number,
+      blockHash: first.hash,
+      state: "live",
+      reason: null,
+    };
   }
 
   async #halt(cursor: store.Cursor, reason: string): Promise<store.Cursor> {
@@ -115,9 +146,18 @@ export class ChainIndexer {
     const timestamps = new Map<number, number>();
     for (const number of new Set([...logs.map((log) => log.blockNumber), upTo])) {
       const block = await blockByNumber(this.#o.rpc, number);
-      if (block === null) throw new AppError({ kind: "retry", code: "rpc_behind", message: `the RPC endpoint has lost block ${number}` });
+      if (block === null)
+        throw new AppError({
+          kind: "retry",
+          code: "rpc_behind",
+          message: `the RPC endpoint has lost block ${number}`,
+        });
       timestamps.set(number, block.timestampS);
-      if (number === upTo) await this.#apply(block, this.#decode(logs, (log) => timestamps.get(log.blockNumber) ?? block.timestampS));
+      if (number === upTo)
+        await this.#apply(
+          block,
+          this.#decode(logs, (log) => timestamps.get(log.blockNumber) ?? block.timestampS),
+        );
     }
   }
 
@@ -129,7 +169,11 @@ export class ChainIndexer {
       await this.#project(tx, events);
       await store.moveCursor(tx, chainId, block);
     });
-    this.#cursor = { ...(this.#cursor as store.Cursor), blockNumber: block.number, blockHash: block.hash };
+    this.#cursor = {
+      ...(this.#cursor as store.Cursor),
+      blockNumber: block.number,
+      blockHash: block.hash,
+    };
   }
 
   async #project(tx: Queryable, events: readonly ChainEvent[]): Promise<void> {
@@ -137,7 +181,8 @@ export class ChainIndexer {
     const ours = events.filter((one) => one.auctionId !== null);
     const ids = [...new Set(ours.map((one) => one.auctionId as string))];
     const auctions = new Map<string, AuctionProjection>();
-    for (const auction of await store.loadAuctions(tx, chainId, auctionContract, ids)) auctions.set(auction.auctionId, auction);
+    for (const auction of await store.loadAuctions(tx, chainId, auctionContract, ids))
+      auctions.set(auction.auctionId, auction);
     for (const event of ours) {
       const id = event.auctionId as string;
       const before = auctions.get(id);
@@ -148,7 +193,10 @@ export class ChainIndexer {
       await enqueue(tx, effects.messages);
       if (before !== undefined && after.endsAtS > before.endsAtS) {
         // An end that already waits for its block must not be sent for the old one.
-        await tx.query("UPDATE chain_operations SET not_before_s = $2, updated_at = now() WHERE key = $1 AND state = 'pending' AND not_before_s < $2", [operationKey("end", after), after.endsAtS]);
+        await tx.query(
+          "UPDATE chain_operations SET not_before_s = $2, updated_at = now() WHERE key = $1 AND state = 'pending' AND not_before_s < $2",
+          [operationKey("end", after), after.endsAtS],
+        );
       }
     }
     for (const auction of auctions.values()) await store.saveAuction(tx, auction);
@@ -166,10 +214,16 @@ export class ChainIndexer {
         for (const auctionId of affected) {
           const before = await store.loadAuction(tx, chainId, auctionContract, auctionId);
           const after = await store.replayAuction(tx, chainId, auctionContract, auctionId);
-          if (after === undefined) await store.deleteAuction(tx, chainId, auctionContract, auctionId);
+          if (after === undefined)
+            await store.deleteAuction(tx, chainId, auctionContract, auctionId);
           else await store.saveAuction(tx, after);
           if (before === undefined) continue;
-          const effects = effectsOfReorg(before, after, known.number, `reorg:${chainId}:${cursor.blockHash}`);
+          const effects = effectsOfReorg(
+            before,
+            after,
+            known.number,
+            `reorg:${chainId}:${cursor.blockHash}`,
+          );
           await recordEvents(tx, effects.events);
           await enqueue(tx, effects.messages);
         }
@@ -181,7 +235,10 @@ export class ChainIndexer {
       this.#o.onReorg?.(depth);
       return "advanced";
     }
-    this.#cursor = await this.#halt(cursor, `no stored block is on the chain any more: a reorg deeper than ${this.#o.finalityDepth * 2} blocks; run npm run reindex`);
+    this.#cursor = await this.#halt(
+      cursor,
+      `no stored block is on the chain any more: a reorg deeper than ${this.#o.finalityDepth * 2} blocks; run npm run reindex`,
+    );
     return "halted";
   }
 }

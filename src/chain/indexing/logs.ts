@@ -5,7 +5,11 @@ import { type Block, type Log, LogSchema } from "../types.ts";
 const Logs = z.array(LogSchema);
 
 /** The logs of one block, asked for by its hash, so that the answer cannot belong to another fork. */
-export async function logsOfBlock(rpc: JsonRpc, block: Block, addresses: readonly string[]): Promise<Log[]> {
+export async function logsOfBlock(
+  rpc: JsonRpc,
+  block: Block,
+  addresses: readonly string[],
+): Promise<Log[]> {
   return rpc.call(Logs, "eth_getLogs", [{ blockHash: block.hash, address: addresses }]);
 }
 
@@ -20,11 +24,22 @@ export class LogRange {
   }
 
   /** Logs from `from` on, at most up to `to`, and the block they reach. */
-  async fetch(rpc: JsonRpc, from: number, to: number, addresses: readonly string[]): Promise<{ readonly logs: Log[]; readonly upTo: number }> {
+  async fetch(
+    rpc: JsonRpc,
+    from: number,
+    to: number,
+    addresses: readonly string[],
+  ): Promise<{ readonly logs: Log[]; readonly upTo: number }> {
     for (;;) {
       const upTo = Math.min(to, from + this.#blocks - 1);
       try {
-        const logs = await rpc.call(Logs, "eth_getLogs", [{ fromBlock: `0x${from.toString(16)}`, toBlock: `0x${upTo.toString(16)}`, address: addresses }]);
+        const logs = await rpc.call(Logs, "eth_getLogs", [
+          {
+            fromBlock: `0x${from.toString(16)}`,
+            toBlock: `0x${upTo.toString(16)}`,
+            address: addresses,
+          },
+        ]);
         this.#blocks = Math.min(this.#maxBlocks, Math.ceil(this.#blocks * 1.1));
         return { logs, upTo };
       } catch (error) {

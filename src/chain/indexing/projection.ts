@@ -49,7 +49,11 @@ function text(event: ChainEvent, name: string): string {
 }
 
 function stepOf(event: ChainEvent): Step {
-  return { transactionHash: event.transactionHash, blockNumber: event.blockNumber, at: new Date(event.blockTimestampS * 1000).toISOString() };
+  return {
+    transactionHash: event.transactionHash,
+    blockNumber: event.blockNumber,
+    at: new Date(event.blockTimestampS * 1000).toISOString(),
+  };
 }
 
 function created(chainId: number, contract: string, event: ChainEvent): AuctionProjection {
@@ -90,7 +94,11 @@ function transferred(state: AuctionProjection, event: ChainEvent): AuctionProjec
   return {
     ...state,
     passOwner: burned ? null : to,
-    steps: { ...state.steps, ...(minted ? { minted: stepOf(event) } : {}), ...(burned ? { burned: stepOf(event) } : {}) },
+    steps: {
+      ...state.steps,
+      ...(minted ? { minted: stepOf(event) } : {}),
+      ...(burned ? { burned: stepOf(event) } : {}),
+    },
   };
 }
 
@@ -99,17 +107,34 @@ function transferred(state: AuctionProjection, event: ChainEvent): AuctionProjec
  * rebuilt after a reorg.
  * @throws TypeError when an event of an auction comes before its creation: the logs are incomplete.
  */
-export function applyEvent(chainId: number, contract: string, before: AuctionProjection | undefined, event: ChainEvent): AuctionProjection {
+export function applyEvent(
+  chainId: number,
+  contract: string,
+  before: AuctionProjection | undefined,
+  event: ChainEvent,
+): AuctionProjection {
   if (event.name === "AuctionCreated") return created(chainId, contract, event);
-  if (before === undefined) throw new TypeError(`${event.name} of auction ${event.auctionId} stands before its creation`);
+  if (before === undefined)
+    throw new TypeError(`${event.name} of auction ${event.auctionId} stands before its creation`);
   const state = { ...before, updatedBlock: event.blockNumber };
   switch (event.name) {
     case "BidPlaced":
-      return { ...state, highBidder: text(event, "bidder"), highBidWei: text(event, "amountWei"), endsAtS: Number(text(event, "endTime")), bidCount: state.bidCount + 1 };
+      return {
+        ...state,
+        highBidder: text(event, "bidder"),
+        highBidWei: text(event, "amountWei"),
+        endsAtS: Number(text(event, "endTime")),
+        bidCount: state.bidCount + 1,
+      };
     case "AuctionEnded": {
       const winner = text(event, "winner");
       const sold = winner !== ZERO_ADDRESS;
-      return { ...state, phase: sold ? "sold" : "unsold", winner: sold ? winner : null, steps: { ...state.steps, ended: stepOf(event) } };
+      return {
+        ...state,
+        phase: sold ? "sold" : "unsold",
+        winner: sold ? winner : null,
+        steps: { ...state.steps, ended: stepOf(event) },
+      };
     }
     case "AuctionCancelled":
       return { ...state, phase: "cancelled", steps: { ...state.steps, cancelled: stepOf(event) } };

@@ -23,35 +23,68 @@ export async function readCursor(db: Queryable, chainId: number): Promise<Cursor
   );
 }
 
-export async function createCursor(db: Queryable, chainId: number, genesisHash: string, block: { readonly number: number; readonly hash: string }): Promise<void> {
-  await db.query("INSERT INTO chain_cursors (chain_id, stream, genesis_hash, block_number, block_hash) VALUES ($1, $2, $3, $4, $5)", [
-    chainId,
-    STREAM,
-    genesisHash,
-    block.number,
-    block.hash,
-  ]);
+export async function createCursor(
+  db: Queryable,
+  chainId: number,
+  genesisHash: string,
+  block: { readonly number: number; readonly hash: string },
+): Promise<void> {
+  await db.query(
+    "INSERT INTO chain_cursors (chain_id, stream, genesis_hash, block_number, block_hash) VALUES ($1, $2, $3, $4, $5)",
+    [chainId, STREAM, genesisHash, block.number, block.hash],
+  );
 }
 
-export async function moveCursor(tx: Queryable, chainId: number, block: { readonly number: number; readonly hash: string }): Promise<void> {
-  await tx.query("UPDATE chain_cursors SET block_number = $3, block_hash = $4, updated_at = now() WHERE chain_id = $1 AND stream = $2", [chainId, STREAM, block.number, block.hash]);
+export async function moveCursor(
+  tx: Queryable,
+  chainId: number,
+  block: { readonly number: number; readonly hash: string },
+): Promise<void> {
+  await tx.query(
+    "UPDATE chain_cursors SET block_number = $3, block_hash = $4, updated_at = now() WHERE chain_id = $1 AND stream = $2",
+    [chainId, STREAM, block.number, block.hash],
+  );
 }
 
 export async function haltCursor(db: Queryable, chainId: number, reason: string): Promise<void> {
-  await db.query("UPDATE chain_cursors SET state = 'halted', reason = $3, updated_at = now() WHERE chain_id = $1 AND stream = $2", [chainId, STREAM, reason]);
+  await db.query(
+    "UPDATE chain_cursors SET state = 'halted', reason = $3, updated_at = now() WHERE chain_id = $1 AND stream = $2",
+    [chainId, STREAM, reason],
+  );
 }
 
 /** Remembers the block's hash for reorg detection and forgets those deeper than the window. */
-export async function insertBlock(tx: Queryable, chainId: number, block: Block, windowBlocks: number): Promise<void> {
-  await tx.query("INSERT INTO chain_blocks (chain_id, number, hash, parent_hash, timestamp_s) VALUES ($1, $2, $3, $4, $5)", [chainId, block.number, block.hash, block.parentHash, block.timestampS]);
-  await tx.query("DELETE FROM chain_blocks WHERE chain_id = $1 AND number < $2", [chainId, block.number - windowBlocks]);
+export async function insertBlock(
+  tx: Queryable,
+  chainId: number,
+  block: Block,
+  windowBlocks: number,
+): Promise<void> {
+  await tx.query(
+    "INSERT INTO chain_blocks (chain_id, number, hash, parent_hash, timestamp_s) VALUES ($1, $2, $3, $4, $5)",
+    [chainId, block.number, block.hash, block.parentHash, block.timestampS],
+  );
+  await tx.query("DELETE FROM chain_blocks WHERE chain_id = $1 AND number < $2", [
+    chainId,
+    block.number - windowBlocks,
+  ]);
 }
 
-export async function knownBlocks(db: Queryable, chainId: number): Promise<{ number: number; hash: string }[]> {
-  return db.query("SELECT number, hash FROM chain_blocks WHERE chain_id = $1 ORDER BY number DESC", [chainId]);
+export async function knownBlocks(
+  db: Queryable,
+  chainId: number,
+): Promise<{ number: number; hash: string }[]> {
+  return db.query(
+    "SELECT number, hash FROM chain_blocks WHERE chain_id = $1 ORDER BY number DESC",
+    [chainId],
+  );
 }
 
-export async function insertLogs(tx: Queryable, chainId: number, events: readonly ChainEvent[]): Promise<void> {
+export async function insertLogs(
+  tx: Queryable,
+  chainId: number,
+  events: readonly ChainEvent[],
+): Promise<void> {
   if (events.length === 0) return;
   // A block that was dropped by a reorg may become canonical again: its logs are then the same rows.
   await tx.query(
@@ -73,7 +106,12 @@ export async function insertLogs(tx: Queryable, chainId: number, events: readonl
   );
 }
 
-export async function insertBids(tx: Queryable, chainId: number, contract: string, events: readonly ChainEvent[]): Promise<void> {
+export async function insertBids(
+  tx: Queryable,
+  chainId: number,
+  contract: string,
+  events: readonly ChainEvent[],
+): Promise<void> {
   const bids = events.filter((one) => one.name === "BidPlaced");
   if (bids.length === 0) return;
   await tx.query(
@@ -103,12 +141,29 @@ const COLUMNS = `chain_id AS "chainId", contract, auction_id AS "auctionId", hos
   fee_bps AS "feeBps", transferable, high_bidder AS "highBidder", high_bid_wei AS "highBidWei", bid_count AS "bidCount",
   winner, pass_owner AS "passOwner", outcome, host_paid_wei AS "hostPaidWei", refund_wei AS "refundWei", steps, updated_block AS "updatedBlock"`;
 
-export async function loadAuction(db: Queryable, chainId: number, contract: string, auctionId: string): Promise<AuctionProjection | undefined> {
-  return first<AuctionProjection>(db, `SELECT ${COLUMNS} FROM auctions WHERE chain_id = $1 AND contract = $2 AND auction_id = $3`, [chainId, contract, auctionId]);
+export async function loadAuction(
+  db: Queryable,
+  chainId: number,
+  contract: string,
+  auctionId: string,
+): Promise<AuctionProjection | undefined> {
+  return first<AuctionProjection>(
+    db,
+    `SELECT ${COLUMNS} FROM auctions WHERE chain_id = $1 AND contract = $2 AND auction_id = $3`,
+    [chainId, contract, auctionId],
+  );
 }
 
-export async function loadAuctions(db: Queryable, chainId: number, contract: string, auctionIds: readonly string[]): Promise<AuctionProjection[]> {
-  return db.query<AuctionProjection>(`SELECT ${COLUMNS} FROM auctions WHERE chain_id = $1 AND contract = $2 AND auction_id = ANY($3::numeric[])`, [chainId, contract, auctionIds]);
+export async function loadAuctions(
+  db: Queryable,
+  chainId: number,
+  contract: string,
+  auctionIds: readonly string[],
+): Promise<AuctionProjection[]> {
+  return db.query<AuctionProjection>(
+    `SELECT ${COLUMNS} FROM auctions WHERE chain_id = $1 AND contract = $2 AND auction_id = ANY($3::numeric[])`,
+    [chainId, contract, auctionIds],
+  );
 }
 
 export async function saveAuction(tx: Queryable, auction: AuctionProjection): Promise<void> {
@@ -168,7 +223,12 @@ interface LogRow {
 }
 
 /** The projection that the canonical logs give, or undefined when none are left. */
-export async function replayAuction(db: Queryable, chainId: number, contract: string, auctionId: string): Promise<AuctionProjection | undefined> {
+export async function replayAuction(
+  db: Queryable,
+  chainId: number,
+  contract: string,
+  auctionId: string,
+): Promise<AuctionProjection | undefined> {
   const rows = await db.query<LogRow>(
     `SELECT event AS name, auction_id AS "auctionId", args, block_number AS "blockNumber", block_hash AS "blockHash", block_timestamp_s AS "blockTimestampS",
        transaction_hash AS "transactionHash", log_index AS "logIndex", address
@@ -181,17 +241,33 @@ export async function replayAuction(db: Queryable, chainId: number, contract: st
 }
 
 /** Takes everything above `ancestor` out of the canonical record and returns the auctions it concerned. */
-export async function rollBack(tx: Queryable, chainId: number, ancestor: number): Promise<string[]> {
+export async function rollBack(
+  tx: Queryable,
+  chainId: number,
+  ancestor: number,
+): Promise<string[]> {
   const rows = await tx.query<{ auctionId: string | null }>(
     `WITH dropped AS (UPDATE chain_logs SET canonical = false WHERE chain_id = $1 AND block_number > $2 AND canonical RETURNING auction_id)
      SELECT DISTINCT auction_id AS "auctionId" FROM dropped`,
     [chainId, ancestor],
   );
   await tx.query("DELETE FROM bids WHERE chain_id = $1 AND block_number > $2", [chainId, ancestor]);
-  await tx.query("DELETE FROM chain_blocks WHERE chain_id = $1 AND number > $2", [chainId, ancestor]);
+  await tx.query("DELETE FROM chain_blocks WHERE chain_id = $1 AND number > $2", [
+    chainId,
+    ancestor,
+  ]);
   return rows.map((row) => row.auctionId).filter((id) => id !== null);
 }
 
-export async function deleteAuction(tx: Queryable, chainId: number, contract: string, auctionId: string): Promise<void> {
-  await tx.query("DELETE FROM auctions WHERE chain_id = $1 AND contract = $2 AND auction_id = $3", [chainId, contract, auctionId]);
+export async function deleteAuction(
+  tx: Queryable,
+  chainId: number,
+  contract: string,
+  auctionId: string,
+): Promise<void> {
+  await tx.query("DELETE FROM auctions WHERE chain_id = $1 AND contract = $2 AND auction_id = $3", [
+    chainId,
+    contract,
+    auctionId,
+  ]);
 }

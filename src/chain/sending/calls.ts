@@ -14,7 +14,10 @@ export interface OperationCall {
  * How many items share a transaction, and the gas each may use; what is not used is not paid for. The base covers the gas
  * that the contract wants to see left before it begins an item (contracts/src/Batch.sol: 30,000 and 200,000).
  */
-const LIMITS: Record<OperationKind, { readonly batch: number; readonly baseGas: number; readonly itemGas: number }> = {
+const LIMITS: Record<
+  OperationKind,
+  { readonly batch: number; readonly baseGas: number; readonly itemGas: number }
+> = {
   end: { batch: 50, baseGas: 90_000, itemGas: 40_000 },
   mint: { batch: 25, baseGas: 280_000, itemGas: 130_000 },
   settle: { batch: 25, baseGas: 280_000, itemGas: 150_000 },
@@ -22,7 +25,8 @@ const LIMITS: Record<OperationKind, { readonly batch: number; readonly baseGas: 
 
 export const batchLimit = (kind: OperationKind): number => LIMITS[kind].batch;
 
-export const gasLimit = (kind: OperationKind, items: number): number => LIMITS[kind].baseGas + LIMITS[kind].itemGas * items;
+export const gasLimit = (kind: OperationKind, items: number): number =>
+  LIMITS[kind].baseGas + LIMITS[kind].itemGas * items;
 
 /** The call of a batch of one kind. */
 export function encodeCall(kind: OperationKind, items: readonly OperationCall[]): string {
@@ -33,7 +37,10 @@ export function encodeCall(kind: OperationKind, items: readonly OperationCall[])
     case "mint":
       return meetingAuctionInterface.encodeFunctionData("mintPasses", [ids]);
     case "settle":
-      return meetingAuctionInterface.encodeFunctionData("settleMeetings", [ids, items.map((one) => one.outcome ?? 0)]);
+      return meetingAuctionInterface.encodeFunctionData("settleMeetings", [
+        ids,
+        items.map((one) => one.outcome ?? 0),
+      ]);
   }
 }
 
@@ -43,12 +50,25 @@ export function encodeCall(kind: OperationKind, items: readonly OperationCall[])
  * asked for anew; `refused` it can never succeed.
  */
 export type ItemOutcome =
-  | { readonly status: "done"; readonly winner?: string; readonly amountWei?: string; readonly byOther: boolean }
+  | {
+      readonly status: "done";
+      readonly winner?: string;
+      readonly amountWei?: string;
+      readonly byOther: boolean;
+    }
   | { readonly status: "again"; readonly reason: string }
   | { readonly status: "refused"; readonly reason: string };
 
-const DONE_EVENT: Record<OperationKind, string> = { end: "AuctionEnded", mint: "Transfer", settle: "MeetingSettled" };
-const FAILED_EVENT: Record<OperationKind, string> = { end: "AuctionEndFailed", mint: "PassMintFailed", settle: "SettlementFailed" };
+const DONE_EVENT: Record<OperationKind, string> = {
+  end: "AuctionEnded",
+  mint: "Transfer",
+  settle: "MeetingSettled",
+};
+const FAILED_EVENT: Record<OperationKind, string> = {
+  end: "AuctionEndFailed",
+  mint: "PassMintFailed",
+  settle: "SettlementFailed",
+};
 
 /** Reasons that mean: the wanted effect exists already. */
 const ALREADY: Record<OperationKind, readonly number[]> = {
@@ -58,25 +78,43 @@ const ALREADY: Record<OperationKind, readonly number[]> = {
 };
 
 // NOT_ENDED: a reorg took the end back; it is on its way again.
-const AGAIN: readonly number[] = [FAILURE_REASONS.NOT_YET_ENDED, FAILURE_REASONS.OUT_OF_GAS, FAILURE_REASONS.NOT_ENDED];
+const AGAIN: readonly number[] = [
+  FAILURE_REASONS.NOT_YET_ENDED,
+  FAILURE_REASONS.OUT_OF_GAS,
+  FAILURE_REASONS.NOT_ENDED,
+];
 
 export function reasonName(code: number): string {
-  return (Object.entries(FAILURE_REASONS).find(([, value]) => value === code)?.[0] ?? `REASON_${code}`).toLowerCase();
+  return (
+    Object.entries(FAILURE_REASONS).find(([, value]) => value === code)?.[0] ?? `REASON_${code}`
+  ).toLowerCase();
 }
 
 /** Reads an item's outcome from the receipt of its transaction. */
-export function outcomeOf(kind: OperationKind, auctionId: string, receipt: Receipt, auctionContract: string): ItemOutcome {
+export function outcomeOf(
+  kind: OperationKind,
+  auctionId: string,
+  receipt: Receipt,
+  auctionContract: string,
+): ItemOutcome {
   if (receipt.status !== 1) return { status: "again", reason: "transaction_reverted" };
-  const events = receipt.logs.map((log) => decodeLog(log, 0, auctionContract)).filter((one) => one?.auctionId === auctionId);
+  const events = receipt.logs
+    .map((log) => decodeLog(log, 0, auctionContract))
+    .filter((one) => one?.auctionId === auctionId);
   const done = events.find((one) => one?.name === DONE_EVENT[kind]);
   if (done !== undefined) {
     const winner = done.args["winner"];
     const sold = kind === "end" && typeof winner === "string" && winner !== ZERO_ADDRESS;
-    return { status: "done", byOther: false, ...(sold ? { winner, amountWei: String(done.args["amountWei"]) } : {}) };
+    return {
+      status: "done",
+      byOther: false,
+      ...(sold ? { winner, amountWei: String(done.args["amountWei"]) } : {}),
+    };
   }
   const code = Number(events.find((one) => one?.name === FAILED_EVENT[kind])?.args["reason"]);
   if (ALREADY[kind].includes(code)) return { status: "done", byOther: true };
   // An item the batch did not reach left no event: it was starved.
-  if (Number.isNaN(code) || AGAIN.includes(code)) return { status: "again", reason: Number.isNaN(code) ? "out_of_gas" : reasonName(code) };
+  if (Number.isNaN(code) || AGAIN.includes(code))
+    return { status: "again", reason: Number.isNaN(code) ? "out_of_gas" : reasonName(code) };
   return { status: "refused", reason: reasonName(code) };
 }

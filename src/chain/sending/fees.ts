@@ -25,6 +25,9 @@ export function bumpedFees(previous: Fees, market: Fees): Fees {
   const bump = (value: bigint): bigint => ceilDivide(value * BUMP_NUMERATOR, BUMP_DENOMINATOR);
   return {
     maxFeePerGasWei: larger(bump(previous.maxFeePerGasWei), market.maxFeePerGasWei),
-    maxPriorityFeePerGasWei: larger(bump(previous.maxPriorityFeePerGasWei), market.maxPriorityFeePerGasWei),
+    maxPriorityFeePerGasWei: larger(
+      bump(previous.maxPriorityFeePerGasWei),
+      market.maxPriorityFeePerGasWei,
+    ),
   };
 }

@@ -5,7 +5,14 @@ import { readAuctionState } from "../reader.ts";
 import type { JsonRpc } from "../rpc.ts";
 import { type Block, blockByNumber, QuantityNumber, type Receipt, receiptOf } from "../types.ts";
 import { type ItemOutcome, outcomeOf } from "./calls.ts";
-import * as store from "./store.ts";
+import { askAgain, type Operation, operationsAt, settleOperation } from "./operations.ts";
+import {
+  liveTransactions,
+  markFinal,
+  markMined,
+  markVanished,
+  type StoredTransaction,
+} from "./transactions.ts";
 
 export interface ReceiptWatcherOptions {
   readonly rpc: JsonRpc;
@@ -32,7 +39,7 @@ export class ReceiptWatcher {
   /** Looks once at every nonce that is not final. */
   async review(head: Block): Promise<void> {
     const { db, rpc, chainId, wallet, logger } = this.#o;
-    const live = await store.liveTransactions(db, chainId, wallet);
+    const live = await liveTransactions(db, chainId, wallet);
     if (live.length === 0) return;
     const consumed = await rpc.call(QuantityNumber, "eth_getTransactionCount", [wallet, "latest"]);
     for (const [nonce, transactions] of Map.groupBy(live, (one) => one.nonce)) {
@@ -42,17 +49,27 @@ export class ReceiptWatcher {
         continue;
       }
       for (const transaction of transactions.filter((one) => one.state === "mined")) {
-        logger.warn("the block of a mined transaction has left the chain", { transactionHash: transaction.hash, nonce, blockNumber: transaction.blockNumber });
-        await db.transaction((tx) => store.markVanished(tx, transaction.hash));
+        logger.warn("the block of a mined transaction has left the chain", {
+          transactionHash: transaction.hash,
+          nonce,
+          blockNumber: transaction.blockNumber,
+        });
+        await db.transaction((tx) => markVanished(tx, transaction.hash));
       }
       // The nonce is used but none of its hashes has a receipt: a node that lags, or somebody else has the key. Either
       // way the answer is to look again, never to send the operation under another nonce.
-      if (nonce < consumed) logger.warn("a nonce is used, but no receipt of its transactions is known", { nonce, hashes: transactions.map((one) => one.hash) });
+      if (nonce < consumed)
+        logger.warn("a nonce is used, but no receipt of its transactions is known", {
+          nonce,
+          hashes: transactions.map((one) => one.hash),
+        });
     }
   }
 
   /** The receipt of whichever transaction of a nonce was included, if its block is on the canonical chain. */
-  async #canonicalReceipt(transactions: readonly store.StoredTransaction[]): Promise<{ transaction: store.StoredTransaction; receipt: Receipt } | undefined> {
+  async #canonicalReceipt(
+    transactions: readonly StoredTransaction[],
+  ): Promise<{ transaction: StoredTransaction; receipt: Receipt } | undefined> {
     for (const transaction of transactions) {
       const receipt = await receiptOf(this.#o.rpc, transaction.hash);
       if (receipt === null) continue;
@@ -62,59 +79,104 @@ export class ReceiptWatcher {
     return undefined;
   }
 
-  async #mined(transaction: store.StoredTransaction, receipt: Receipt, head: Block): Promise<void> {
+  async #mined(transaction: StoredTransaction, receipt: Receipt, head: Block): Promise<void> {
     const { db, chainId, confirmations, finalityDepth } = this.#o;
     const depth = head.number - receipt.blockNumber + 1;
     const results = depth >= confirmations ? await this.#results(transaction, receipt) : [];
     await db.transaction(async (tx) => {
-      if (transaction.state !== "mined" || transaction.blockHash !== receipt.blockHash) await store.markMined(tx, transaction.hash, receipt);
-      for (const { operation, outcome, notBeforeS } of results) await this.#conclude(tx, operation, outcome, receipt, notBeforeS);
-      if (depth >= finalityDepth) await store.markFinal(tx, chainId, transaction);
+      if (transaction.state !== "mined" || transaction.blockHash !== receipt.blockHash)
+        await markMined(tx, transaction.hash, receipt);
+      for (const { operation, outcome, notBeforeS } of results)
+        await this.#conclude(tx, operation, outcome, receipt, notBeforeS);
+      if (depth >= finalityDepth) await markFinal(tx, chainId, transaction);
     });
   }
 
   /** What came of each operation that has not been told yet. */
-  async #results(transaction: store.StoredTransaction, receipt: Receipt): Promise<{ operation: store.Operation; outcome: ItemOutcome; notBeforeS: number }[]> {
+  async #results(
+    transaction: StoredTransaction,
+    receipt: Receipt,
+  ): Promise<{ operation: Operation; outcome: ItemOutcome; notBeforeS: number }[]> {
     const { db, rpc, chainId, wallet, auctionContract } = this.#o;
     const results = [];
-    for (const operation of await store.operationsAt(db, chainId, wallet, transaction.nonce)) {
+    for (const operation of await operationsAt(db, chainId, wallet, transaction.nonce)) {
       if (operation.settled) continue;
-      let outcome = outcomeOf(transaction.kind as OperationKind, operation.auctionId, receipt, auctionContract);
+      let outcome = outcomeOf(
+        transaction.kind as OperationKind,
+        operation.auctionId,
+        receipt,
+        auctionContract,
+      );
       let notBeforeS = 0;
-      if (operation.kind === "end" && (outcome.status === "again" || (outcome.status === "done" && outcome.byOther))) {
+      if (
+        operation.kind === "end" &&
+        (outcome.status === "again" || (outcome.status === "done" && outcome.byOther))
+      ) {
         const state = await readAuctionState(rpc, auctionContract, operation.auctionId);
         notBeforeS = state.endTimeS;
-        if (outcome.status === "done" && state.winner !== null) outcome = { ...outcome, winner: state.winner, amountWei: state.highBidWei };
+        if (outcome.status === "done" && state.winner !== null)
+          outcome = { ...outcome, winner: state.winner, amountWei: state.highBidWei };
       }
       results.push({ operation, outcome, notBeforeS });
     }
     return results;
   }
 
-  async #conclude(tx: Parameters<Parameters<Transactor["transaction"]>[0]>[0], operation: store.Operation, outcome: ItemOutcome, receipt: Receipt, notBeforeS: number): Promise<void> {
+  async #conclude(
+    tx: Parameters<Parameters<Transactor["transaction"]>[0]>[0],
+    operation: Operation,
+    outcome: ItemOutcome,
+    receipt: Receipt,
+    notBeforeS: number,
+  ): Promise<void> {
     const { logger } = this.#o;
     const place = { transactionHash: receipt.transactionHash, blockNumber: receipt.blockNumber };
-    const fields = { key: operation.key, auctionId: operation.auctionId, workflowId: operation.workflowId, ...place };
-    const tell = (message: Pick<OperationSettledMessage, "status" | "reason" | "winner" | "amountWei">): Promise<void> =>
-      store.settleOperation(tx, operation, { key: operation.key, kind: operation.kind, ...message, ...place });
+    const fields = {
+      key: operation.key,
+      auctionId: operation.auctionId,
+      workflowId: operation.workflowId,
+      ...place,
+    };
+    const tell = (
+      message: Pick<OperationSettledMessage, "status" | "reason" | "winner" | "amountWei">,
+    ): Promise<void> =>
+      settleOperation(tx, operation, {
+        key: operation.key,
+        kind: operation.kind,
+        ...message,
+        ...place,
+      });
 
     switch (outcome.status) {
       case "done":
-        await tell({ status: "done", ...(outcome.winner === undefined ? {} : { winner: outcome.winner }), ...(outcome.amountWei === undefined ? {} : { amountWei: outcome.amountWei }) });
+        await tell({
+          status: "done",
+          ...(outcome.winner === undefined ? {} : { winner: outcome.winner }),
+          ...(outcome.amountWei === undefined ? {} : { amountWei: outcome.amountWei }),
+        });
         logger.info("an operation is done", fields);
         return;
       case "again":
         if (operation.attempts + 1 >= MAX_ATTEMPTS) {
           await tell({ status: "refused", reason: outcome.reason });
-          logger.error("an operation is given up after too many attempts", { ...fields, reason: outcome.reason });
+          logger.error("an operation is given up after too many attempts", {
+            ...fields,
+            reason: outcome.reason,
+          });
           return;
         }
-        await store.askAgain(tx, operation, outcome.reason, notBeforeS);
-        logger.warn("an operation had no effect and is asked for again", { ...fields, reason: outcome.reason });
+        await askAgain(tx, operation, outcome.reason, notBeforeS);
+        logger.warn("an operation had no effect and is asked for again", {
+          ...fields,
+          reason: outcome.reason,
+        });
         return;
       case "refused":
         await tell({ status: "refused", reason: outcome.reason });
-        logger.error("an operation was refused by the contract", { ...fields, reason: outcome.reason });
+        logger.error("an operation was refused by the contract", {
+          ...fields,
+          reason: outcome.reason,
+        });
     }
   }
 }

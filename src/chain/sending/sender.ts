@@ -9,7 +9,16 @@ import { batchLimit, encodeCall, gasLimit } from "./calls.ts";
 import { classifySendError } from "./classify.ts";
 import { bumpedFees, type Fees, marketFees } from "./fees.ts";
 import { ReceiptWatcher } from "./receipts.ts";
-import * as store from "./store.ts";
+import { claimDue, nextDueS, type Operation, operationsAt } from "./operations.ts";
+import {
+  highestNonce,
+  insertTransaction,
+  liveTransactions,
+  markBroadcast,
+  noteSendError,
+  type SignedTransaction,
+  type StoredTransaction,
+} from "./transactions.ts";
 import { BlockClock } from "./timing.ts";
 
 export interface SenderOptions {
@@ -70,10 +79,17 @@ export class WalletSender {
   async start(): Promise<void> {
     const { rpc, db, chainId } = this.#o;
     const actual = await chainIdOf(rpc);
-    if (actual !== chainId) throw refused("wrong_chain", `the RPC endpoint serves chain ${actual}, this wallet sends on chain ${chainId}`);
-    const pending = await rpc.call(QuantityNumber, "eth_getTransactionCount", [this.wallet, "pending"]);
-    this.#nextNonce = Math.max(pending, (await store.highestNonce(db, chainId, this.wallet)) + 1);
-    for (const transaction of await store.liveTransactions(db, chainId, this.wallet)) {
+    if (actual !== chainId)
+      throw refused(
+        "wrong_chain",
+        `the RPC endpoint serves chain ${actual}, this wallet sends on chain ${chainId}`,
+      );
+    const pending = await rpc.call(QuantityNumber, "eth_getTransactionCount", [
+      this.wallet,
+      "pending",
+    ]);
+    this.#nextNonce = Math.max(pending, (await highestNonce(db, chainId, this.wallet)) + 1);
+    for (const transaction of await liveTransactions(db, chainId, this.wallet)) {
       if (transaction.state !== "mined") await this.#broadcast(transaction);
     }
   }
@@ -97,7 +113,7 @@ export class WalletSender {
 
   async #sendDue(head: Block): Promise<void> {
     const nextTimestampS = this.#clock.nextTimestampS(this.#nowMs());
-    const dueS = await store.nextDueS(this.#o.db, this.#o.chainId);
+    const dueS = await nextDueS(this.#o.db, this.#o.chainId);
     if (nextTimestampS === undefined || dueS === undefined || dueS > nextTimestampS) return;
     const fees = await marketFees(this.#o.rpc, head);
     const signed = await this.#allocate(head, nextTimestampS, fees);
@@ -105,18 +121,31 @@ export class WalletSender {
   }
 
   /** Claims due operations, signs a transaction per batch and stores both, in one commit. Nothing is broadcast here. */
-  async #allocate(head: Block, nextTimestampS: number, fees: Fees): Promise<store.SignedTransaction[]> {
+  async #allocate(head: Block, nextTimestampS: number, fees: Fees): Promise<SignedTransaction[]> {
     const { db, chainId } = this.#o;
     let nonce = this.#nextNonce;
     if (nonce === undefined) throw new Error("start() must run before tick()");
     const signed = await db.transaction(async (tx) => {
-      const room = MAX_IN_FLIGHT - new Set((await store.liveTransactions(tx, chainId, this.wallet)).filter((one) => one.state !== "mined").map((one) => one.nonce)).size;
+      const room =
+        MAX_IN_FLIGHT -
+        new Set(
+          (await liveTransactions(tx, chainId, this.wallet))
+            .filter((one) => one.state !== "mined")
+            .map((one) => one.nonce),
+        ).size;
       if (room <= 0) return [];
-      const due = await store.claimDue(tx, chainId, nextTimestampS, room * batchLimit("end"));
-      const transactions: store.SignedTransaction[] = [];
+      const due = await claimDue(tx, chainId, nextTimestampS, room * batchLimit("end"));
+      const transactions: SignedTransaction[] = [];
       for (const batch of batchesOf(due).slice(0, room)) {
-        const transaction = await this.#sign({ kind: batch.kind, operations: batch.operations, nonce: nonce as number, fees, replaces: null, head });
-        await store.insertTransaction(tx, chainId, transaction);
+        const transaction = await this.#sign({
+          kind: batch.kind,
+          operations: batch.operations,
+          nonce: nonce as number,
+          fees,
+          replaces: null,
+          head,
+        });
+        await insertTransaction(tx, chainId, transaction);
         transactions.push(transaction);
         nonce = (nonce as number) + 1;
       }
@@ -126,7 +155,14 @@ export class WalletSender {
     return signed;
   }
 
-  async #sign(input: { kind: OperationKind; operations: readonly store.Operation[]; nonce: number; fees: Fees; replaces: string | null; head: Block }): Promise<store.SignedTransaction> {
+  async #sign(input: {
+    kind: OperationKind;
+    operations: readonly Operation[];
+    nonce: number;
+    fees: Fees;
+    replaces: string | null;
+    head: Block;
+  }): Promise<SignedTransaction> {
     const { signer, chainId, auctionContract } = this.#o;
     const gas = gasLimit(input.kind, input.operations.length);
     const rawTransaction = await signer.signTransaction({
@@ -155,25 +191,30 @@ export class WalletSender {
   }
 
   /** Hands stored bytes to the node. Whatever comes back, the nonce stays taken. */
-  async #broadcast(transaction: store.SignedTransaction): Promise<void> {
+  async #broadcast(transaction: SignedTransaction): Promise<void> {
     const { rpc, db, logger } = this.#o;
     for (const [index] of rpc.endpoints.entries()) {
       try {
         await rpc.callEndpoint(index, "eth_sendRawTransaction", [transaction.rawTransaction]);
-        await store.markBroadcast(db, transaction.hash, null);
+        await markBroadcast(db, transaction.hash, null);
         return;
       } catch (error) {
         const meaning = classifySendError(error);
         if (meaning === "already_known") {
-          await store.markBroadcast(db, transaction.hash, null);
+          await markBroadcast(db, transaction.hash, null);
           return;
         }
-        logger.warn("a transaction was not plainly accepted", { transactionHash: transaction.hash, nonce: transaction.nonce, meaning, answer: messageOf(error).slice(0, 200) });
+        logger.warn("a transaction was not plainly accepted", {
+          transactionHash: transaction.hash,
+          nonce: transaction.nonce,
+          meaning,
+          answer: messageOf(error).slice(0, 200),
+        });
         if (meaning === "insufficient_funds" || meaning === "rejected") {
-          await store.noteSendError(db, transaction.hash, meaning);
+          await noteSendError(db, transaction.hash, meaning);
           return;
         }
-        await store.markBroadcast(db, transaction.hash, meaning);
+        await markBroadcast(db, transaction.hash, meaning);
         if (meaning !== "unknown") return;
         // No answer: the next endpoint gets the same bytes.
       }
@@ -183,25 +224,35 @@ export class WalletSender {
   /** Sends again what a node may have forgotten and outbids what the market has left behind. */
   async #revive(head: Block): Promise<void> {
     const { db, chainId, rpc } = this.#o;
-    const newestOfNonce = new Map<number, store.StoredTransaction>();
-    for (const one of await store.liveTransactions(db, chainId, this.wallet)) if (!newestOfNonce.has(one.nonce)) newestOfNonce.set(one.nonce, one);
+    const newestOfNonce = new Map<number, StoredTransaction>();
+    for (const one of await liveTransactions(db, chainId, this.wallet))
+      if (!newestOfNonce.has(one.nonce)) newestOfNonce.set(one.nonce, one);
     const waiting = [...newestOfNonce.values()].filter((one) => one.state !== "mined");
     const stale = waiting.filter((one) => head.number - one.signedAtBlock >= RESEND_AFTER_BLOCKS);
     if (stale.length === 0) return;
     const market = await marketFees(rpc, head);
     for (const transaction of stale) {
-      const outbid = head.number - transaction.signedAtBlock >= BUMP_AFTER_BLOCKS && transaction.kind !== "cancel" && transaction.maxFeePerGasWei < market.maxFeePerGasWei;
+      const outbid =
+        head.number - transaction.signedAtBlock >= BUMP_AFTER_BLOCKS &&
+        transaction.kind !== "cancel" &&
+        transaction.maxFeePerGasWei < market.maxFeePerGasWei;
       await this.#broadcast(outbid ? await this.#replace(transaction, market, head) : transaction);
     }
   }
 
   /** A dearer transaction of the same nonce with the same call, stored before anybody sees it. */
-  async #replace(transaction: store.StoredTransaction, market: Fees, head: Block): Promise<store.SignedTransaction> {
+  async #replace(
+    transaction: StoredTransaction,
+    market: Fees,
+    head: Block,
+  ): Promise<SignedTransaction> {
     const { db, chainId, logger } = this.#o;
     return db.transaction(async (tx) => {
-      const operations = await store.operationsAt(tx, chainId, this.wallet, transaction.nonce);
+      const operations = await operationsAt(tx, chainId, this.wallet, transaction.nonce);
       // The call must be the same to the byte, so the items keep the order of the first signing.
-      const ordered = transaction.operationKeys.map((key) => operations.find((one) => one.key === key)).filter((one) => one !== undefined);
+      const ordered = transaction.operationKeys
+        .map((key) => operations.find((one) => one.key === key))
+        .filter((one) => one !== undefined);
       const replacement = await this.#sign({
         kind: transaction.kind as OperationKind,
         operations: ordered,
@@ -210,21 +261,29 @@ export class WalletSender {
         replaces: transaction.hash,
         head,
       });
-      await store.insertTransaction(tx, chainId, replacement);
-      logger.info("a transaction is outbid", { nonce: transaction.nonce, transactionHash: replacement.hash, replaces: transaction.hash });
+      await insertTransaction(tx, chainId, replacement);
+      logger.info("a transaction is outbid", {
+        nonce: transaction.nonce,
+        transactionHash: replacement.hash,
+        replaces: transaction.hash,
+      });
       return replacement;
     });
   }
 }
 
 /** Batches of one kind each; an operation that failed in a batch before goes alone, so that it harms nobody. */
-export function batchesOf(due: readonly store.Operation[]): { readonly kind: OperationKind; readonly operations: store.Operation[] }[] {
-  const batches: { kind: OperationKind; operations: store.Operation[] }[] = [];
+export function batchesOf(
+  due: readonly Operation[],
+): { readonly kind: OperationKind; readonly operations: Operation[] }[] {
+  const batches: { kind: OperationKind; operations: Operation[] }[] = [];
   for (const kind of ["end", "mint", "settle"] as const) {
     const ofKind = due.filter((one) => one.kind === kind);
     const fresh = ofKind.filter((one) => one.attempts === 0);
-    for (let start = 0; start < fresh.length; start += batchLimit(kind)) batches.push({ kind, operations: fresh.slice(start, start + batchLimit(kind)) });
-    for (const operation of ofKind.filter((one) => one.attempts > 0)) batches.push({ kind, operations: [operation] });
+    for (let start = 0; start < fresh.length; start += batchLimit(kind))
+      batches.push({ kind, operations: fresh.slice(start, start + batchLimit(kind)) });
+    for (const operation of ofKind.filter((one) => one.attempts > 0))
+      batches.push({ kind, operations: [operation] });
   }
   return batches;
 }

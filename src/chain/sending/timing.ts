@@ -5,14 +5,18 @@
  */
 export class BlockClock {
   readonly #intervalsS: number[] = [];
-  #head: { readonly number: number; readonly timestampS: number; readonly seenAtMs: number } | undefined;
+  #head:
+    | { readonly number: number; readonly timestampS: number; readonly seenAtMs: number }
+    | undefined;
 
   /** Tells the clock of the latest block. `nowMs` is when it was seen here. */
   observe(block: { readonly number: number; readonly timestampS: number }, nowMs: number): void {
     const previous = this.#head;
     if (previous !== undefined && block.number === previous.number) return;
     if (previous !== undefined && block.number > previous.number) {
-      this.#intervalsS.push((block.timestampS - previous.timestampS) / (block.number - previous.number));
+      this.#intervalsS.push(
+        (block.timestampS - previous.timestampS) / (block.number - previous.number),
+      );
       if (this.#intervalsS.length > 16) this.#intervalsS.shift();
     }
     this.#head = { number: block.number, timestampS: block.timestampS, seenAtMs: nowMs };

@@ -1,0 +1,145 @@
+import { first, type Queryable } from "../../db/database.ts";
+import { enqueue } from "../../db/outbox.ts";
+import type { OperationKind, OperationSettledMessage } from "../../domain/process.ts";
+
+/** An operation as the sender sees it. */
+export interface Operation {
+  readonly key: string;
+  readonly kind: OperationKind;
+  readonly auctionId: string;
+  readonly outcome: number | null;
+  readonly attempts: number;
+  readonly workflowId: string;
+  readonly settled: boolean;
+}
+
+export interface NewOperation {
+  readonly key: string;
+  readonly kind: OperationKind;
+  readonly chainId: number;
+  readonly contract: string;
+  readonly auctionId: string;
+  readonly outcome?: number;
+  readonly notBeforeS: number;
+  readonly workflowId: string;
+}
+
+const OPERATION = `key, kind, auction_id AS "auctionId", outcome, attempts, workflow_id AS "workflowId", settled`;
+
+/**
+ * Asks for an operation. Asking again changes nothing, except that an operation still waiting takes the later of both
+ * times (an extension), and one that is already settled tells its workflow once more.
+ */
+export async function requestOperation(tx: Queryable, operation: NewOperation): Promise<void> {
+  const [row] = await tx.query<{ settled: boolean; result: OperationSettledMessage | null }>(
+    `INSERT INTO chain_operations (key, kind, chain_id, contract, auction_id, outcome, not_before_s, workflow_id)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+     ON CONFLICT (key) DO UPDATE SET
+       not_before_s = CASE WHEN chain_operations.state = 'pending' THEN greatest(chain_operations.not_before_s, excluded.not_before_s) ELSE chain_operations.not_before_s END
+     RETURNING settled, result`,
+    [
+      operation.key,
+      operation.kind,
+      operation.chainId,
+      operation.contract,
+      operation.auctionId,
+      operation.outcome ?? null,
+      operation.notBeforeS,
+      operation.workflowId,
+    ],
+  );
+  if (row?.settled === true && row.result !== null) {
+    await enqueue(tx, [
+      {
+        kind: "signal",
+        workflowId: operation.workflowId,
+        payload: { signal: "operationSettled", args: [row.result] },
+      },
+    ]);
+  }
+}
+
+/** Withdraws an operation that nobody has begun; true when it was still waiting. */
+export async function withdrawOperation(tx: Queryable, key: string): Promise<boolean> {
+  const rows = await tx.query(
+    "DELETE FROM chain_operations WHERE key = $1 AND state = 'pending' RETURNING key",
+    [key],
+  );
+  return rows.length > 0;
+}
+
+/** Locks and returns operations whose time has come, oldest due first. Those that failed in a batch come alone. */
+export async function claimDue(
+  tx: Queryable,
+  chainId: number,
+  nextTimestampS: number,
+  limit: number,
+): Promise<Operation[]> {
+  return tx.query<Operation>(
+    `SELECT ${OPERATION} FROM chain_operations WHERE chain_id = $1 AND state = 'pending' AND not_before_s <= $2
+     ORDER BY not_before_s, created_at LIMIT $3 FOR UPDATE SKIP LOCKED`,
+    [chainId, nextTimestampS, limit],
+  );
+}
+
+/** When the next waiting operation is due (block timestamp in seconds), or undefined when none waits. */
+export async function nextDueS(db: Queryable, chainId: number): Promise<number | undefined> {
+  const row = await first<{ dueS: number | null }>(
+    db,
+    `SELECT min(not_before_s) AS "dueS" FROM chain_operations WHERE chain_id = $1 AND state = 'pending'`,
+    [chainId],
+  );
+  return row?.dueS ?? undefined;
+}
+
+/**
+ * The operations that a nonce carries now. An operation that went back to waiting, or has another nonce by now, is no
+ * longer this transaction's: its receipt says nothing about it any more.
+ */
+export async function operationsAt(
+  db: Queryable,
+  chainId: number,
+  wallet: string,
+  nonce: number,
+): Promise<Operation[]> {
+  return db.query<Operation>(
+    `SELECT ${OPERATION} FROM chain_operations WHERE chain_id = $1 AND wallet = $2 AND nonce = $3`,
+    [chainId, wallet, nonce],
+  );
+}
+
+/** Records the result of an operation and tells its workflow, in one transaction. */
+export async function settleOperation(
+  tx: Queryable,
+  operation: Operation,
+  message: OperationSettledMessage,
+): Promise<void> {
+  await tx.query(
+    `UPDATE chain_operations SET settled = true, result = $2, reason = $3, state = CASE WHEN $4 THEN 'refused' ELSE state END, updated_at = now() WHERE key = $1`,
+    [operation.key, JSON.stringify(message), message.reason ?? null, message.status === "refused"],
+  );
+  await enqueue(tx, [
+    {
+      kind: "signal",
+      workflowId: operation.workflowId,
+      payload: { signal: "operationSettled", args: [message] },
+    },
+  ]);
+}
+
+/**
+ * Puts an operation back to waiting: its nonce was consumed by a known, confirmed transaction in which it had no effect,
+ * so it may have another nonce.
+ */
+export async function askAgain(
+  tx: Queryable,
+  operation: Operation,
+  reason: string,
+  notBeforeS: number,
+): Promise<void> {
+  await tx.query(
+    `UPDATE chain_operations SET state = 'pending', wallet = NULL, nonce = NULL, attempts = attempts + 1, reason = $2,
+       not_before_s = greatest(not_before_s, $3), updated_at = now() WHERE key = $1`,
+    [operation.key, reason, notBeforeS],
+  );
+}

@@ -1,0 +1,127 @@
+import { createPrivateKey } from "node:crypto";
+import { getAddress, isAddress, Wallet } from "ethers";
+import { z } from "zod";
+import { Secret } from "./secret.ts";
+
+// How the text of one variable becomes a value. Each parser throws an Error whose message ends the sentence
+// "<VARIABLE> …".
+
+const LIT_NETWORKS = ["datil-dev", "datil-test", "datil", "custom", "chipotle"] as const;
+const RETIRED_LIT_NETWORKS = [
+  "serrano",
+  "jalapeno",
+  "cayenne",
+  "manzano",
+  "habanero",
+  "naga",
+  "naga-dev",
+  "naga-test",
+  "naga-staging",
+  "naga-local",
+  "naga-proto",
+];
+
+export function fail(problem: string): never {
+  throw new Error(problem);
+}
+
+export function integer(min: number, max: number) {
+  return (text: string): number => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < min || value > max)
+      fail(`must be a whole number from ${min} to ${max}`);
+    return value;
+  };
+}
+
+export function urlOf(protocols: readonly string[]) {
+  return (text: string): string => {
+    const parsed = URL.parse(text);
+    if (parsed === null || !protocols.includes(parsed.protocol))
+      fail(`must be a URL that begins with ${protocols.map((one) => `${one}//`).join(" or ")}`);
+    return text;
+  };
+}
+
+export function list<T>(parse: (text: string) => T) {
+  return (text: string): readonly T[] =>
+    text
+      .split(",")
+      .map((one) => one.trim())
+      .filter((one) => one !== "")
+      .map(parse);
+}
+
+export function oneOf<const T extends string>(values: readonly T[]) {
+  return (text: string): T =>
+    values.find((one) => one === text) ?? fail(`must be one of ${values.join(", ")}`);
+}
+
+export const text = (value: string): string => value;
+export const secret = (value: string): Secret => new Secret(value);
+
+export function secretOfLength(minCharacters: number) {
+  return (value: string): Secret => {
+    if (value.length < minCharacters)
+      fail(`must have at least ${minCharacters} characters, this one has ${value.length}`);
+    return new Secret(value);
+  };
+}
+
+export function address(value: string): string {
+  if (!isAddress(value))
+    fail(
+      "must be an Ethereum address (0x and 40 hexadecimal digits, with a right checksum if it has capitals)",
+    );
+  return getAddress(value);
+}
+
+export function privateKey(value: string): Secret {
+  try {
+    void new Wallet(value).address;
+  } catch {
+    fail("must be a private key (0x and 64 hexadecimal digits); several are separated by commas");
+  }
+  return new Secret(value);
+}
+
+export function litNetwork(value: string): (typeof LIT_NETWORKS)[number] {
+  if (RETIRED_LIT_NETWORKS.includes(value))
+    fail(`the Lit network "${value}" has been shut down; use one of ${LIT_NETWORKS.join(", ")}`);
+  return oneOf(LIT_NETWORKS)(value);
+}
+
+/** `<id>:<base64 of 32 bytes>`; the first key encrypts, all of them decrypt. */
+export function encryptionKey(value: string): { readonly id: string; readonly key: Secret } {
+  const [id, encoded, ...rest] = value.split(":");
+  if (
+    id === undefined ||
+    !/^[\w-]{1,32}$/.test(id) ||
+    encoded === undefined ||
+    rest.length > 0 ||
+    Buffer.from(encoded, "base64").length !== 32
+  ) {
+    fail("must be <key id>:<32 bytes in base64>, newest first, separated by commas");
+  }
+  return { id, key: new Secret(encoded) };
+}
+
+export function jitsiSecret(value: string): Secret {
+  if (value.startsWith("-----BEGIN")) {
+    try {
+      createPrivateKey(value.replaceAll("\\n", "\n"));
+    } catch {
+      fail("begins like a PEM but is not a readable private key (PKCS8)");
+    }
+    return new Secret(value.replaceAll("\\n", "\n"));
+  }
+  return secretOfLength(32)(value);
+}
+
+export const cron = (value: string): string =>
+  z
+    .string()
+    .regex(/^\S+(\s+\S+){4}$/)
+    .safeParse(value).success
+    ? value
+    : fail("must be a cron expression with five fields");
