@@ -1,5 +1,5 @@
 import { refused, unavailable } from "../errors.ts";
-import { boundedFetch, OutsideError } from "../para/bounded-fetch.ts";
+import { boundedFetch, OutsideError } from "../outside/bounded-fetch.ts";
 import { signToken } from "./signing.ts";
 import type { SigningKey } from "./signing.ts";
 import type { EndRoomResult } from "./types.ts";

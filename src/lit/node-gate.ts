@@ -2,7 +2,7 @@ import type { LitNodeClient } from "@lit-protocol/lit-node-client";
 import { Wallet } from "ethers";
 import { z } from "zod";
 import { AppError, refused, unavailable } from "../errors.ts";
-import { withQuietConsole } from "../para/quiet-console.ts";
+import { withQuietConsole } from "../outside/quiet-console.ts";
 import { checkClaim } from "./claim.ts";
 import { createNodeClient, disconnectNodeClient } from "./node-client.ts";
 import { litProof, verifyProof } from "./proof.ts";

@@ -2,7 +2,7 @@ import { Environment, Para } from "@getpara/server-sdk";
 import { z } from "zod";
 import { AppError, refused, unavailable } from "../errors.ts";
 import type { JwtVerifier } from "./jwt.ts";
-import { withQuietConsole } from "./quiet-console.ts";
+import { withQuietConsole } from "../outside/quiet-console.ts";
 import type { ParaEnvironment, ParaSession } from "./types.ts";
 
 export interface SessionImporterOptions {

@@ -1,5 +1,5 @@
 import { refused, unavailable } from "../errors.ts";
-import { boundedFetch, OutsideError, parseJson } from "./bounded-fetch.ts";
+import { boundedFetch, OutsideError, parseJson } from "../outside/bounded-fetch.ts";
 import { identityAnswer, normaliseIdentity } from "./identity.ts";
 import type { ParaIdentity } from "./types.ts";
 

@@ -12,7 +12,7 @@ import type { LitSandbox } from "../../dev/sandbox/lit/server.ts";
 import { createNodeClient, disconnectNodeClient } from "../../src/lit/node-client.ts";
 import { openSession } from "../../src/lit/session-sigs.ts";
 import type { SessionSigs } from "../../src/lit/session-sigs.ts";
-import { withQuietConsole } from "../../src/para/quiet-console.ts";
+import { withQuietConsole } from "../../src/outside/quiet-console.ts";
 import { startLitSandbox } from "../support/sandboxes.ts";
 
 // The sandbox's node must refuse what real nodes refuse, or our tests against it prove nothing.

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { boundedFetch } from "../../../src/para/bounded-fetch.ts";
+import { boundedFetch } from "../../../src/outside/bounded-fetch.ts";
 
 export interface EventSyncOptions {
   /** Base URL below which the events go; undefined while no backend is known. */

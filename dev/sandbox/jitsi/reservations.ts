@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
-import { boundedFetch, OutsideError } from "../../../src/para/bounded-fetch.ts";
-import type { BoundedAnswer, BoundedRequest } from "../../../src/para/bounded-fetch.ts";
+import { boundedFetch, OutsideError } from "../../../src/outside/bounded-fetch.ts";
+import type { BoundedAnswer, BoundedRequest } from "../../../src/outside/bounded-fetch.ts";
 
 /** A granted reservation. */
 export interface Reservation {
