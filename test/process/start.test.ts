@@ -184,3 +184,17 @@ test("the worker opens no public port, and stops when asked to", async () => {
     await worker.stop();
   }
 }, 120_000);
+
+test("npm start without a role is the API and the worker in one process", async () => {
+  const product = startProduct([], { ...parts.stack.env, METRICS_PORT: String(metricsPorts.api) });
+  try {
+    const { api } = parts.stack.urls;
+    await until(async () => (await ask(`${api}/readyz`)).status === 200, product);
+    await until(async () => product.output().includes("the worker is running"), product);
+    const meta = await (await fetch(`${api}/api/meta`)).json();
+    expect(meta).toMatchObject({ chainId: 31_337 });
+    expect(await product.stop()).toBe(0);
+  } finally {
+    await product.stop();
+  }
+}, 120_000);
