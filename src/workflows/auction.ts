@@ -64,7 +64,14 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
   let endsAtMs = input.progress?.endsAtMs ?? input.endsAtMs;
   let cancelled = input.progress?.cancelled ?? false;
   const settled = new Map<string, OperationSettledMessage>();
-  let state: Omit<AuctionState, "endsAtMs"> = { phase: "bidding", winner: null, amountWei: null, meetingId: null, passMinted: false, problem: null };
+  let state: Omit<AuctionState, "endsAtMs"> = {
+    phase: "bidding",
+    winner: null,
+    amountWei: null,
+    meetingId: null,
+    passMinted: false,
+    problem: null,
+  };
 
   const current = (): AuctionState => ({ ...state, endsAtMs });
   const set = (change: Partial<Omit<AuctionState, "endsAtMs">>): void => {
@@ -98,7 +105,11 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
   for (;;) {
     while (!cancelled && Date.now() < endsAtMs - leadMs) {
       const armAtMs = endsAtMs - leadMs;
-      await waitUntil(armAtMs, () => cancelled || endsAtMs - leadMs !== armAtMs || historyIsLong(input), "bidding is open; the end is asked for shortly before it is due");
+      await waitUntil(
+        armAtMs,
+        () => cancelled || endsAtMs - leadMs !== armAtMs || historyIsLong(input),
+        "bidding is open; the end is asked for shortly before it is due",
+      );
       if (historyIsLong(input)) {
         await condition(allHandlersFinished);
         await continueAsNew<typeof auction>({ ...input, progress: { endsAtMs, cancelled } });
@@ -115,12 +126,21 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
     set({ phase: "ending" });
     await untilDone(() => activities.requestEnd(input, Math.floor(endsAtMs / 1000)), onProblem);
     // An extension of seconds is followed by the sender itself; one of minutes (a reorg) sends the process back to sleep.
-    while (settled.get("end")?.status !== "done" && !cancelled && endsAtMs - leadMs - Date.now() <= ASK_AGAIN_MS) {
+    while (
+      settled.get("end")?.status !== "done" &&
+      !cancelled &&
+      endsAtMs - leadMs - Date.now() <= ASK_AGAIN_MS
+    ) {
       const end = settled.get("end");
       onProblem(end?.status === "refused" ? `end: ${end.reason}` : null);
       const askAgainAtMs = Math.max(endsAtMs, Date.now()) + ASK_AGAIN_MS;
-      await waitUntil(askAgainAtMs, () => settled.get("end") !== end || cancelled, "waiting for the end on chain");
-      if (settled.get("end") === end && !cancelled) await untilDone(() => activities.requestEnd(input, Math.floor(endsAtMs / 1000)), onProblem);
+      await waitUntil(
+        askAgainAtMs,
+        () => settled.get("end") !== end || cancelled,
+        "waiting for the end on chain",
+      );
+      if (settled.get("end") === end && !cancelled)
+        await untilDone(() => activities.requestEnd(input, Math.floor(endsAtMs / 1000)), onProblem);
     }
     if (settled.get("end")?.status === "done") break;
     set({ phase: "bidding" });
@@ -140,8 +160,13 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
   while (settled.get("mint")?.status !== "done") {
     const mint = settled.get("mint");
     onProblem(mint?.status === "refused" ? `mint: ${mint.reason}` : null);
-    await waitUntil(Date.now() + ASK_AGAIN_MS, () => settled.get("mint") !== mint, "waiting for the pass on chain");
-    if (settled.get("mint") === mint) await untilDone(() => activities.arrangeMeeting(input, sale), onProblem);
+    await waitUntil(
+      Date.now() + ASK_AGAIN_MS,
+      () => settled.get("mint") !== mint,
+      "waiting for the pass on chain",
+    );
+    if (settled.get("mint") === mint)
+      await untilDone(() => activities.arrangeMeeting(input, sale), onProblem);
   }
   onProblem(null);
   await startMeeting(arranged);
@@ -168,5 +193,8 @@ async function startMeeting(input: MeetingInput): Promise<void> {
 
 function historyIsLong(input: AuctionArguments): boolean {
   const info = workflowInfo();
-  return info.continueAsNewSuggested || (input.continueAfterEvents !== undefined && info.historyLength >= input.continueAfterEvents);
+  return (
+    info.continueAsNewSuggested ||
+    (input.continueAfterEvents !== undefined && info.historyLength >= input.continueAfterEvents)
+  );
 }

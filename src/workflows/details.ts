@@ -1,5 +1,12 @@
 import { workflowInfo } from "@temporalio/workflow";
-import { auctionWorkflowId, type AuctionInput, type AuctionState, type MeetingInput, type MeetingState, meetingWorkflowId } from "../domain/process.ts";
+import {
+  auctionWorkflowId,
+  type AuctionInput,
+  type AuctionState,
+  type MeetingInput,
+  type MeetingState,
+  meetingWorkflowId,
+} from "../domain/process.ts";
 
 /** Markdown for the Web UI. Links are relative, so that they work under whatever address the UI has. */
 function workflowLink(title: string, workflowId: string): string {
@@ -45,7 +52,11 @@ ${problemLine(state.problem)}
 `;
 }
 
-const OUTCOMES = { 1: "held: the host is paid", 2: "the host never came: the winner is refunded", 3: "the winner never came: the host is paid" };
+const OUTCOMES = {
+  1: "held: the host is paid",
+  2: "the host never came: the winner is refunded",
+  3: "the winner never came: the host is paid",
+};
 
 /** The story of a meeting so far. */
 export function meetingDetails(input: MeetingInput, state: MeetingState): string {

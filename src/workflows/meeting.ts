@@ -1,7 +1,23 @@
-import { allHandlersFinished, ApplicationFailure, condition, proxyActivities, setCurrentDetails, setHandler } from "@temporalio/workflow";
+import {
+  allHandlersFinished,
+  ApplicationFailure,
+  condition,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+} from "@temporalio/workflow";
 import type { Activities } from "../activities/index.ts";
 import { meetingDetails } from "./details.ts";
-import { closeUpdate, extendUpdate, type MeetingInput, type MeetingState, meetingStateQuery, type OperationSettledMessage, operationSettledSignal, TASK_QUEUES } from "./messages.ts";
+import {
+  closeUpdate,
+  extendUpdate,
+  type MeetingInput,
+  type MeetingState,
+  meetingStateQuery,
+  type OperationSettledMessage,
+  operationSettledSignal,
+  TASK_QUEUES,
+} from "./messages.ts";
 import { untilDone, waitUntil } from "./patience.ts";
 
 const activities = proxyActivities<Activities>({
@@ -22,7 +38,12 @@ export async function meeting(input: MeetingInput): Promise<MeetingState> {
   let endsAtMs = input.endsAtMs;
   let closedBy: string | null = null;
   let settlement: OperationSettledMessage | undefined;
-  let state: Omit<MeetingState, "endsAtMs"> = { phase: "scheduled", outcome: null, settled: false, problem: null };
+  let state: Omit<MeetingState, "endsAtMs"> = {
+    phase: "scheduled",
+    outcome: null,
+    settled: false,
+    problem: null,
+  };
 
   const current = (): MeetingState => ({ ...state, endsAtMs });
   const set = (change: Partial<Omit<MeetingState, "endsAtMs">>): void => {
@@ -35,7 +56,13 @@ export async function meeting(input: MeetingInput): Promise<MeetingState> {
   // The clock decides, not the phase: after an outage a message sent after the end is handled before the timer is.
   const checkCommand = (by: string): void => {
     if (by !== input.host) refuse("not_the_host", "only the host of this meeting can do that");
-    if (closedBy !== null || Date.now() >= endsAtMs || state.phase === "closing" || state.phase === "closed") refuse("meeting_over", "this meeting is over");
+    if (
+      closedBy !== null ||
+      Date.now() >= endsAtMs ||
+      state.phase === "closing" ||
+      state.phase === "closed"
+    )
+      refuse("meeting_over", "this meeting is over");
   };
 
   setHandler(meetingStateQuery, current, { description: "Where this meeting stands" });
@@ -64,8 +91,13 @@ export async function meeting(input: MeetingInput): Promise<MeetingState> {
       description: "Extend the meeting by whole minutes",
       validator: (command) => {
         checkCommand(command.by);
-        if (!Number.isInteger(command.minutes) || command.minutes < 1) refuse("bad_minutes", "minutes must be a whole number of at least 1");
-        if (endsAtMs + command.minutes * 60_000 > input.latestEndsAtMs) refuse("extension_too_long", `this meeting can last until ${new Date(input.latestEndsAtMs).toISOString()} at the latest`);
+        if (!Number.isInteger(command.minutes) || command.minutes < 1)
+          refuse("bad_minutes", "minutes must be a whole number of at least 1");
+        if (endsAtMs + command.minutes * 60_000 > input.latestEndsAtMs)
+          refuse(
+            "extension_too_long",
+            `this meeting can last until ${new Date(input.latestEndsAtMs).toISOString()} at the latest`,
+          );
       },
     },
   );
@@ -92,7 +124,11 @@ export async function meeting(input: MeetingInput): Promise<MeetingState> {
   set({ phase: "open" });
   while (closedBy === null && Date.now() < endsAtMs) {
     const untilMs = endsAtMs;
-    await waitUntil(untilMs, () => closedBy !== null || endsAtMs !== untilMs, "until the meeting ends");
+    await waitUntil(
+      untilMs,
+      () => closedBy !== null || endsAtMs !== untilMs,
+      "until the meeting ends",
+    );
   }
 
   set({ phase: "closing" });
@@ -101,8 +137,13 @@ export async function meeting(input: MeetingInput): Promise<MeetingState> {
   while (settlement?.status !== "done") {
     const seen = settlement;
     onProblem(seen?.status === "refused" ? `settle: ${seen.reason}` : null);
-    await waitUntil(Date.now() + ASK_AGAIN_MS, () => settlement !== seen, "waiting for the settlement on chain");
-    if (settlement === seen) await untilDone(() => activities.closeMeeting(input, closedBy), onProblem);
+    await waitUntil(
+      Date.now() + ASK_AGAIN_MS,
+      () => settlement !== seen,
+      "waiting for the settlement on chain",
+    );
+    if (settlement === seen)
+      await untilDone(() => activities.closeMeeting(input, closedBy), onProblem);
   }
   await untilDone(() => activities.announceSettlement(input.meetingId), onProblem);
   set({ phase: "closed", settled: true });

@@ -1,4 +1,11 @@
-import { ActivityFailure, ApplicationFailure, condition, isCancellation, log, sleep } from "@temporalio/workflow";
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  condition,
+  isCancellation,
+  log,
+  sleep,
+} from "@temporalio/workflow";
 
 /** How long a step that was refused waits before it is tried again by itself. */
 const RETRY_STEP_AFTER = "5 minutes";
@@ -7,7 +14,10 @@ const RETRY_STEP_AFTER = "5 minutes";
  * Runs a step until it succeeds. A refusal never closes a process: it is shown to operators through `onProblem` and tried
  * again, as what refused it (a missing role, a wrong setting) gets mended outside.
  */
-export async function untilDone<T>(step: () => Promise<T>, onProblem: (problem: string | null) => void): Promise<T> {
+export async function untilDone<T>(
+  step: () => Promise<T>,
+  onProblem: (problem: string | null) => void,
+): Promise<T> {
   for (;;) {
     try {
       const value = await step();
@@ -15,7 +25,10 @@ export async function untilDone<T>(step: () => Promise<T>, onProblem: (problem: 
       return value;
     } catch (error) {
       if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
-      const reason = error.cause instanceof ApplicationFailure ? `${error.cause.type ?? "refused"}: ${error.cause.message}` : (error.cause?.message ?? error.message);
+      const reason =
+        error.cause instanceof ApplicationFailure
+          ? `${error.cause.type ?? "refused"}: ${error.cause.message}`
+          : (error.cause?.message ?? error.message);
       log.error("a step was refused and will be tried again", { step: error.activityType, reason });
       onProblem(`${error.activityType}: ${reason}`);
       await sleep(RETRY_STEP_AFTER, { summary: `try ${error.activityType} again` });
@@ -27,7 +40,11 @@ export async function untilDone<T>(step: () => Promise<T>, onProblem: (problem: 
  * Waits until `done()` holds or the time has come. The boolean of `condition` is not used: after an outage a message that
  * came after the time is applied in the same activation as the timer, so only the clock says whether it was in time.
  */
-export async function waitUntil(timeMs: number, done: () => boolean, summary: string): Promise<void> {
+export async function waitUntil(
+  timeMs: number,
+  done: () => boolean,
+  summary: string,
+): Promise<void> {
   const remainingMs = timeMs - Date.now();
   if (remainingMs <= 0 || done()) return;
   await condition(done, remainingMs, { summary });

@@ -1,4 +1,10 @@
-import { condition, continueAsNew, proxyActivities, setCurrentDetails, workflowInfo } from "@temporalio/workflow";
+import {
+  condition,
+  continueAsNew,
+  proxyActivities,
+  setCurrentDetails,
+  workflowInfo,
+} from "@temporalio/workflow";
 import type { ChainActivities } from "../activities/index.ts";
 import type { Activities } from "../activities/index.ts";
 import { TASK_QUEUES } from "./messages.ts";
@@ -11,33 +17,54 @@ const jobs = proxyActivities<ChainActivities>({
   taskQueue: TASK_QUEUES.chain,
   startToCloseTimeout: "1 hour",
   heartbeatTimeout: "5 seconds",
-  retry: { initialInterval: "250 milliseconds", backoffCoefficient: 1.5, maximumInterval: "5 seconds" },
+  retry: {
+    initialInterval: "250 milliseconds",
+    backoffCoefficient: 1.5,
+    maximumInterval: "5 seconds",
+  },
 });
 
 /** How many activities one run holds in turn before it continues as new: its history stays short. */
 const TURNS_PER_RUN = 50;
 
 export async function chainIndexer(input: { readonly chainId: number }): Promise<void> {
-  setCurrentDetails(`Indexes chain ${input.chainId} into Postgres. One worker at a time; another takes over within seconds.`);
+  setCurrentDetails(
+    `Indexes chain ${input.chainId} into Postgres. One worker at a time; another takes over within seconds.`,
+  );
   for (let turn = 0; turn < TURNS_PER_RUN && !workflowInfo().continueAsNewSuggested; turn += 1) {
     const result = await jobs.runIndexer(input.chainId);
     // A halted stream waits for an operator: looking again every minute finds the rebuilt stream.
-    if (result === "halted") await condition(() => false, "1 minute", { summary: "halted: see the indexer's log" });
+    if (result === "halted")
+      await condition(() => false, "1 minute", { summary: "halted: see the indexer's log" });
   }
   await continueAsNew<typeof chainIndexer>(input);
 }
 
-export async function wallet(input: { readonly chainId: number; readonly address: string }): Promise<void> {
-  setCurrentDetails(`Sends the operations of wallet \`${input.address}\` on chain ${input.chainId}. One worker at a time; another takes over within seconds.`);
-  for (let turn = 0; turn < TURNS_PER_RUN && !workflowInfo().continueAsNewSuggested; turn += 1) await jobs.runWallet(input.chainId, input.address);
+export async function wallet(input: {
+  readonly chainId: number;
+  readonly address: string;
+}): Promise<void> {
+  setCurrentDetails(
+    `Sends the operations of wallet \`${input.address}\` on chain ${input.chainId}. One worker at a time; another takes over within seconds.`,
+  );
+  for (let turn = 0; turn < TURNS_PER_RUN && !workflowInfo().continueAsNewSuggested; turn += 1)
+    await jobs.runWallet(input.chainId, input.address);
   await continueAsNew<typeof wallet>(input);
 }
 
-const checks = proxyActivities<Activities>({ taskQueue: TASK_QUEUES.auction, startToCloseTimeout: "2 minutes", retry: { maximumAttempts: 3 } });
+const checks = proxyActivities<Activities>({
+  taskQueue: TASK_QUEUES.auction,
+  startToCloseTimeout: "2 minutes",
+  retry: { maximumAttempts: 3 },
+});
 
 /** Compares chain, Postgres and workflows and repairs what is missing. Run by a Schedule, so a failed run is followed by the next. */
 export async function reconcile(): Promise<Record<string, number>> {
   const repaired = await checks.reconcile();
-  setCurrentDetails(Object.entries(repaired).map(([what, count]) => `- ${what}: ${count}`).join("\n"));
+  setCurrentDetails(
+    Object.entries(repaired)
+      .map(([what, count]) => `- ${what}: ${count}`)
+      .join("\n"),
+  );
   return repaired;
 }

@@ -6,7 +6,11 @@ import { type AuctionInput, auctionWorkflowId, TASK_QUEUES } from "./messages.ts
  * Starts the process of an auction, once for ever: a running one is left alone, and a finished one is not opened again by
  * a late message.
  */
-export async function startAuctionWorkflow(client: Client, input: AuctionInput, leadMs: number): Promise<void> {
+export async function startAuctionWorkflow(
+  client: Client,
+  input: AuctionInput,
+  leadMs: number,
+): Promise<void> {
   try {
     await client.workflow.start<typeof auction>("auction", {
       workflowId: auctionWorkflowId(input),
