@@ -17,7 +17,7 @@ async function described() {
 
 const minutes = async (): Promise<number[]> =>
   ((await described()).spec.calendars ?? []).flatMap(({ minute }) =>
-    minute.map((range) => (typeof range === "number" ? range : Number(range.step))),
+    minute.map((range) => (typeof range === "number" ? range : range.step)),
   );
 
 test("the Schedule is made, and an existing one takes the new interval", async () => {

@@ -1,0 +1,40 @@
+// Records the histories that test/replay checks every change of the workflows against:
+//
+//     node scripts/record-histories.ts
+//
+// Run it only when the workflows changed on purpose and no auction that runs the old code is left anywhere.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { repositoryRoot } from "../dev/stack/paths.ts";
+import { freePorts } from "../dev/stack/ports.ts";
+import { createProcesses } from "../dev/stack/processes.ts";
+import { startTemporal } from "../dev/stack/temporal.ts";
+import { historyToJson, type Recorded } from "../test/histories/json.ts";
+import { SCENARIOS } from "../test/histories/scenarios.ts";
+import { createWorld } from "../test/workflows/world.ts";
+
+const target = join(repositoryRoot, "test/histories");
+const folder = mkdtempSync(join(tmpdir(), "meeting-auction-record-"));
+const processes = createProcesses({ logDir: folder });
+processes.removeIfKilled(folder);
+
+try {
+  const { temporal: port, temporalHttp: httpPort } = await freePorts();
+  const { address } = await startTemporal({ processes, port, httpPort });
+  const world = await createWorld({ address, namespace: "default" });
+  await world.startWorkers();
+  for (const [scenario, play] of Object.entries(SCENARIOS)) {
+    for (const [name, handle] of Object.entries(await play(world))) {
+      const history = historyToJson(await handle.fetchHistory());
+      const file = `${scenario}.${name}.json`;
+      const recorded: Recorded = { workflowId: handle.workflowId, history };
+      writeFileSync(join(target, file), `${JSON.stringify(recorded, null, 2)}\n`);
+      process.stdout.write(`${file}\n`);
+    }
+  }
+  await world.close();
+} finally {
+  await processes.stopAll();
+  rmSync(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,161 @@
+import type { WorkflowHandle } from "@temporalio/client";
+import { type MeetingInput, meetingWorkflowId, type Outcome } from "../../src/domain/process.ts";
+import { meetingOf } from "../workflows/activities.ts";
+import { SALE, startAuction, type StartOptions, type TestAuction } from "../workflows/auctions.ts";
+import { TestMeeting } from "../workflows/meetings.ts";
+import { historyOf, until, type World } from "../workflows/world.ts";
+
+/** The runs whose histories a scenario leaves, each with a name of its own. */
+export type Runs = Readonly<Record<string, WorkflowHandle>>;
+
+export interface Held {
+  readonly auction: TestAuction;
+  readonly meeting: TestMeeting;
+}
+
+/** Waits until a workflow has done what it can and sleeps: what is said then wakes it up. */
+async function asleep({ handle }: TestAuction | TestMeeting): Promise<void> {
+  await until(`${handle.workflowId} to sleep`, async () => {
+    const last = (await historyOf(handle)).at(-1);
+    return last?.timerStartedEventAttributes ?? last?.workflowExecutionUpdateCompletedEventAttributes;
+  });
+}
+
+/** An auction that is sold, and its meeting, which opens at once and is short. */
+async function sell(
+  world: World,
+  times: Partial<MeetingInput> = {},
+  outcome: Outcome = 1,
+): Promise<Held> {
+  let arranged: MeetingInput | undefined;
+  const auction = await startAuction(world, {
+    script: {
+      arrangeMeeting: async (ref) => {
+        const now = Date.now();
+        const near = { startsAtMs: now + 500, opensAtMs: now + 500, endsAtMs: now + 1500 };
+        arranged ??= meetingOf(ref, { ...near, latestEndsAtMs: now + 3_600_000, ...times });
+        world.activities.script(meetingWorkflowId(arranged.meetingId), {
+          closeMeeting: async () => outcome,
+        });
+        return arranged;
+      },
+    },
+  });
+  await until("the request", () => auction.requestedEnds.length > 0);
+  await asleep(auction);
+  await auction.settle("end", SALE);
+  const input = await until("the meeting", () => arranged);
+  await asleep(auction);
+  await auction.settle("mint");
+  await auction.handle.result();
+  return { auction, meeting: new TestMeeting(world, input) };
+}
+
+async function settle(meeting: TestMeeting): Promise<void> {
+  await meeting.state(({ outcome }) => outcome !== null);
+  await asleep(meeting);
+  await meeting.settle();
+  await meeting.handle.result();
+}
+
+/** Sold and held, without an extension and without a reminder: the common case. */
+export async function soldAndHeld(world: World): Promise<Held> {
+  const held = await sell(world);
+  await settle(held.meeting);
+  return held;
+}
+
+const runsOf = ({ auction, meeting }: Held): Runs => ({
+  auction: auction.handle,
+  meeting: meeting.handle,
+});
+
+/** An auction that has asked for its end and got its answer. */
+async function ended(world: World, options: StartOptions = {}): Promise<TestAuction> {
+  const auction = await startAuction(world, options);
+  await until("the request", () => auction.requestedEnds.length > 0);
+  await asleep(auction);
+  return auction;
+}
+
+/** Every way an auction and a meeting may go that a change of the code must not break. */
+export const SCENARIOS: Readonly<Record<string, (world: World) => Promise<Runs>>> = {
+  "sold-and-held": async (world) => runsOf(await soldAndHeld(world)),
+
+  unsold: async (world) => {
+    const auction = await ended(world);
+    await auction.settle("end");
+    await auction.handle.result();
+    return { auction: auction.handle };
+  },
+
+  cancelled: async (world) => {
+    const auction = await startAuction(world, { endsInMs: 60_000 });
+    await auction.state(() => true);
+    await auction.cancel();
+    await auction.handle.result();
+    return { auction: auction.handle };
+  },
+
+  "cancelled-while-ending": async (world) => {
+    const auction = await ended(world);
+    await auction.cancel();
+    await auction.handle.result();
+    return { auction: auction.handle };
+  },
+
+  extended: async (world) => {
+    const auction = await startAuction(world, { endsInMs: 1000 });
+    await auction.state(() => true);
+    const extended = auction.input.endsAtMs + 700;
+    await auction.extend(extended);
+    await auction.state(({ endsAtMs }) => endsAtMs === extended);
+    await until("the request", () => auction.requestedEnds.length > 0);
+    await auction.settle("end");
+    await auction.handle.result();
+    return { auction: auction.handle };
+  },
+
+  "host-absent": async (world) => {
+    const held = await sell(world, {}, 2);
+    await settle(held.meeting);
+    return { meeting: held.meeting.handle };
+  },
+
+  "extended-and-closed-early": async (world) => {
+    const held = await sell(world, { remindAtMs: Date.now() + 1500 });
+    await held.meeting.phase("open");
+    await held.meeting.extend(5);
+    await held.meeting.close();
+    await settle(held.meeting);
+    return { meeting: held.meeting.handle };
+  },
+
+  "refused-then-done": async (world) => {
+    const auction = await ended(world);
+    await auction.settle("end", { status: "refused", reason: "the platform's role is missing" });
+    await auction.state(({ problem }) => problem !== null);
+    await auction.settle("end", SALE);
+    await auction.state(({ meetingId }) => meetingId !== null);
+    await auction.settle("mint", { status: "refused", reason: "the pass is paused" });
+    await auction.state(({ problem }) => problem !== null);
+    await auction.settle("mint");
+    await auction.handle.result();
+    return { auction: auction.handle };
+  },
+
+  "continue-as-new": async (world) => {
+    const auction = await startAuction(world, { endsInMs: 60_000, continueAfterEvents: 10 });
+    const { runId } = await auction.handle.describe();
+    let { endsAtMs } = auction.input;
+    await until("a second run", async () => {
+      endsAtMs += 1;
+      await auction.extend(endsAtMs);
+      return (await auction.handle.describe()).runId !== runId;
+    });
+    await auction.cancel();
+    await auction.handle.result();
+    const first = world.client.workflow.getHandle(auction.id, runId);
+    return { first, last: world.client.workflow.getHandle(auction.id) };
+  },
+};

@@ -1,0 +1,56 @@
+/**
+ * Auctions run for weeks, so the code that finishes one may be newer than the code that started it. Every recorded
+ * history must be reproduced by the workflows as they are now: a change that fails here needs `patched`.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { DefaultLogger, Runtime, Worker, type WorkflowBundle } from "@temporalio/worker";
+import { DeterminismViolationError } from "@temporalio/workflow";
+import { historyFromJson, type Recorded } from "../histories/json.ts";
+import { bundleWorkflows } from "../workflows/world.ts";
+
+const folder = new URL("../histories/", import.meta.url);
+const files = readdirSync(folder).filter((file) => file.endsWith(".json"));
+
+let now: WorkflowBundle;
+let changed: WorkflowBundle;
+beforeAll(async () => {
+  Runtime.install({
+    logger: new DefaultLogger("ERROR", () => undefined),
+    telemetryOptions: { logging: { forward: {}, filter: { core: "ERROR", other: "ERROR" } } },
+  });
+  now = await bundleWorkflows();
+  changed = await bundleWorkflows(fileURLToPath(new URL("fixtures/changed.ts", import.meta.url)));
+});
+
+async function replay(file: string, workflowBundle: WorkflowBundle): Promise<void> {
+  const recorded: Recorded = JSON.parse(readFileSync(new URL(file, folder), "utf8"));
+  const history = historyFromJson(recorded.history);
+  await Worker.runReplayHistory({ workflowBundle }, history, recorded.workflowId);
+}
+
+test("there is a history of every way an auction and a meeting may go", () => {
+  for (const scenario of [
+    "sold-and-held.auction",
+    "sold-and-held.meeting",
+    "unsold",
+    "cancelled",
+    "extended",
+    "host-absent",
+    "refused-then-done",
+    "continue-as-new.first",
+    "continue-as-new.last",
+  ])
+    expect(files.some((file) => file.startsWith(`${scenario}.`))).toBe(true);
+});
+
+test.each(files)("%s is reproduced by the workflows as they are now", async (file) => {
+  await replay(file, now);
+});
+
+test("a workflow with one more step is caught, and one that did not change is not", async () => {
+  const auctions = files.filter((file) => !file.endsWith(".meeting.json"));
+  for (const file of auctions)
+    await expect(replay(file, changed)).rejects.toThrow(DeterminismViolationError);
+  await replay("sold-and-held.meeting.json", changed);
+});
