@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 /// @title Gas rules of the batch calls
 /// @notice Before each item the gas left is compared with what the item could need at worst. An item that does not fit
 /// is reported as starved and left untouched, so "too little gas" can never look like "cannot be done" and be given up.
-/// @dev The floors are about twice the measured worst case. That also covers EIP-150: a call gets 63/64 of what is
+/// @dev The floors are two to three times the measured worst case. That also covers EIP-150: a call gets 63/64 of what is
 /// left, which at these floors is always more than it needs, so a call that fails did not fail for lack of gas.
 abstract contract Batch {
     /// @dev Worst case: two cold slots read, one written, one event.

@@ -21,7 +21,7 @@ const STEPS = { minLength: 1, maxLength: 80 };
 // Everything is short, so that a few seconds between calls reach every phase.
 const CONFIG = {
   timeBufferS: 6,
-  maxExtensionS: 10,
+  maxExtensionS: 4,
   minDurationS: 5,
   maxDurationS: 40,
   releaseGraceS: 10,
