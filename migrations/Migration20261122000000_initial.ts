@@ -74,6 +74,8 @@ const PROJECTIONS = [
     bid_count integer NOT NULL DEFAULT 0,
     winner eth_address,
     pass_owner eth_address,
+    -- Kept when the pass is burned.
+    last_pass_owner eth_address,
     outcome smallint,
     host_paid_wei wei,
     refund_wei wei,
@@ -85,7 +87,7 @@ const PROJECTIONS = [
   )`,
   `CREATE INDEX auctions_active ON auctions (chain_id, contract, ends_at, auction_id) WHERE phase = 'bidding'`,
   `CREATE INDEX auctions_host ON auctions (host, auction_id)`,
-  `CREATE INDEX auctions_pass_owner ON auctions (pass_owner) WHERE pass_owner IS NOT NULL`,
+  `CREATE INDEX auctions_last_pass_owner ON auctions (last_pass_owner) WHERE last_pass_owner IS NOT NULL`,
   `CREATE TABLE auction_listings (
     chain_id bigint NOT NULL,
     contract eth_address NOT NULL,
@@ -138,6 +140,8 @@ const CHAIN = [
     args jsonb NOT NULL,
     -- False once a reorg has dropped the block; kept, so that what was once told can be explained.
     canonical boolean NOT NULL DEFAULT true,
+    -- How often it has become canonical.
+    sightings integer NOT NULL DEFAULT 1,
     PRIMARY KEY (chain_id, block_hash, log_index)
   )`,
   `CREATE INDEX chain_logs_auction ON chain_logs (chain_id, auction_id, block_number, log_index) WHERE canonical`,

@@ -108,10 +108,12 @@ export function createChainActivities(options: ChainActivityOptions) {
     async runWallet(forChainId: number, address: string): Promise<void> {
       const signer = options.signers.find((one) => one.address.toLowerCase() === address);
       if (forChainId !== chainId || signer === undefined)
-        throw refused(
-          "wallet_not_here",
-          `this worker has no key for ${address} on chain ${forChainId}`,
-        );
+        // Retried, and so offered to the other workers of the queue: one of them may hold the key.
+        throw new AppError({
+          kind: "retry",
+          code: "wallet_not_here",
+          message: `this worker has no key for ${address} on chain ${forChainId}`,
+        });
       await lead(options, `wallet/${chainId}/${address}`, async (leader, running) => {
         const sender = new WalletSender({
           rpc,

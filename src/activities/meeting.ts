@@ -103,9 +103,12 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
 
     /**
      * Whether the host may close before the end: only once both have been there, as closing pays the host.
-     * @throws AppError `winner_not_there_yet` (refuse)
+     * @throws AppError `meeting_not_started`, `winner_not_there_yet` (refuse)
      */
     async checkEarlyClose(meetingId: string): Promise<void> {
+      const meeting = await getMeeting(db, meetingId);
+      if (meeting.startsAt > new Date())
+        throw refused("meeting_not_started", "this meeting has not begun yet", 409);
       const attendance = await attendanceOf(db, meetingId);
       if (!attendance.host || !attendance.winner) {
         throw refused(
@@ -119,6 +122,7 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
     /** Ends the room, decides how the meeting came out and asks for the settlement. Returns the outcome. */
     async closeMeeting(input: MeetingInput, closedBy: string | null): Promise<Outcome> {
       const meeting = await getMeeting(db, input.meetingId);
+      const auction = await loadAuction(db, meeting.chainId, meeting.contract, meeting.auctionId);
       if (meeting.state !== "closed") {
         const result = await rooms.endRoom(meeting.roomName);
         if (!result.ended)
@@ -128,7 +132,10 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
       }
       return db.transaction(async (tx) => {
         const attendance = await attendanceOf(tx, meeting.id);
-        const outcome = await markClosing(tx, meeting.id, decideOutcome(attendance), closedBy);
+        const mintedAt = auction?.steps.minted?.at;
+        const couldEnter = mintedAt !== undefined && new Date(mintedAt) < meeting.endsAt;
+        const decided = decideOutcome(attendance, couldEnter);
+        const outcome = await markClosing(tx, meeting.id, decided, closedBy);
         logger.info("a meeting is closed", { meetingId: meeting.id, outcome, ...attendance });
         await tell(tx, meeting, "meeting-closed", { outcome });
         const { chainId, contract, auctionId } = input;
@@ -179,7 +186,7 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
             : "The money is credited to you: withdraw it from the contract.",
           data,
         });
-        await notifyWallet(tx, meeting.winner, {
+        await notifyWallet(tx, meeting.guest, {
           cause,
           type: refundedInFull ? "meeting-refunded" : "meeting-paid",
           title: refundedInFull

@@ -1,7 +1,7 @@
 import { type Client, WorkflowNotFoundError } from "@temporalio/client";
 import { loadAuctions } from "../chain/indexing/store.ts";
 import type { Database } from "../db/database.ts";
-import { auctionWorkflowId } from "../domain/process.ts";
+import { auctionWorkflowId, meetingWorkflowId } from "../domain/process.ts";
 import type { Logger } from "../logging.ts";
 import { startAuctionWorkflow } from "../workflows/start.ts";
 
@@ -18,43 +18,43 @@ export interface ReconcileOptions {
 export function createReconcileActivities(options: ReconcileOptions) {
   const { db, client, chainId, auctionContract, logger } = options;
 
-  /** Auctions that are not over and have no running process get one. */
+  async function isRunning(workflowId: string): Promise<boolean> {
+    try {
+      return (await client.workflow.getHandle(workflowId).describe()).status.name === "RUNNING";
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * Auctions that are not over and have no running process, neither their own nor their meeting's, get one. The process
+   * may be lost (another Temporal server) or may have ended on what a reorg then took back; either way a new one finds
+   * each step that is done already done.
+   */
   async function lostWorkflows(): Promise<number> {
-    const rows = await db.query<{ auctionId: string }>(
-      `SELECT auction_id AS "auctionId" FROM auctions a WHERE chain_id = $1 AND contract = $2
-         AND (phase = 'bidding' OR (phase = 'sold' AND NOT EXISTS (SELECT FROM meetings m WHERE m.chain_id = a.chain_id AND m.contract = a.contract AND m.auction_id = a.auction_id)))
-       ORDER BY ends_at LIMIT 1000`,
+    const rows = await db.query<{ auctionId: string; meetingId: string | null }>(
+      `SELECT a.auction_id AS "auctionId", m.id AS "meetingId" FROM auctions a LEFT JOIN meetings m USING (chain_id, contract, auction_id)
+       WHERE a.chain_id = $1 AND a.contract = $2 AND (a.phase IN ('bidding', 'sold') OR m.state = 'closing') ORDER BY a.ends_at LIMIT 1000`,
       [chainId, auctionContract],
     );
+    const ids = rows.map((row) => row.auctionId);
+    const meetings = new Map(rows.map((row) => [row.auctionId, row.meetingId]));
     let started = 0;
-    for (const auction of await loadAuctions(
-      db,
-      chainId,
-      auctionContract,
-      rows.map((row) => row.auctionId),
-    )) {
+    for (const auction of await loadAuctions(db, chainId, auctionContract, ids)) {
       const workflowId = auctionWorkflowId(auction);
-      try {
-        await client.workflow.getHandle(workflowId).describe();
-      } catch (error) {
-        if (!(error instanceof WorkflowNotFoundError)) throw error;
-        await startAuctionWorkflow(
-          client,
-          {
-            chainId,
-            contract: auctionContract,
-            auctionId: auction.auctionId,
-            host: auction.host,
-            endsAtMs: auction.endsAtS * 1000,
-          },
-          options.leadMs,
-        );
-        logger.warn("an auction had no process and got one", {
-          auctionId: auction.auctionId,
-          workflowId,
-        });
-        started += 1;
-      }
+      const meetingId = meetings.get(auction.auctionId) ?? null;
+      if (await isRunning(workflowId)) continue;
+      if (meetingId !== null && (await isRunning(meetingWorkflowId(meetingId)))) continue;
+      const { auctionId, host } = auction;
+      await startAuctionWorkflow(
+        client,
+        { chainId, contract: auctionContract, auctionId, host, endsAtMs: auction.endsAtS * 1000 },
+        options.leadMs,
+        true,
+      );
+      logger.warn("an auction had no process and got one", { auctionId, workflowId });
+      started += 1;
     }
     return started;
   }

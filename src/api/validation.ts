@@ -24,12 +24,28 @@ function problemsOf(issues: readonly z.core.$ZodIssue[], prefix: string): FieldP
   });
 }
 
+/** Where a text holds a NUL, which Postgres cannot store; `undefined` when none does. */
+function findNul(value: unknown, pointer: string): string | undefined {
+  if (typeof value === "string") return value.includes("\0") ? pointer : undefined;
+  if (typeof value !== "object" || value === null) return undefined;
+  for (const [key, one] of Object.entries(value)) {
+    const found = key.includes("\0") ? pointer + step(key) : findNul(one, pointer + step(key));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 /** Parses input. @throws AppError refuse 422 `input_invalid` naming every field that is wrong. */
 export function parseInput<S extends z.ZodType>(
   schema: S,
   value: unknown,
   prefix: string,
 ): z.output<S> {
+  const nul = findNul(value, prefix);
+  if (nul !== undefined)
+    throw refused("input_invalid", "one field is not as it should be", 422, [
+      { pointer: nul, code: "nul_character", detail: "a text cannot hold the NUL character" },
+    ]);
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const errors = problemsOf(result.error.issues, prefix);

@@ -20,6 +20,8 @@ export interface AuctionOnChain {
   readonly endTimeS: number;
   readonly winner: string | null;
   readonly highBidWei: string;
+  /** Ended, settled or cancelled: nothing about its winner changes any more. */
+  readonly over: boolean;
 }
 
 /** Reads `auctionState(id)` at the latest block. */
@@ -41,6 +43,7 @@ export async function readAuctionState(
     endTimeS: Number(view.endTime),
     winner: over && bidder !== ZERO_ADDRESS ? bidder : null,
     highBidWei: String(view.highBidWei),
+    over,
   };
 }
 

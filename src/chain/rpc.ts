@@ -16,6 +16,17 @@ export class RpcError extends Error {
   }
 }
 
+/** Answers that speak of the node and not of the request: another endpoint may do better, later so may this one. */
+const NODE_TROUBLE =
+  /rate.?limit|too many requests|capacity|request count|quota|header not found|unknown block|internal error|overloaded|timed? ?out|unavailable|syncing/i;
+/** "Too large" in the words of the providers: the request must change, whoever is asked. */
+const TOO_LARGE = /block range|results|response size|query returned|log response/i;
+
+function isNodeTrouble(error: RpcError): boolean {
+  if (/revert/i.test(error.message) || TOO_LARGE.test(error.message)) return false;
+  return error.code === 429 || error.code === -32_005 || NODE_TROUBLE.test(error.message);
+}
+
 const AnswerSchema = z.union([
   z.object({
     error: z.object({ code: z.number(), message: z.string(), data: z.unknown().optional() }),
@@ -55,7 +66,7 @@ export class JsonRpc {
 
   /**
    * Asks the endpoints in turn until one answers, and parses the answer.
-   * @throws RpcError when a node answered with an error; AppError `rpc_unavailable` (retry) when none answered, or what
+   * @throws RpcError when a node answered with an error that is about the request (a revert, a range too wide); AppError `rpc_unavailable` (retry) when none answered, or what
    *   was answered does not have the right form.
    */
   async call<T>(schema: z.ZodType<T>, method: string, parameters: readonly unknown[]): Promise<T> {
@@ -67,7 +78,7 @@ export class JsonRpc {
         this.#preferred = index;
         return value;
       } catch (error) {
-        if (error instanceof RpcError) throw error;
+        if (error instanceof RpcError && !isNodeTrouble(error)) throw error;
         last = error;
       }
     }

@@ -25,7 +25,7 @@ export interface MeetingRow {
 }
 
 const MEETING = `
-  SELECT m.id, m.auction_id AS "auctionId", l.title, m.host, m.winner, coalesce(a.pass_owner, m.winner) AS "passOwner", m.room_name AS "roomName", m.state,
+  SELECT m.id, m.auction_id AS "auctionId", l.title, m.host, m.winner, coalesce(a.last_pass_owner, m.winner) AS "passOwner", m.room_name AS "roomName", m.state,
          m.starts_at AS "startsAt", m.ends_at AS "endsAt", m.latest_ends_at AS "latestEndsAt", m.opened_at AS "openedAt", m.closed_at AS "closedAt",
          m.closed_by AS "closedBy", m.outcome, m.version
   FROM meetings m
@@ -74,9 +74,9 @@ export async function meetingsOf(
      WHERE m.id IN (
        SELECT id FROM meetings WHERE host = ANY($1::text[])
        UNION SELECT id FROM meetings WHERE winner = ANY($1::text[])
-       UNION SELECT pm.id FROM auctions pa JOIN meetings pm USING (chain_id, contract, auction_id) WHERE pa.pass_owner = ANY($1::text[])
+       UNION SELECT pm.id FROM auctions pa JOIN meetings pm USING (chain_id, contract, auction_id) WHERE pa.last_pass_owner = ANY($1::text[])
      )
-     AND (m.host = ANY($1::text[]) OR coalesce(a.pass_owner, m.winner) = ANY($1::text[]))
+     AND (m.host = ANY($1::text[]) OR coalesce(a.last_pass_owner, m.winner) = ANY($1::text[]))
      AND ($2::uuid IS NULL OR m.id < $2)
      ORDER BY m.id DESC LIMIT $3`,
     [page.wallets, page.before ?? null, page.limit],
@@ -167,7 +167,8 @@ export async function grantAccess(
 ): Promise<boolean> {
   return db.transaction(async (tx) => {
     const spent = await tx.query(
-      `UPDATE lit_gate_passes SET spent_at = now(), proof = $2 WHERE nonce = $1 AND spent_at IS NULL AND expires_at > now() RETURNING nonce`,
+      `UPDATE lit_gate_passes SET spent_at = now(), proof = $2 WHERE nonce = $1 AND spent_at IS NULL AND expires_at > now()
+         AND EXISTS (SELECT FROM meetings m WHERE m.id = meeting_id AND m.state IN ('scheduled', 'open') AND m.ends_at > now()) RETURNING nonce`,
       [nonce, proof === null ? null : JSON.stringify(proof)],
     );
     if (spent.length === 0) return false;

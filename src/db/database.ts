@@ -68,6 +68,8 @@ export class Database implements Transactor {
       max: options.maxConnections ?? 10,
       connectionTimeoutMillis: 5_000,
       statement_timeout: 30_000,
+      // A process that is frozen in the middle of a transaction must not hold its locks against all the others.
+      idle_in_transaction_session_timeout: 15_000,
       types,
     });
     // An idle connection that breaks is replaced by the pool; without a listener Node would exit.

@@ -21,7 +21,7 @@ export interface Meeting extends AuctionRef {
 
 const COLUMNS = `m.id, m.chain_id AS "chainId", m.contract, m.auction_id AS "auctionId", m.host, m.winner, m.room_name AS "roomName", m.state,
   m.starts_at AS "startsAt", m.ends_at AS "endsAt", m.latest_ends_at AS "latestEndsAt", m.outcome, l.title,
-  coalesce(a.pass_owner, m.winner) AS guest`;
+  coalesce(a.last_pass_owner, m.winner) AS guest`;
 const FROM = `meetings m LEFT JOIN auction_listings l USING (chain_id, contract, auction_id)
   LEFT JOIN auctions a USING (chain_id, contract, auction_id)`;
 

@@ -180,7 +180,11 @@ export async function saveListing(
 ): Promise<ListingRow> {
   await db.query(
     `INSERT INTO auction_listings (chain_id, contract, auction_id, user_id, title, description, transaction_hash)
-     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (chain_id, contract, auction_id) DO NOTHING`,
+     VALUES ($1, $2, $3, $4, $5, $6, $7)
+     ON CONFLICT (chain_id, contract, auction_id) DO UPDATE SET user_id = excluded.user_id, title = excluded.title,
+       description = excluded.description, transaction_hash = excluded.transaction_hash, created_at = now()
+     -- Ids are a counter: the creation that had this id before has left the chain, and its title with it.
+     WHERE auction_listings.transaction_hash <> excluded.transaction_hash`,
     [
       at.chainId,
       at.contract,

@@ -10,9 +10,11 @@ export interface Attendance {
 
 /**
  * What the contract is told: 1 held, 2 the host never came (the winner is refunded, also when neither came: the host
- * owed the meeting), 3 the winner never came (the host is paid for having been there).
+ * owed the meeting), 3 the winner never came (the host is paid for having been there). A winner whose pass was minted only
+ * after the meeting could not come, through no fault of theirs, and is refunded.
  */
-export function decideOutcome(attendance: Attendance): Outcome {
+export function decideOutcome(attendance: Attendance, winnerCouldEnter: boolean): Outcome {
   if (!attendance.host) return 2;
-  return attendance.winner ? 1 : 3;
+  if (attendance.winner) return 1;
+  return winnerCouldEnter ? 3 : 2;
 }

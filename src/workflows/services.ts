@@ -8,6 +8,7 @@ import {
 import type { ChainActivities } from "../activities/index.ts";
 import type { Activities } from "../activities/index.ts";
 import { TASK_QUEUES } from "./messages.ts";
+import { untilDone } from "./patience.ts";
 
 /**
  * The long-lived jobs. Each run holds one heartbeating activity; if its worker dies, the heartbeat stops and Temporal gives
@@ -24,15 +25,22 @@ const jobs = proxyActivities<ChainActivities>({
   },
 });
 
+/** Shows what the job does and, while there is one, the problem that keeps it from it. A job never ends by a refusal. */
+function details(what: string): (problem: string | null) => void {
+  return (problem) =>
+    setCurrentDetails(problem === null ? what : `${what}\n\n> **Needs attention:** ${problem}`);
+}
+
 /** How many activities one run holds in turn before it continues as new: its history stays short. */
 const TURNS_PER_RUN = 50;
 
 export async function chainIndexer(input: { readonly chainId: number }): Promise<void> {
-  setCurrentDetails(
+  const show = details(
     `Indexes chain ${input.chainId} into Postgres. One worker at a time; another takes over within seconds.`,
   );
+  show(null);
   for (let turn = 0; turn < TURNS_PER_RUN && !workflowInfo().continueAsNewSuggested; turn += 1) {
-    const result = await jobs.runIndexer(input.chainId);
+    const result = await untilDone(() => jobs.runIndexer(input.chainId), show);
     // A halted stream waits for an operator: looking again every minute finds the rebuilt stream.
     if (result === "halted")
       await condition(() => false, "1 minute", { summary: "halted: see the indexer's log" });
@@ -44,11 +52,12 @@ export async function wallet(input: {
   readonly chainId: number;
   readonly address: string;
 }): Promise<void> {
-  setCurrentDetails(
+  const show = details(
     `Sends the operations of wallet \`${input.address}\` on chain ${input.chainId}. One worker at a time; another takes over within seconds.`,
   );
+  show(null);
   for (let turn = 0; turn < TURNS_PER_RUN && !workflowInfo().continueAsNewSuggested; turn += 1)
-    await jobs.runWallet(input.chainId, input.address);
+    await untilDone(() => jobs.runWallet(input.chainId, input.address), show);
   await continueAsNew<typeof wallet>(input);
 }
 

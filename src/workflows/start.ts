@@ -4,19 +4,20 @@ import { type AuctionInput, auctionWorkflowId, TASK_QUEUES } from "./messages.ts
 
 /**
  * Starts the process of an auction, once for ever: a running one is left alone, and a finished one is not opened again by
- * a late message.
+ * a late message. Only `again` opens it: for reconcile, which has looked and found that the auction is not over.
  */
 export async function startAuctionWorkflow(
   client: Client,
   input: AuctionInput,
   leadMs: number,
+  again = false,
 ): Promise<void> {
   try {
     await client.workflow.start<typeof auction>("auction", {
       workflowId: auctionWorkflowId(input),
       taskQueue: TASK_QUEUES.auction,
       args: [{ ...input, leadMs }],
-      workflowIdReusePolicy: "REJECT_DUPLICATE",
+      workflowIdReusePolicy: again ? "ALLOW_DUPLICATE" : "REJECT_DUPLICATE",
       workflowIdConflictPolicy: "USE_EXISTING",
       staticSummary: `Auction ${input.auctionId} of ${input.host}`,
     });

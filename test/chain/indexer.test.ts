@@ -209,6 +209,12 @@ test("an auction whose creation was reorganised away is gone, and comes back wit
   await engine.index();
   expect(again).toBe(auctionId);
   await expectAsOnChain(again);
+  // The process that runs under this id was started with the dropped auction's end: it is told the new one's.
+  const endsAtMs = Number((await chain.state(again))["endTime"]) * 1000;
+  expect((await engine.signals()).at(-1)).toMatchObject({
+    signal: "reverted",
+    args: [{ endsAtMs, cancelled: false }],
+  });
 });
 
 test("a fresh indexer goes on where the last one stopped, and a backfill gives the same projection as block by block", async () => {

@@ -2,15 +2,15 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { Database, withLeadership } from "../../src/db/database.ts";
 import { createTestDatabase, type TestDatabase } from "../support/stack.ts";
 
-let test_: TestDatabase;
+let database: TestDatabase;
 let db: Database;
 beforeAll(async () => {
-  test_ = await createTestDatabase();
-  db = new Database({ url: test_.url, applicationName: "test" });
+  database = await createTestDatabase();
+  db = new Database({ url: database.url, applicationName: "test" });
 });
 afterAll(async () => {
   await db.close();
-  await test_.drop();
+  await database.drop();
 });
 
 const never = new AbortController().signal;

@@ -315,8 +315,8 @@ export async function seedAuction(db: Database, seed: AuctionSeed): Promise<stri
   const hash = `0x${randomBytes(32).toString("hex")}`;
   await db.query(
     `INSERT INTO auctions (chain_id, contract, auction_id, host, salt, phase, starts_at, ends_at, original_ends_at, meeting_starts_at, meeting_duration_s,
-       reserve_price_wei, min_increment_wei, fee_bps, transferable, high_bid_wei, high_bidder, winner, pass_owner, steps, updated_block)
-     VALUES ($1, $2, $3, $4, $5, $6, now(), $7, $7, $7::timestamptz + interval '1 hour', 1800, 1000, 10, 250, true, $8, $9, $10, $11, $12, 5)`,
+       reserve_price_wei, min_increment_wei, fee_bps, transferable, high_bid_wei, high_bidder, winner, pass_owner, last_pass_owner, steps, updated_block)
+     VALUES ($1, $2, $3, $4, $5, $6, now(), $7, $7, $7::timestamptz + interval '1 hour', 1800, 1000, 10, 250, true, $8, $9, $10, $11, $11, $12, 5)`,
     [
       CHAIN_ID,
       AUCTION_CONTRACT,

@@ -169,7 +169,7 @@ export const auctionRoutes = [
       const row = await findAuction(deps.db, deploymentOf(deps), params.id);
       if (row === undefined) throw notFound();
       // The listing is written by the host, not by the chain, so the version does not move with it; the phase moves by the clock.
-      const etag = `"${row.version}-${row.phase}${row.title === null ? "" : "-listed"}"`;
+      const etag = `"${row.steps["created"]?.transactionHash.slice(2, 14) ?? ""}-${row.version}-${row.phase}${row.title === null ? "" : "-listed"}"`;
       return {
         status: 200,
         body: auctionView(row, placeOf(deps), new Date()),

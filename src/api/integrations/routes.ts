@@ -17,9 +17,6 @@ import {
   RoomEventParams,
 } from "./schema.ts";
 
-/** Host and pass owner, and one more for whichever of them reconnects before Prosody has seen the old one go. */
-const MAX_OCCUPANTS = 3;
-
 function reservationOf(
   deps: ApiDeps,
   meeting: MeetingRow,
@@ -33,7 +30,6 @@ function reservationOf(
     request,
     startsAt,
     durationS,
-    maxOccupants: MAX_OCCUPANTS,
   });
 }
 

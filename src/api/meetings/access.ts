@@ -174,6 +174,10 @@ async function grant(
     reason: "granted",
     checked,
   };
-  if (!(await grantAccess(deps.db, pass.nonce, proof, attempt))) throw spent();
+  if (!(await grantAccess(deps.db, pass.nonce, proof, attempt))) {
+    // Spent by a request that was faster, or the meeting was closed while the proof was made.
+    const now = await findMeeting(deps.db, meeting.id);
+    throw (now === undefined ? undefined : closedDoor(deps, now, new Date())) ?? spent();
+  }
   return { roomUrl: deps.jitsi.roomUrl(meeting.roomName, token), token, expiresAt, role };
 }

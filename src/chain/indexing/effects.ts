@@ -15,11 +15,15 @@ const NOTHING: Effects = { events: [], messages: [] };
 
 const iso = (seconds: number): string => new Date(seconds * 1000).toISOString();
 
-/** Pure: derives the effects from the event and the projection before and after it. */
+/**
+ * Pure: derives the effects from the event and the projection before and after it. `sighting` counts how often the log has
+ * become canonical: when a dropped block comes back, clients who were told that it was gone are told again.
+ */
 export function effectsOf(
   before: AuctionProjection | undefined,
   event: ChainEvent,
   after: AuctionProjection,
+  sighting = 1,
 ): Effects {
   const { chainId, contract, auctionId } = after;
   const workflowId = auctionWorkflowId(after);
@@ -32,8 +36,8 @@ export function effectsOf(
     type,
     audience: [`auction:${auctionId}`, ...audience],
     data: { ...place, ...data },
-    // A block that leaves the chain and comes back, or a reindex, tells nothing twice.
-    cause: `${chainId}:${event.blockHash}:${event.logIndex}:${type}`,
+    // A crash or a reindex tells nothing twice.
+    cause: `${chainId}:${event.blockHash}:${event.logIndex}:${type}${sighting === 1 ? "" : `:${sighting}`}`,
     occurredAt: new Date(event.blockTimestampS * 1000),
   });
   const host = `wallet:${after.host}`;
@@ -128,7 +132,6 @@ export function effectsOfReorg(
   ancestor: number,
   cause: string,
 ): Effects {
-  const workflowId = auctionWorkflowId(before);
   const facts = after ?? before;
   return {
     events: [
@@ -145,21 +148,20 @@ export function effectsOfReorg(
         cause: `${cause}:${before.auctionId}`,
       },
     ],
-    messages: [
-      {
-        kind: "signal",
-        workflowId,
-        payload: {
-          signal: "reverted",
-          args: [
-            {
-              endsAtMs: facts.endsAtS * 1000,
-              cancelled: after?.phase === "cancelled",
-              blockNumber: ancestor,
-            },
-          ],
-        },
-      },
-    ],
+    messages: [restated(facts, ancestor, after?.phase === "cancelled")],
+  };
+}
+
+/** Tells an auction's process what holds now, whatever it was told before. */
+export function restated(
+  auction: AuctionProjection,
+  blockNumber: number,
+  cancelled = false,
+): OutboxMessage {
+  const message = { endsAtMs: auction.endsAtS * 1000, cancelled, blockNumber };
+  return {
+    kind: "signal",
+    workflowId: auctionWorkflowId(auction),
+    payload: { signal: "reverted", args: [message] },
   };
 }

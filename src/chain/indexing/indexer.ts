@@ -7,7 +7,7 @@ import { operationKey } from "../../domain/process.ts";
 import type { JsonRpc } from "../rpc.ts";
 import { type Block, blockByNumber, latestBlock, type Log } from "../types.ts";
 import { type ChainEvent, decodeLog } from "./decode.ts";
-import { effectsOf, effectsOfReorg } from "./effects.ts";
+import { effectsOf, effectsOfReorg, restated } from "./effects.ts";
 import { LogRange, logsOfBlock } from "./logs.ts";
 import { applyEvent, type AuctionProjection } from "./projection.ts";
 import * as store from "./store.ts";
@@ -54,12 +54,10 @@ export class ChainIndexer {
 
     if (head.number <= cursor.blockNumber) {
       if (head.number === cursor.blockNumber && head.hash === cursor.blockHash) return "idle";
-      // A shorter chain, or another block at our height: a lagging node, unless it contradicts what we stored.
-      const same =
-        head.number < cursor.blockNumber
-          ? (await this.#storedHash(head.number)) === head.hash
-          : false;
-      return same ? "idle" : this.#reorganise();
+      // A shorter chain is a node that lags, however far, unless its head contradicts a block we stored. If the chain was
+      // really cut so deep, it will grow past us, and the parent's hash tells.
+      const stored = await this.#storedHash(head.number);
+      return stored === undefined || stored === head.hash ? "idle" : this.#reorganise();
     }
     const safe = head.number - this.#o.finalityDepth;
     if (safe > cursor.blockNumber) {
@@ -144,6 +142,7 @@ export class ChainIndexer {
   async #backfill(from: number, to: number): Promise<void> {
     const { logs, upTo } = await this.#range.fetch(this.#o.rpc, from, to, this.#addresses);
     const timestamps = new Map<number, number>();
+    let last: Block | undefined;
     for (const number of new Set([...logs.map((log) => log.blockNumber), upTo])) {
       const block = await blockByNumber(this.#o.rpc, number);
       if (block === null)
@@ -153,20 +152,22 @@ export class ChainIndexer {
           message: `the RPC endpoint has lost block ${number}`,
         });
       timestamps.set(number, block.timestampS);
-      if (number === upTo)
-        await this.#apply(
-          block,
-          this.#decode(logs, (log) => timestamps.get(log.blockNumber) ?? block.timestampS),
-        );
+      if (number === upTo) last = block;
     }
+    if (last === undefined) return;
+    const { timestampS } = last;
+    await this.#apply(
+      last,
+      this.#decode(logs, (log) => timestamps.get(log.blockNumber) ?? timestampS),
+    );
   }
 
   async #apply(block: Block, events: readonly ChainEvent[]): Promise<void> {
     const { db, chainId } = this.#o;
     await db.transaction(async (tx) => {
       await store.insertBlock(tx, chainId, block, this.#o.finalityDepth * 2);
-      await store.insertLogs(tx, chainId, events);
-      await this.#project(tx, events);
+      const sightings = await store.insertLogs(tx, chainId, events);
+      await this.#project(tx, events, sightings);
       await store.moveCursor(tx, chainId, block);
     });
     this.#cursor = {
@@ -176,7 +177,11 @@ export class ChainIndexer {
     };
   }
 
-  async #project(tx: Queryable, events: readonly ChainEvent[]): Promise<void> {
+  async #project(
+    tx: Queryable,
+    events: readonly ChainEvent[],
+    sightings: ReadonlyMap<string, number>,
+  ): Promise<void> {
     const { chainId, auctionContract } = this.#o;
     const ours = events.filter((one) => one.auctionId !== null);
     const ids = [...new Set(ours.map((one) => one.auctionId as string))];
@@ -188,9 +193,13 @@ export class ChainIndexer {
       const before = auctions.get(id);
       const after = applyEvent(chainId, auctionContract, before, event);
       auctions.set(id, after);
-      const effects = effectsOf(before, event, after);
+      const sighting = sightings.get(store.logKey(event)) ?? 1;
+      const effects = effectsOf(before, event, after, sighting);
       await recordEvents(tx, effects.events);
       await enqueue(tx, effects.messages);
+      // Ids are a counter: after a reorg the same id can be another auction, whose process runs with the old one's end.
+      if (event.name === "AuctionCreated" && (await store.wasDropped(tx, chainId, id)))
+        await enqueue(tx, [restated(after, event.blockNumber)]);
       if (before !== undefined && after.endsAtS > before.endsAtS) {
         // An end that already waits for its block must not be sent for the old one.
         await tx.query(
@@ -207,8 +216,13 @@ export class ChainIndexer {
   async #reorganise(): Promise<StepResult> {
     const { db, rpc, chainId, auctionContract, logger } = this.#o;
     const cursor = this.#cursor as store.Cursor;
+    let sawCanonical = false;
     for (const known of await store.knownBlocks(db, chainId)) {
-      if ((await blockByNumber(rpc, known.number))?.hash !== known.hash) continue;
+      const canonical = await blockByNumber(rpc, known.number);
+      // No answer is no contradiction: the node is behind, or its chain is still shorter than what it replaces.
+      if (canonical === null) continue;
+      sawCanonical = true;
+      if (canonical.hash !== known.hash) continue;
       await db.transaction(async (tx) => {
         const affected = await store.rollBack(tx, chainId, known.number);
         for (const auctionId of affected) {
@@ -216,7 +230,14 @@ export class ChainIndexer {
           const after = await store.replayAuction(tx, chainId, auctionContract, auctionId);
           if (after === undefined)
             await store.deleteAuction(tx, chainId, auctionContract, auctionId);
-          else await store.saveAuction(tx, after);
+          else {
+            await store.saveAuction(tx, after);
+            // The end may have come forward again: an extension was taken back.
+            await tx.query(
+              "UPDATE chain_operations SET not_before_s = $2, updated_at = now() WHERE key = $1 AND state = 'pending'",
+              [operationKey("end", after), after.endsAtS],
+            );
+          }
           if (before === undefined) continue;
           const effects = effectsOfReorg(
             before,
@@ -235,6 +256,7 @@ export class ChainIndexer {
       this.#o.onReorg?.(depth);
       return "advanced";
     }
+    if (!sawCanonical) return "idle";
     this.#cursor = await this.#halt(
       cursor,
       `no stored block is on the chain any more: a reorg deeper than ${this.#o.finalityDepth * 2} blocks; run npm run reindex`,

@@ -1,16 +1,35 @@
 import { z } from "zod";
 import { type JsonRpc, RpcError } from "../rpc.ts";
-import { type Block, type Log, LogSchema } from "../types.ts";
+import { type Block, type Log, LogSchema, ReceiptSchema } from "../types.ts";
+import { mayHaveLogs } from "./bloom.ts";
 
 const Logs = z.array(LogSchema);
 
-/** The logs of one block, asked for by its hash, so that the answer cannot belong to another fork. */
+const Receipts = z.array(ReceiptSchema);
+
+/**
+ * The logs of one block, asked for by its hash, so that the answer cannot belong to another fork. An empty answer that
+ * the block's bloom filter contradicts is checked against the block's receipts: nodes do answer eth_getLogs from an index
+ * that is behind (reference: reth #17678, lotus #12078).
+ * @throws AppError `rpc_unavailable` (retry)
+ */
 export async function logsOfBlock(
   rpc: JsonRpc,
   block: Block,
   addresses: readonly string[],
 ): Promise<Log[]> {
-  return rpc.call(Logs, "eth_getLogs", [{ blockHash: block.hash, address: addresses }]);
+  const answer = await rpc.call(Logs, "eth_getLogs", [
+    { blockHash: block.hash, address: addresses },
+  ]);
+  const logs = answer.filter((log) => log.blockHash === block.hash);
+  const suspicious =
+    logs.length !== answer.length ||
+    (logs.length === 0 && addresses.some((address) => mayHaveLogs(block.logsBloom, address)));
+  if (!suspicious) return logs;
+  const receipts = await rpc.call(Receipts, "eth_getBlockReceipts", [block.hash]);
+  return receipts
+    .flatMap((receipt) => receipt.logs)
+    .filter((log) => log.blockHash === block.hash && addresses.includes(log.address));
 }
 
 /** Asks for fewer blocks at a time when a provider finds the answer too large, and for more again while it does not. */

@@ -33,6 +33,8 @@ export interface AuctionProjection {
   readonly bidCount: number;
   readonly winner: string | null;
   readonly passOwner: string | null;
+  /** Stays when the pass is burned: whoever held it then has the claim. */
+  readonly lastPassOwner: string | null;
   readonly outcome: number | null;
   readonly hostPaidWei: string | null;
   readonly refundWei: string | null;
@@ -79,6 +81,7 @@ function created(chainId: number, contract: string, event: ChainEvent): AuctionP
     bidCount: 0,
     winner: null,
     passOwner: null,
+    lastPassOwner: null,
     outcome: null,
     hostPaidWei: null,
     refundWei: null,
@@ -94,6 +97,7 @@ function transferred(state: AuctionProjection, event: ChainEvent): AuctionProjec
   return {
     ...state,
     passOwner: burned ? null : to,
+    lastPassOwner: burned ? state.lastPassOwner : to,
     steps: {
       ...state.steps,
       ...(minted ? { minted: stepOf(event) } : {}),

@@ -80,17 +80,25 @@ export async function knownBlocks(
   );
 }
 
+/** Names a log within its chain. */
+export function logKey(log: { readonly blockHash: string; readonly logIndex: number }): string {
+  return `${log.blockHash}:${log.logIndex}`;
+}
+
+/** Stores the logs as canonical and returns, by logKey, how often each has become canonical so far. */
 export async function insertLogs(
   tx: Queryable,
   chainId: number,
   events: readonly ChainEvent[],
-): Promise<void> {
-  if (events.length === 0) return;
+): Promise<ReadonlyMap<string, number>> {
+  if (events.length === 0) return new Map();
   // A block that was dropped by a reorg may become canonical again: its logs are then the same rows.
-  await tx.query(
+  const rows = await tx.query<{ blockHash: string; logIndex: number; sightings: number }>(
     `INSERT INTO chain_logs (chain_id, block_hash, log_index, block_number, block_timestamp_s, transaction_hash, address, auction_id, event, args)
      SELECT $1, * FROM unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::numeric[], $9::text[], $10::jsonb[])
-     ON CONFLICT (chain_id, block_hash, log_index) DO UPDATE SET canonical = true`,
+     ON CONFLICT (chain_id, block_hash, log_index) DO UPDATE SET
+       sightings = chain_logs.sightings + (NOT chain_logs.canonical)::int, canonical = true
+     RETURNING block_hash AS "blockHash", log_index AS "logIndex", sightings`,
     [
       chainId,
       events.map((one) => one.blockHash),
@@ -104,6 +112,20 @@ export async function insertLogs(
       events.map((one) => JSON.stringify(one.args)),
     ],
   );
+  return new Map(rows.map((row) => [logKey(row), row.sightings]));
+}
+
+/** Whether a reorg has ever dropped the creation of an auction with this id. */
+export async function wasDropped(
+  db: Queryable,
+  chainId: number,
+  auctionId: string,
+): Promise<boolean> {
+  const rows = await db.query(
+    "SELECT FROM chain_logs WHERE chain_id = $1 AND auction_id = $2 AND event = 'AuctionCreated' AND NOT canonical LIMIT 1",
+    [chainId, auctionId],
+  );
+  return rows.length > 0;
 }
 
 export async function insertBids(
@@ -139,7 +161,7 @@ const COLUMNS = `chain_id AS "chainId", contract, auction_id AS "auctionId", hos
   extract(epoch FROM original_ends_at)::bigint AS "originalEndsAtS", extract(epoch FROM meeting_starts_at)::bigint AS "meetingStartsAtS",
   meeting_duration_s AS "meetingDurationS", reserve_price_wei AS "reservePriceWei", min_increment_wei AS "minIncrementWei",
   fee_bps AS "feeBps", transferable, high_bidder AS "highBidder", high_bid_wei AS "highBidWei", bid_count AS "bidCount",
-  winner, pass_owner AS "passOwner", outcome, host_paid_wei AS "hostPaidWei", refund_wei AS "refundWei", steps, updated_block AS "updatedBlock"`;
+  winner, pass_owner AS "passOwner", last_pass_owner AS "lastPassOwner", outcome, host_paid_wei AS "hostPaidWei", refund_wei AS "refundWei", steps, updated_block AS "updatedBlock"`;
 
 export async function loadAuction(
   db: Queryable,
@@ -170,15 +192,15 @@ export async function saveAuction(tx: Queryable, auction: AuctionProjection): Pr
   await tx.query(
     `INSERT INTO auctions (chain_id, contract, auction_id, host, salt, phase, starts_at, ends_at, original_ends_at, meeting_starts_at, meeting_duration_s,
        reserve_price_wei, min_increment_wei, fee_bps, transferable, high_bidder, high_bid_wei, bid_count, winner, pass_owner, outcome, host_paid_wei,
-       refund_wei, steps, updated_block)
+       refund_wei, steps, updated_block, last_pass_owner)
      VALUES ($1, $2, $3, $4, $5, $6, to_timestamp($7), to_timestamp($8), to_timestamp($9), to_timestamp($10), $11, $12, $13, $14, $15, $16, $17, $18, $19,
-       $20, $21, $22, $23, $24, $25)
+       $20, $21, $22, $23, $24, $25, $26)
      ON CONFLICT (chain_id, contract, auction_id) DO UPDATE SET
        host = excluded.host, salt = excluded.salt, phase = excluded.phase, starts_at = excluded.starts_at, ends_at = excluded.ends_at,
        original_ends_at = excluded.original_ends_at, meeting_starts_at = excluded.meeting_starts_at, meeting_duration_s = excluded.meeting_duration_s,
        reserve_price_wei = excluded.reserve_price_wei, min_increment_wei = excluded.min_increment_wei, fee_bps = excluded.fee_bps,
        transferable = excluded.transferable, high_bidder = excluded.high_bidder, high_bid_wei = excluded.high_bid_wei, bid_count = excluded.bid_count,
-       winner = excluded.winner, pass_owner = excluded.pass_owner, outcome = excluded.outcome, host_paid_wei = excluded.host_paid_wei,
+       winner = excluded.winner, pass_owner = excluded.pass_owner, last_pass_owner = excluded.last_pass_owner, outcome = excluded.outcome, host_paid_wei = excluded.host_paid_wei,
        refund_wei = excluded.refund_wei, steps = excluded.steps, updated_block = excluded.updated_block, version = auctions.version + 1`,
     [
       auction.chainId,
@@ -206,6 +228,7 @@ export async function saveAuction(tx: Queryable, auction: AuctionProjection): Pr
       auction.refundWei,
       JSON.stringify(auction.steps),
       auction.updatedBlock,
+      auction.lastPassOwner,
     ],
   );
 }

@@ -1,4 +1,4 @@
-import { FAILURE_REASONS, meetingAuctionInterface } from "../contracts.ts";
+import { batchGasLimit, FAILURE_REASONS, meetingAuctionInterface } from "../contracts.ts";
 import type { OperationKind } from "../../domain/process.ts";
 import type { Receipt } from "../types.ts";
 import { decodeLog } from "../indexing/decode.ts";
@@ -10,23 +10,13 @@ export interface OperationCall {
   readonly outcome: number | null;
 }
 
-/**
- * How many items share a transaction, and the gas each may use; what is not used is not paid for. The base covers the gas
- * that the contract wants to see left before it begins an item (contracts/src/Batch.sol: 30,000 and 200,000).
- */
-const LIMITS: Record<
-  OperationKind,
-  { readonly batch: number; readonly baseGas: number; readonly itemGas: number }
-> = {
-  end: { batch: 50, baseGas: 90_000, itemGas: 40_000 },
-  mint: { batch: 25, baseGas: 280_000, itemGas: 130_000 },
-  settle: { batch: 25, baseGas: 280_000, itemGas: 150_000 },
-};
+/** How many items share a transaction: enough that gas per item hardly falls further, few enough to fit any block. */
+const BATCH_ITEMS: Record<OperationKind, number> = { end: 50, mint: 25, settle: 25 };
 
-export const batchLimit = (kind: OperationKind): number => LIMITS[kind].batch;
+export const batchLimit = (kind: OperationKind): number => BATCH_ITEMS[kind];
 
 export const gasLimit = (kind: OperationKind, items: number): number =>
-  LIMITS[kind].baseGas + LIMITS[kind].itemGas * items;
+  Number(batchGasLimit(kind, items));
 
 /** The call of a batch of one kind. */
 export function encodeCall(kind: OperationKind, items: readonly OperationCall[]): string {

@@ -24,19 +24,25 @@ export interface NewOperation {
   readonly workflowId: string;
 }
 
+/** Refusals that are no verdict on the operation: it was only tried too often. */
+const GIVEN_UP = ["transaction_reverted", "out_of_gas", "not_ended"];
+
 const OPERATION = `key, kind, auction_id AS "auctionId", outcome, attempts, workflow_id AS "workflowId", settled`;
 
 /**
- * Asks for an operation. Asking again changes nothing, except that an operation still waiting takes the later of both
- * times (an extension), and one that is already settled tells its workflow once more.
+ * Asks for an operation. Asking again changes nothing, except that
+ * - one still waiting takes the later of both times (an extension),
+ * - one that is done tells its workflow once more,
+ * - one that was given up (it reverted or starved each time) is tried anew: by now somebody may have mended what was
+ *   wrong, a missing role for example. Its nonce was consumed by confirmed transactions without the effect.
  */
 export async function requestOperation(tx: Queryable, operation: NewOperation): Promise<void> {
-  const [row] = await tx.query<{ settled: boolean; result: OperationSettledMessage | null }>(
+  await tx.query(
     `INSERT INTO chain_operations (key, kind, chain_id, contract, auction_id, outcome, not_before_s, workflow_id)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
      ON CONFLICT (key) DO UPDATE SET
-       not_before_s = CASE WHEN chain_operations.state = 'pending' THEN greatest(chain_operations.not_before_s, excluded.not_before_s) ELSE chain_operations.not_before_s END
-     RETURNING settled, result`,
+       not_before_s = greatest(chain_operations.not_before_s, excluded.not_before_s)
+     WHERE chain_operations.state = 'pending'`,
     [
       operation.key,
       operation.kind,
@@ -47,6 +53,16 @@ export async function requestOperation(tx: Queryable, operation: NewOperation): 
       operation.notBeforeS,
       operation.workflowId,
     ],
+  );
+  await tx.query(
+    `UPDATE chain_operations SET state = 'pending', settled = false, result = NULL, wallet = NULL, nonce = NULL, attempts = 0, updated_at = now()
+     WHERE key = $1 AND state = 'refused' AND reason = ANY($2)`,
+    [operation.key, GIVEN_UP],
+  );
+  const row = await first<{ settled: boolean; result: OperationSettledMessage | null }>(
+    tx,
+    "SELECT settled, result FROM chain_operations WHERE key = $1",
+    [operation.key],
   );
   if (row?.settled === true && row.result !== null) {
     await enqueue(tx, [
@@ -68,7 +84,7 @@ export async function withdrawOperation(tx: Queryable, key: string): Promise<boo
   return rows.length > 0;
 }
 
-/** Locks and returns operations whose time has come, oldest due first. Those that failed in a batch come alone. */
+/** Locks and returns operations whose time has come: ends first, as only they have a block to be in, then the oldest due. */
 export async function claimDue(
   tx: Queryable,
   chainId: number,
@@ -77,7 +93,7 @@ export async function claimDue(
 ): Promise<Operation[]> {
   return tx.query<Operation>(
     `SELECT ${OPERATION} FROM chain_operations WHERE chain_id = $1 AND state = 'pending' AND not_before_s <= $2
-     ORDER BY not_before_s, created_at LIMIT $3 FOR UPDATE SKIP LOCKED`,
+     ORDER BY kind = 'end' DESC, not_before_s, created_at LIMIT $3 FOR UPDATE SKIP LOCKED`,
     [chainId, nextTimestampS, limit],
   );
 }
@@ -134,12 +150,11 @@ export async function settleOperation(
 export async function askAgain(
   tx: Queryable,
   operation: Operation,
-  reason: string,
-  notBeforeS: number,
+  again: { readonly reason: string; readonly notBeforeS: number; readonly attempts: number },
 ): Promise<void> {
   await tx.query(
-    `UPDATE chain_operations SET state = 'pending', wallet = NULL, nonce = NULL, attempts = attempts + 1, reason = $2,
+    `UPDATE chain_operations SET state = 'pending', wallet = NULL, nonce = NULL, attempts = $4, reason = $2,
        not_before_s = greatest(not_before_s, $3), updated_at = now() WHERE key = $1`,
-    [operation.key, reason, notBeforeS],
+    [operation.key, again.reason, again.notBeforeS, again.attempts],
   );
 }

@@ -83,25 +83,28 @@ export class ReceiptWatcher {
     const { db, chainId, confirmations, finalityDepth } = this.#o;
     const depth = head.number - receipt.blockNumber + 1;
     const results = depth >= confirmations ? await this.#results(transaction, receipt) : [];
+    // Someone is still owed an answer: the transaction stays under review until it can be given.
+    const complete = results.every((one) => one.outcome !== undefined);
     await db.transaction(async (tx) => {
       if (transaction.state !== "mined" || transaction.blockHash !== receipt.blockHash)
         await markMined(tx, transaction.hash, receipt);
       for (const { operation, outcome, notBeforeS } of results)
-        await this.#conclude(tx, operation, outcome, receipt, notBeforeS);
-      if (depth >= finalityDepth) await markFinal(tx, chainId, transaction);
+        if (outcome !== undefined)
+          await this.#conclude(tx, operation, outcome, receipt, notBeforeS);
+      if (depth >= finalityDepth && complete) await markFinal(tx, chainId, transaction);
     });
   }
 
-  /** What came of each operation that has not been told yet. */
+  /** What came of each operation that has not been told yet; no outcome while the chain cannot be read well enough. */
   async #results(
     transaction: StoredTransaction,
     receipt: Receipt,
-  ): Promise<{ operation: Operation; outcome: ItemOutcome; notBeforeS: number }[]> {
+  ): Promise<{ operation: Operation; outcome: ItemOutcome | undefined; notBeforeS: number }[]> {
     const { db, rpc, chainId, wallet, auctionContract } = this.#o;
     const results = [];
     for (const operation of await operationsAt(db, chainId, wallet, transaction.nonce)) {
       if (operation.settled) continue;
-      let outcome = outcomeOf(
+      let outcome: ItemOutcome | undefined = outcomeOf(
         transaction.kind as OperationKind,
         operation.auctionId,
         receipt,
@@ -114,8 +117,12 @@ export class ReceiptWatcher {
       ) {
         const state = await readAuctionState(rpc, auctionContract, operation.auctionId);
         notBeforeS = state.endTimeS;
-        if (outcome.status === "done" && state.winner !== null)
-          outcome = { ...outcome, winner: state.winner, amountWei: state.highBidWei };
+        if (outcome.status === "done") {
+          // "Already ended" and "still active" cannot both be: another node answered, which is behind.
+          const winner =
+            state.winner === null ? {} : { winner: state.winner, amountWei: state.highBidWei };
+          outcome = state.over ? { ...outcome, ...winner } : undefined;
+        }
       }
       results.push({ operation, outcome, notBeforeS });
     }
@@ -157,6 +164,13 @@ export class ReceiptWatcher {
         logger.info("an operation is done", fields);
         return;
       case "again":
+        // Coming too early is no fault of the operation: each late bid moves the end once more.
+        if (outcome.reason === "not_yet_ended") {
+          const { reason } = outcome;
+          await askAgain(tx, operation, { reason, notBeforeS, attempts: operation.attempts });
+          logger.info("an end came too early and waits for its new time", fields);
+          return;
+        }
         if (operation.attempts + 1 >= MAX_ATTEMPTS) {
           await tell({ status: "refused", reason: outcome.reason });
           logger.error("an operation is given up after too many attempts", {
@@ -165,7 +179,11 @@ export class ReceiptWatcher {
           });
           return;
         }
-        await askAgain(tx, operation, outcome.reason, notBeforeS);
+        await askAgain(tx, operation, {
+          reason: outcome.reason,
+          notBeforeS,
+          attempts: operation.attempts + 1,
+        });
         logger.warn("an operation had no effect and is asked for again", {
           ...fields,
           reason: outcome.reason,

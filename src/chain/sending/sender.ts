@@ -235,7 +235,8 @@ export class WalletSender {
       const outbid =
         head.number - transaction.signedAtBlock >= BUMP_AFTER_BLOCKS &&
         transaction.kind !== "cancel" &&
-        transaction.maxFeePerGasWei < market.maxFeePerGasWei;
+        (transaction.maxFeePerGasWei < market.maxFeePerGasWei ||
+          transaction.maxPriorityFeePerGasWei < market.maxPriorityFeePerGasWei);
       await this.#broadcast(outbid ? await this.#replace(transaction, market, head) : transaction);
     }
   }
