@@ -22,11 +22,9 @@ const COMMANDS = {
   start: { target: "src/main.ts", product: true },
   migrate: { target: "scripts/migrate.ts", product: true },
   cron: { target: "src/cron.ts", product: true },
+  contracts: { target: "contracts/build.ts" },
+  openapi: { target: "src/api/openapi/write.ts" },
   reindex: { target: "src/reindex.ts", product: true },
-  replay: { target: "src/replay.ts", product: true },
-  ops: { target: "src/ops.ts", product: true },
-  bench: { target: "bench/main.ts" },
-  simulate: { target: "dev/simulate/main.ts" },
 };
 
 function fail(message) {

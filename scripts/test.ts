@@ -96,6 +96,7 @@ function tests(): Promise<Outcome> {
     const passed = await runHere("jest", process.execPath, args, {
       ...process.env,
       NODE_OPTIONS: nodeOptions.trim(),
+      NO_DEPRECATION: "*",
     });
     if (!existsSync(report)) return { passed: 0, failed: 1 }; // no such test file, or jest itself crashed
     const result: JestReport = JSON.parse(readFileSync(report, "utf8"));

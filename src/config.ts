@@ -115,9 +115,12 @@ const API = {
     example: "https://auctions.example.org",
     fallback: "http://localhost:3000",
   },
-  JWT_SECRET: { parse: secretOfLength(32), example: "$(openssl rand -base64 48)" },
+  JWT_SECRET: { parse: secretOfLength(32), example: "(the output of: openssl rand -base64 48)" },
   JWT_TTL_S: { parse: integer(60, 2_592_000), example: "86400", fallback: "86400" },
-  ENCRYPTION_KEYS: { parse: list(encryptionKey), example: "k1:$(openssl rand -base64 32)" },
+  ENCRYPTION_KEYS: {
+    parse: list(encryptionKey),
+    example: "k1:(the output of: openssl rand -base64 32)",
+  },
   PARA_API_KEY: { parse: secret, example: "beta_0123456789abcdef" },
   PARA_SECRET_API_KEY: { parse: secret, example: "your secret API key from the Para portal" },
   PARA_ENVIRONMENT: {
@@ -151,7 +154,10 @@ const API = {
     optional: true,
   },
   LIT_SERVER_PRIVATE_KEY: { parse: privateKey, example: KEY_EXAMPLE, optional: true },
-  JITSI_INTEGRATION_SECRET: { parse: secretOfLength(32), example: "$(openssl rand -base64 48)" },
+  JITSI_INTEGRATION_SECRET: {
+    parse: secretOfLength(32),
+    example: "(the output of: openssl rand -base64 48)",
+  },
 } satisfies Record<string, Variable<unknown>>;
 
 /** Variables that only the process running workflows and sending transactions needs. */
@@ -181,6 +187,8 @@ function read<S extends Record<string, Variable<unknown>>>(
       continue;
     }
     try {
+      if (/\$\(|^\(the output of/.test(raw))
+        fail("holds a command instead of its output: run the command and paste what it prints");
       const value = variable.parse(raw);
       if (Array.isArray(value) && value.length === 0) fail("is empty");
       values[name] = value;
@@ -287,4 +295,21 @@ export function loadDatabaseUrl(env: Environment = process.env): string {
   const config = read({ DATABASE_URL: COMMON.DATABASE_URL }, env, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   return config.DATABASE_URL;
+}
+
+/** What `npm run cron` needs: Temporal and the interval; no key and no secret. */
+export type CronConfig = Pick<
+  WorkerConfig,
+  "TEMPORAL_ADDRESS" | "TEMPORAL_NAMESPACE" | "AUCTION_CHECK_INTERVAL"
+>;
+
+/** The configuration of `npm run cron`. Throws ConfigError with every problem. */
+export function loadCronConfig(env: Environment = process.env): CronConfig {
+  const problems: ConfigProblem[] = [];
+  const { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE } = COMMON;
+  const { AUCTION_CHECK_INTERVAL } = WORKER;
+  const variables = { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, AUCTION_CHECK_INTERVAL };
+  const config = read(variables, env, problems);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
 }

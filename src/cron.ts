@@ -1,7 +1,7 @@
 // `npm run cron`: makes or updates the reconcile Schedule, runs it once now and says what it repaired.
 import { randomUUID } from "node:crypto";
 import { Client } from "@temporalio/client";
-import { ConfigError, loadWorkerConfig } from "./config.ts";
+import { ConfigError, loadCronConfig } from "./config.ts";
 import { RECONCILE_SCHEDULE_ID, TASK_QUEUES } from "./domain/process.ts";
 import { messageOf } from "./errors.ts";
 import { connectTemporal } from "./temporal.ts";
@@ -12,7 +12,7 @@ import type { reconcile } from "./workflows/services.ts";
 const RUN_TIMEOUT_MS = 120_000;
 
 async function main(): Promise<void> {
-  const config = loadWorkerConfig();
+  const config = loadCronConfig();
   const temporal = connectTemporal(config);
   try {
     const client = new Client({ connection: temporal.connection, namespace: temporal.namespace });

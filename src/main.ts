@@ -60,6 +60,8 @@ function installRuntime(logger: Logger, level: CommonConfig["LOG_LEVEL"]): void 
     logger: new DefaultLogger(
       level === "error" ? "ERROR" : level === "debug" ? "DEBUG" : "WARN",
       (entry) => {
+        // The chain worker runs activities only, on purpose.
+        if (entry.message.startsWith("No workflows registered")) return;
         const levels = {
           TRACE: "debug",
           DEBUG: "debug",
@@ -93,7 +95,9 @@ async function start(
   });
   parts.push({ name: "database", close: () => db.close() });
 
-  const missing = await patiently("Postgres", logger, () => pendingMigrations(config.DATABASE_URL));
+  const missing = await patiently("Postgres (DATABASE_URL)", logger, () =>
+    pendingMigrations(config.DATABASE_URL),
+  );
   if (missing.length > 0) {
     throw new ConfigError([
       {
@@ -103,12 +107,14 @@ async function start(
       },
     ]);
   }
-  const chain = await patiently("the chain", logger, () =>
+  const chain = await patiently("the chain (ETH_HTTP_ENDPOINT)", logger, () =>
     checkChain(config, configs.worker, rpc, db),
   );
   const temporal = connectTemporal(config);
   parts.push({ name: "temporal", close: () => temporal.connection.close() });
-  await patiently("Temporal", logger, () => temporal.connection.ensureConnected());
+  await patiently("Temporal (TEMPORAL_ADDRESS)", logger, () =>
+    temporal.connection.ensureConnected(),
+  );
   const health = createHealth({ db, temporal: temporal.connection, rpc, chainId: chain.chainId });
 
   let finished: Promise<void> = new Promise(() => undefined);

@@ -25,6 +25,7 @@ export async function patiently<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   const startedAtMs = Date.now();
+  let pauseMs = 1_000;
   for (;;) {
     try {
       return await work();
@@ -35,7 +36,8 @@ export async function patiently<T>(
       logger.warn(`waiting for ${what}`, {
         error: error instanceof Error ? error.message : String(error),
       });
-      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      pauseMs = Math.min(pauseMs * 2, 15_000);
     }
   }
 }

@@ -3,7 +3,7 @@ import type { Registry } from "prom-client";
 import { createApi } from "./api/server.ts";
 import { createChainReader, readAuctionRules } from "./chain/reader.ts";
 import type { JsonRpc } from "./chain/rpc.ts";
-import type { ApiConfig } from "./config.ts";
+import { type ApiConfig, ConfigError } from "./config.ts";
 import type { Database } from "./db/database.ts";
 import { createOrm } from "./db/migrate.ts";
 import { messageOf } from "./errors.ts";
@@ -82,13 +82,20 @@ export async function startApi(dependencies: ApiDependencies): Promise<{ close()
     .catch((error: unknown) =>
       logger.warn("Lit is not reachable yet", { reason: messageOf(error) }),
     );
-  const port = await api.listen(config.PORT, config.HOST);
-  logger.info("the API is listening", { host: config.HOST, port });
-  return {
-    async close() {
-      await api.close();
-      await gate.close();
-      await orm.close(true);
-    },
+  const close = async (): Promise<void> => {
+    await api.close();
+    await gate.close();
+    await orm.close(true);
   };
+  let port: number;
+  try {
+    port = await api.listen(config.PORT, config.HOST);
+  } catch (error) {
+    await close();
+    if (!(error instanceof Error) || !("code" in error) || error.code !== "EADDRINUSE") throw error;
+    const problem = `is taken: something else listens on ${config.HOST}:${config.PORT}`;
+    throw new ConfigError([{ variable: "PORT", problem, example: "5001" }]);
+  }
+  logger.info("the API is listening", { host: config.HOST, port });
+  return { close };
 }

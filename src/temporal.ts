@@ -15,7 +15,9 @@ export interface Temporal {
  * Prepares the connection to Temporal. TLS and API key come from TEMPORAL_* or a Temporal profile, as envconfig reads them.
  * The connection is made on first use and again whenever it breaks.
  */
-export function connectTemporal(config: CommonConfig): Temporal {
+export function connectTemporal(
+  config: Pick<CommonConfig, "TEMPORAL_ADDRESS" | "TEMPORAL_NAMESPACE">,
+): Temporal {
   const { connectionOptions } = loadClientConnectConfig({});
   const address = config.TEMPORAL_ADDRESS;
   const options = { ...connectionOptions, address };

@@ -55,6 +55,7 @@ async function main(): Promise<void> {
     stopping = true;
     print("\nstopping (again to force)");
     await prepared.stop();
+    print("stopped");
   };
   stopOnSignals({ stop, force: prepared.kill });
   try {

@@ -107,7 +107,7 @@ export async function ending(stage: Stage, lot: Lot, phase: string): Promise<Ans
       ? `sold for ${Number(BigInt(body.highBidWei)) / 1e18} ETH`
       : phase === "unsold"
         ? "ended without a bid"
-        : phase,
+        : "the process has taken note and ends",
     {
       hash: step.transactionHash,
       blockNumber: step.blockNumber,
@@ -148,7 +148,7 @@ export async function settlement(stage: Stage, lot: Lot): Promise<void> {
   const what =
     body.outcome === "host_absent"
       ? `the host never came: ${ether(body.refundWei)} ETH are refunded`
-      : `${body.outcome === "held" ? "held" : "the winner never came"}: the host is paid ${ether(body.hostPaidWei)} ETH`;
+      : `${body.outcome === "held" ? "held" : "the winner never came"}: the host is paid ${ether(body.hostPaidWei)} ETH, after the fee of ${body.feeBps / 100} %`;
   stage.narrator.tell(lot.scene, `${what}, and the pass is burned`, {
     hash: body.steps.settled.transactionHash,
     blockNumber: body.steps.settled.blockNumber,

@@ -1,6 +1,6 @@
 import type { App } from "../stack/app.ts";
 import { type Narrator } from "./narrator.ts";
-import { Person, fund, type World } from "./people.ts";
+import { type Answer, Person, fund, type World } from "./people.ts";
 import {
   bid,
   ending,
@@ -52,12 +52,13 @@ export async function play(
 ): Promise<Told> {
   const stage = createStage(world, chainId, narrator);
   const observations: { what: string; ok: boolean; seen: string }[] = [];
-  const observe = (what: string, ok: boolean, seen: unknown): void =>
-    void observations.push({
-      what,
-      ok,
-      seen: typeof seen === "string" ? seen : JSON.stringify(seen),
-    });
+  const observe = (what: string, ok: boolean, seen: string | Answer): void => {
+    const answer =
+      typeof seen === "string" ? seen : `${seen.status} ${seen.body?.code ?? seen.body?.phase}`;
+    // A failed step shows the whole answer: it is what one looks for.
+    const whole = typeof seen === "string" || ok ? answer : JSON.stringify(seen);
+    observations.push({ what, ok, seen: whole });
+  };
 
   const person = (name: string): Person => new Person(name, world);
   const people = {
@@ -161,7 +162,7 @@ export async function play(
     await ending(stage, war, "sold");
     const meetingId = await meetingOf(stage, war);
     await enterWhenOpen(stage, war, ada, meetingId);
-    narrator.tell("bidding war", "Carol, who won, does not come");
+    narrator.tell("bidding war", "Carol, who won, does not come; the meeting runs to its end");
     await settlement(stage, war);
     return meetingId;
   };
@@ -179,7 +180,7 @@ export async function play(
     await ending(stage, absent, "sold");
     const meetingId = await meetingOf(stage, absent);
     await enterWhenOpen(stage, absent, dave, meetingId);
-    narrator.tell("no host", "Linus never comes");
+    narrator.tell("no host", "Linus never comes; the meeting runs to its end");
     await settlement(stage, absent);
     return meetingId;
   };
@@ -194,7 +195,7 @@ export async function play(
     observe("a stranger is refused", stranger.access.status === 404, stranger.access);
     narrator.tell(
       "held",
-      `Mallory, who was outbid, is refused (${stranger.access.status} ${stranger.access.body.code})`,
+      `Mallory, who holds no pass, is refused (${stranger.access.status} ${stranger.access.body.code})`,
     );
 
     await enterWhenOpen(stage, held, dave, meetingId);

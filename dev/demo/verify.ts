@@ -1,4 +1,4 @@
-import { Contract, type EventLog, JsonRpcProvider } from "ethers";
+import { Contract, type EventLog, formatEther, JsonRpcProvider } from "ethers";
 import pg from "pg";
 import auctionAbi from "../../contracts/artifacts/MeetingAuction.abi.json" with { type: "json" };
 import passAbi from "../../contracts/artifacts/MeetingPass.abi.json" with { type: "json" };
@@ -13,6 +13,8 @@ export interface Check {
 }
 
 const ZERO = `0x${"0".repeat(40)}`;
+const STATE_NAMES = ["none", "active", "ended", "cancelled", "closed"];
+const OUTCOME_NAMES = ["none", "held", "host absent", "winner absent", "released"];
 const STATE = { ended: 2, cancelled: 3, closed: 4 };
 
 /** Reads the chain, the database and what the sockets received, and says what is as it should be. Trusts no answer of the API. */
@@ -53,7 +55,7 @@ async function onChain(world: World, told: Told): Promise<Check[]> {
     check(
       `auction ${id} (${lot.scene}) is ${wanted === STATE.closed ? "closed" : wanted === STATE.ended ? "ended" : "cancelled"}`,
       Number(state.state) === wanted,
-      `state ${state.state}`,
+      STATE_NAMES[Number(state.state)] ?? `state ${state.state}`,
     );
     const ends = await logsOf(auction, "AuctionEnded", id);
     if (name === "cancelled") {
@@ -87,7 +89,7 @@ async function onChain(world: World, told: Told): Promise<Check[]> {
     check(
       `meeting ${id} was settled as ${{ war: "winner absent", absent: "host absent", held: "held" }[name]}`,
       settled?.args["outcome"] === outcome,
-      `outcome ${settled?.args["outcome"]}`,
+      OUTCOME_NAMES[Number(settled?.args["outcome"])] ?? "not settled",
     );
     const paid =
       name === "absent"
@@ -98,7 +100,7 @@ async function onChain(world: World, told: Told): Promise<Check[]> {
     check(
       `the whole bid of auction ${id} went ${name === "absent" ? "back to the winner" : "to host and fee"}`,
       paid === state.highBidWei && paid > 0n,
-      `${paid} of ${state.highBidWei} wei`,
+      `${formatEther(paid)} of ${formatEther(state.highBidWei)} ETH`,
     );
   }
   const extended = await auction.getFunction("auctionState")(BigInt(lots.war.auctionId));
@@ -112,10 +114,16 @@ async function onChain(world: World, told: Told): Promise<Check[]> {
     check(
       `${person.name} has withdrawn the money and nothing is left`,
       withdrawals.length > 0 && (await auction.getFunction("credits")(person.address)) === 0n,
-      `${withdrawals.at(-1)?.args["amountWei"]} wei`,
+      `${formatEther(withdrawals.at(-1)?.args["amountWei"] ?? 0n)} ETH`,
     );
   }
   return checks;
+}
+
+/** Counted rows as people say them: "1 cancelled, 3 closed". */
+function inWords(seen: unknown): string {
+  const rows = (Array.isArray(seen) ? seen : [seen]) as Record<string, string | number>[];
+  return rows.map(({ n, ...rest }) => [n ?? [], Object.values(rest)].flat().join(" ")).join(", ");
 }
 
 async function inPostgres(db: pg.Client, told: Told): Promise<Check[]> {
@@ -125,7 +133,7 @@ async function inPostgres(db: pg.Client, told: Told): Promise<Check[]> {
       where: "Postgres",
       what,
       ok,
-      seen: typeof seen === "string" ? seen : JSON.stringify(seen),
+      seen: typeof seen === "string" ? seen : inWords(seen),
     });
   const rows = async (
     sql: string,

@@ -89,5 +89,7 @@ function appEnvironment(env: Readonly<Record<string, string>>): NodeJS.ProcessEn
     "LOG_LEVEL",
     "CI",
   ];
-  return { ...Object.fromEntries(kept.map((name) => [name, process.env[name]])), ...env };
+  // The Lit SDK uses names that it has itself deprecated, and says so at each start.
+  const quiet = { NO_DEPRECATION: "*" };
+  return { ...Object.fromEntries(kept.map((name) => [name, process.env[name]])), ...quiet, ...env };
 }

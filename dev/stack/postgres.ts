@@ -139,7 +139,7 @@ interface Account {
 
 /**
  * Postgres refuses to run as root, so root runs it as "nobody", which every system has. Where that
- * user cannot enter our folders (a clone below /root), it gets the one capability to do so.
+ * user cannot enter our folders (a clone in a private folder), it gets the one capability to do so.
  */
 function accountFor(paths: string[]): Account {
   if (process.getuid?.() !== 0) return { wrap: (command, args) => ({ command, args }) };
@@ -149,7 +149,12 @@ function accountFor(paths: string[]): Account {
     (path) => spawnSync("test", ["-x", path], { uid, gid, cwd: "/" }).status === 0,
   );
   if (enters) return { uid, gid, wrap: (command, args) => ({ command, args, uid, gid }) };
-  const capability = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"];
+  // initdb asks with access(2), which ignores the capabilities of a process that changed its user, unless this bit is set.
+  const capability = [
+    "--securebits=+no_setuid_fixup",
+    "--inh-caps=+dac_override",
+    "--ambient-caps=+dac_override",
+  ];
   const identity = [`--reuid=${uid}`, `--regid=${gid}`, "--clear-groups", ...capability];
   return {
     uid,

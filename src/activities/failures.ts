@@ -55,8 +55,10 @@ export function activityInterceptor(
             return result;
           } catch (error) {
             // A first "not yet" is how waiting for the other side looks; it is worth a warning only when it lasts.
+            const stopping = error instanceof AppError && error.code === "worker_stopping";
+            if (stopping) logger.info("a job is handed over", { activityType });
             const expected = error instanceof AppError && error.kind === "retry" && attempt < 3;
-            if (!(error instanceof CancelledFailure))
+            if (!stopping && !(error instanceof CancelledFailure))
               logger.log(expected ? "info" : "warn", "an activity failed", {
                 activityType,
                 attempt,

@@ -65,6 +65,10 @@ export class Engine {
     await this.chain.stop();
   }
 
+  get databaseUrl(): string {
+    return this.#test.url;
+  }
+
   get contract(): string {
     return this.chain.auction.toLowerCase();
   }
