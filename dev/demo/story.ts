@@ -221,6 +221,11 @@ export async function play(
     const extended = await ada.api("POST", `/api/meetings/${meetingId}/extend`, { minutes: 1 });
     observe("the host extends the meeting", extended.status === 200, extended);
     narrator.tell("held", `Ada extends the meeting to ${extended.body.endsAt}`);
+    // Closing pays the host, so it takes a meeting that has begun and both in it.
+    const tooSoon = await ada.api("POST", `/api/meetings/${meetingId}/close`);
+    observe("a meeting that has not begun cannot be closed", tooSoon.status === 409, tooSoon);
+    narrator.tell("held", `Ada cannot close it before it begins (409 ${tooSoon.body.code})`);
+    await stage.blockTime(held.meetingStartsAtS + 1);
     const closed = await ada.api("POST", `/api/meetings/${meetingId}/close`);
     observe("the host closes the meeting", closed.status === 200, closed);
     narrator.tell("held", "Ada closes the meeting");
