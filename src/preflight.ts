@@ -1,5 +1,5 @@
 import { Wallet } from "ethers";
-import { isOperator, readPassContract } from "./chain/reader.ts";
+import { isOperator, readAuctionRules, readPassContract } from "./chain/reader.ts";
 import { type JsonRpc, RpcError } from "./chain/rpc.ts";
 import { chainIdOf, HexData } from "./chain/types.ts";
 import type { CommonConfig, ConfigProblem, WorkerConfig } from "./config.ts";
@@ -76,6 +76,14 @@ export async function checkChain(
   } else {
     try {
       passContract = await readPassContract(rpc, auctionContract);
+      const { releaseGraceS } = await readAuctionRules(rpc, auctionContract);
+      if (config.MEETING_MAX_EXTENSION_MINUTES * 60 >= releaseGraceS) {
+        problems.push({
+          variable: "MEETING_MAX_EXTENSION_MINUTES",
+          problem: `lets a meeting last beyond the ${releaseGraceS} s after which the contract lets anyone have the host paid: a host who never came could extend and then be paid`,
+          example: String(Math.max(0, Math.floor(releaseGraceS / 120))),
+        });
+      }
       for (const key of worker?.PLATFORM_PRIVATE_KEY ?? []) {
         const { address } = new Wallet(key.reveal());
         if (!(await isOperator(rpc, auctionContract, address))) {

@@ -118,7 +118,7 @@ test("a configuration that is printed shows no secret", () => {
 });
 
 test("env.example names every variable and nothing else", () => {
-  const source = readFileSync(new URL("../src/config.ts", import.meta.url), "utf8");
+  const source = readFileSync(new URL("../src/config-variables.ts", import.meta.url), "utf8");
   const known = new Set(
     [...source.matchAll(/^ {2}([A-Z][A-Z0-9_]+): \{/gm)].map((match) => match[1]),
   );

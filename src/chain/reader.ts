@@ -185,6 +185,8 @@ export interface AuctionRules {
   readonly minDurationS: number;
   readonly maxDurationS: number;
   readonly minIncrementBps: number;
+  /** How long after a meeting's end anyone may have the host paid, if it was not settled. */
+  readonly releaseGraceS: number;
 }
 
 export async function readAuctionRules(
@@ -203,5 +205,6 @@ export async function readAuctionRules(
     minDurationS: rule("minDurationS"),
     maxDurationS: rule("maxDurationS"),
     minIncrementBps: rule("minIncrementBps"),
+    releaseGraceS: rule("releaseGraceS"),
   };
 }

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { type HDNodeWallet, Wallet } from "ethers";
 import pg from "pg";
 import { anvilAccounts } from "../../dev/chain/anvil.ts";
+import { deployContracts } from "../../dev/chain/deploy.ts";
 import { freePorts } from "../../dev/stack/ports.ts";
 import { startPostgres } from "../../dev/stack/postgres.ts";
 import { ask, listeningAddresses, startParts, startProduct, until } from "./support.ts";
@@ -66,6 +67,21 @@ describe("a wrong start ends with exit code 1 and its reason", () => {
       AUCTION_CONTRACT_ADDRESS: parts.stack.contracts.passAddress,
     });
     expect(output).toContain("AUCTION_CONTRACT_ADDRESS: is not a MeetingAuction");
+  });
+
+  test("meetings that could outlast the contract's grace period", async () => {
+    const [deployer, operator] = anvilAccounts(2);
+    const { auctionAddress } = await deployContracts({
+      rpcUrl: parts.stack.urls.chain,
+      deployerKey: deployer?.privateKey ?? "",
+      operatorAddresses: [operator?.address ?? ""],
+      config: { releaseGraceS: 3_600 },
+    });
+    const env = { ...workerEnv, AUCTION_CONTRACT_ADDRESS: auctionAddress };
+    const output = await refusal(["--role=worker"], env);
+    expect(output).toContain(
+      "MEETING_MAX_EXTENSION_MINUTES: lets a meeting last beyond the 3600 s",
+    );
   });
 
   test("a key that lacks the operator role", async () => {
