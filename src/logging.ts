@@ -56,6 +56,8 @@ export interface LoggingOptions {
   readonly level: string;
   /** Folder for combined.log and error.log; unset writes no files. */
   readonly directory?: string;
+  /** Whether to write to the console too; true unless said otherwise. */
+  readonly console?: boolean;
   /** Readable lines on a terminal, JSON lines otherwise. */
   readonly terminal: boolean;
 }
@@ -63,12 +65,15 @@ export interface LoggingOptions {
 /** The one logger of a process: JSON lines in combined.log and error.log, and the console. */
 export function createLogger(options: LoggingOptions): Logger {
   const { combine, timestamp, json, colorize } = winston.format;
-  const transports: winston.transport[] = [
-    new winston.transports.Console({
-      format: options.terminal ? combine(colorize(), readable) : json(),
-      stderrLevels: ["error"],
-    }),
-  ];
+  const transports: winston.transport[] = [];
+  if (options.console !== false) {
+    transports.push(
+      new winston.transports.Console({
+        format: options.terminal ? combine(colorize(), readable) : json(),
+        stderrLevels: ["error"],
+      }),
+    );
+  }
   if (options.directory !== undefined) {
     mkdirSync(options.directory, { recursive: true });
     transports.push(

@@ -54,9 +54,9 @@ const [para, lit, jitsi] = await Promise.all([
     ...(apiUrl === undefined ? {} : { apiUrl }),
   }),
 ]);
-process.stdout.write(
-  `${JSON.stringify({ para: { url: para.url, ...para.config }, lit: { url: lit.url, ...lit.config }, jitsi: { url: jitsi.url, ...jitsi.config } })}\n`,
-);
+// Addresses only: what is printed ends up in a log. Keys and secrets are given by GET /__sandbox/config.
+const urls = { para: para.url, lit: lit.url, jitsi: jitsi.url };
+process.stdout.write(`${JSON.stringify(urls)}\n`);
 
 let stopping = false;
 async function stop(): Promise<void> {

@@ -10,7 +10,7 @@ import { WalletSender } from "../../src/chain/sending/sender.ts";
 import { requestOperation } from "../../src/chain/sending/operations.ts";
 import { Database, type Transactor } from "../../src/db/database.ts";
 import { auctionWorkflowId, operationKey, type OperationKind } from "../../src/domain/process.ts";
-import { silentLogger } from "../../src/logging.ts";
+import { rememberSecrets, testLogger } from "../support/logs.ts";
 import { AuctionChain } from "../contracts/harness.ts";
 import { createTestDatabase, type TestDatabase } from "../support/stack.ts";
 
@@ -51,6 +51,7 @@ export class Engine {
     this.rpc = new TappedRpc({ endpoints: [chain.anvil.rpcUrl] });
     // The harness makes the second account operator.
     this.signer = new Wallet(chain.anvil.accounts[1]?.privateKey ?? "");
+    rememberSecrets(this.signer.privateKey, this.signer.privateKey.slice(2));
   }
 
   static async start(): Promise<Engine> {
@@ -86,7 +87,7 @@ export class Engine {
       passContract: this.chain.pass.toLowerCase(),
       startBlock: 0,
       finalityDepth: 16,
-      logger: silentLogger(),
+      logger: testLogger(),
       ...options,
     });
   }
@@ -116,7 +117,7 @@ export class Engine {
       auctionContract: this.contract,
       confirmations: options.confirmations ?? 1,
       finalityDepth: options.finalityDepth ?? 5,
-      logger: silentLogger(),
+      logger: testLogger(),
       nowMs: () => 0,
     });
     await sender.start();

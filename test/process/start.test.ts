@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { type HDNodeWallet, Wallet } from "ethers";
@@ -6,6 +7,7 @@ import { anvilAccounts } from "../../dev/chain/anvil.ts";
 import { deployContracts } from "../../dev/chain/deploy.ts";
 import { freePorts } from "../../dev/stack/ports.ts";
 import { startPostgres } from "../../dev/stack/postgres.ts";
+import { filesWithSecrets } from "../support/logs.ts";
 import { ask, listeningAddresses, startParts, startProduct, until } from "./support.ts";
 
 let parts: Awaited<ReturnType<typeof startParts>>;
@@ -214,3 +216,16 @@ test("npm start without a role is the API and the worker in one process", async 
     await product.stop();
   }
 }, 120_000);
+
+test("nothing that these processes logged holds a secret", () => {
+  const { JWT_SECRET, PLATFORM_PRIVATE_KEY, JITSI_SECRET, JITSI_INTEGRATION_SECRET } =
+    parts.stack.env;
+  const secrets = [JWT_SECRET, PLATFORM_PRIVATE_KEY, JITSI_SECRET, JITSI_INTEGRATION_SECRET];
+  const known = secrets.filter((one) => one !== undefined);
+  expect(known).toHaveLength(4);
+  const anvils = (file: string): boolean => file.endsWith("anvil.log");
+  expect(filesWithSecrets(parts.stack.processes.logDir, known, anvils)).toEqual([]);
+  expect(readFileSync(join(parts.stack.processes.logDir, "combined.log"), "utf8")).toContain(
+    "the worker is running",
+  );
+});

@@ -1,7 +1,7 @@
 /** A one-block reorg drops a cancellation that the process has already acted on. Real Temporal, real Postgres. */
 import { createReconcileActivities } from "../../src/activities/reconcile.ts";
 import { Database } from "../../src/db/database.ts";
-import { silentLogger } from "../../src/logging.ts";
+import { testLogger } from "../support/logs.ts";
 import { CHAIN_ID, seedAuction } from "../support/api.ts";
 import { createTestDatabase, getTestTemporal, type TestDatabase } from "../support/stack.ts";
 import { startAuction } from "../workflows/auctions.ts";
@@ -41,7 +41,7 @@ test("an auction whose cancellation left the chain has a process again, and so a
     chainId: CHAIN_ID,
     auctionContract: contract,
     leadMs: 200,
-    logger: silentLogger(),
+    logger: testLogger(),
   });
   await reconcile();
   expect(await statusOf(auction.handle)).toBe("RUNNING");

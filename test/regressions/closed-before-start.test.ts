@@ -1,6 +1,6 @@
 import { createMeetingActivities } from "../../src/activities/meeting.ts";
 import { noteOccupant } from "../../src/db/access.ts";
-import { silentLogger } from "../../src/logging.ts";
+import { testLogger } from "../support/logs.ts";
 import { createTestWorld, seedSold, type TestApi, type TestWorld } from "../support/api.ts";
 
 let world: TestWorld;
@@ -30,7 +30,7 @@ test("a host cannot close, and be paid for, a meeting that has not even begun", 
   const { checkEarlyClose } = createMeetingActivities({
     db: api.db,
     rooms: {} as never,
-    logger: silentLogger(),
+    logger: testLogger(),
   });
   await expect(checkEarlyClose(meetingId)).rejects.toMatchObject({ kind: "refuse" });
 });

@@ -1,6 +1,6 @@
 /** The winner fills the three places the reservation allows; the host, who is there, cannot get in and pays for it. */
 import { createMeetingActivities } from "../../src/activities/meeting.ts";
-import { silentLogger } from "../../src/logging.ts";
+import { testLogger } from "../support/logs.ts";
 import {
   AUCTION_CONTRACT,
   CHAIN_ID,
@@ -66,7 +66,7 @@ test("a winner cannot get the money back by filling the room before the host com
   const { closeMeeting } = createMeetingActivities({
     db: api.db,
     rooms: { endRoom: async () => ({ ended: true, alreadyGone: false }) } as never,
-    logger: silentLogger(),
+    logger: testLogger(),
   });
   const outcome = await closeMeeting(
     { chainId: CHAIN_ID, contract: AUCTION_CONTRACT, auctionId, meetingId } as never,

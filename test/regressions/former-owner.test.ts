@@ -1,7 +1,7 @@
 import { createMeetingActivities } from "../../src/activities/meeting.ts";
 import { applyEvent } from "../../src/chain/indexing/projection.ts";
 import { loadAuction, saveAuction } from "../../src/chain/indexing/store.ts";
-import { silentLogger } from "../../src/logging.ts";
+import { testLogger } from "../support/logs.ts";
 import {
   AUCTION_CONTRACT,
   CHAIN_ID,
@@ -77,7 +77,7 @@ test("who held the pass at the end, and is credited the refund, is told of it", 
   const { announceSettlement } = createMeetingActivities({
     db: api.db,
     rooms: {} as never,
-    logger: silentLogger(),
+    logger: testLogger(),
   });
   await announceSettlement(meetingId);
   const inbox = async (token: string) =>

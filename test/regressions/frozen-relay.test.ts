@@ -2,7 +2,7 @@
 import type { Client } from "@temporalio/client";
 import { Database } from "../../src/db/database.ts";
 import { enqueue } from "../../src/db/outbox.ts";
-import { silentLogger } from "../../src/logging.ts";
+import { testLogger } from "../support/logs.ts";
 import { OutboxRelay } from "../../src/workers/relay.ts";
 import { createTestDatabase } from "../support/stack.ts";
 
@@ -20,7 +20,7 @@ test("a frozen worker's relay does not stop the messages of all the others", asy
       },
     }) as unknown as Client;
   const relay = (client: Client) =>
-    new OutboxRelay({ db, client, leadMs: 0, logger: silentLogger() });
+    new OutboxRelay({ db, client, leadMs: 0, logger: testLogger() });
   await db.transaction((tx) =>
     enqueue(tx, [{ kind: "signal", workflowId: "a", payload: { signal: "extended", args: [] } }]),
   );

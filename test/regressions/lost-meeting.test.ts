@@ -1,7 +1,7 @@
 import { createReconcileActivities } from "../../src/activities/reconcile.ts";
 import { Database } from "../../src/db/database.ts";
 import { meetingWorkflowId } from "../../src/domain/process.ts";
-import { silentLogger } from "../../src/logging.ts";
+import { testLogger } from "../support/logs.ts";
 import { AUCTION_CONTRACT, CHAIN_ID, seedAuction, seedMeeting } from "../support/api.ts";
 import { createTestDatabase, getTestTemporal, type TestDatabase } from "../support/stack.ts";
 import { HOST, WINNER } from "../workflows/activities.ts";
@@ -42,7 +42,7 @@ test("a sold auction whose meeting is written down but has no process (Temporal 
     chainId: CHAIN_ID,
     auctionContract: AUCTION_CONTRACT,
     leadMs: 200,
-    logger: silentLogger(),
+    logger: testLogger(),
   });
   await reconcile();
   const running = async (workflowId: string) =>

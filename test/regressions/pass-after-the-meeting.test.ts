@@ -1,6 +1,6 @@
 import { createMeetingActivities } from "../../src/activities/meeting.ts";
 import { noteOccupant } from "../../src/db/access.ts";
-import { silentLogger } from "../../src/logging.ts";
+import { testLogger } from "../support/logs.ts";
 import {
   AUCTION_CONTRACT,
   CHAIN_ID,
@@ -42,7 +42,7 @@ test("a winner whose pass was minted only after the meeting's end does not pay f
   const { closeMeeting } = createMeetingActivities({
     db: api.db,
     rooms: { endRoom: async () => ({ ended: true, alreadyGone: false }) } as never,
-    logger: silentLogger(),
+    logger: testLogger(),
   });
   const outcome = await closeMeeting(
     { chainId: CHAIN_ID, contract: AUCTION_CONTRACT, auctionId, meetingId } as never,

@@ -15,7 +15,7 @@ import type { AuctionInput } from "../../src/domain/process.ts";
 import { refused } from "../../src/errors.ts";
 import { createRoomTokens } from "../../src/jitsi/index.ts";
 import { claimDigest, type AccessGate } from "../../src/lit/index.ts";
-import { silentLogger } from "../../src/logging.ts";
+import { rememberSecrets, testLogger } from "./logs.ts";
 import type { ParaClient, ParaIdentity, ParaSession } from "../../src/para/index.ts";
 import { createTestDatabase, type TestDatabase } from "./stack.ts";
 
@@ -181,11 +181,9 @@ export class TestApi {
     );
     const account = await findAccount(this.db, row.id);
     if (account === undefined) throw new Error("the user is not there");
-    return {
-      account,
-      wallet,
-      token: issueAccessToken(account, this.deps.config.JWT_SECRET, 3_600).token,
-    };
+    const { token } = issueAccessToken(account, this.deps.config.JWT_SECRET, 3_600);
+    rememberSecrets(token, wallet.privateKey);
+    return { account, wallet, token };
   }
 
   async request(path: string, options: RequestOptions = {}): Promise<Answer> {
@@ -276,10 +274,17 @@ export async function createTestWorld(): Promise<TestWorld> {
           appId: config.JITSI_APP_ID,
           secret: config.JITSI_SECRET.reveal(),
         }),
-        logger: silentLogger(),
+        logger: testLogger(),
         health: async () => ({ ready: true, checks: { database: { ok: true } } }),
         ...overrides,
       };
+      rememberSecrets(
+        config.JWT_SECRET.reveal(),
+        config.JITSI_SECRET.reveal(),
+        config.JITSI_INTEGRATION_SECRET.reveal(),
+        config.PARA_SECRET_API_KEY.reveal(),
+        ...config.ENCRYPTION_KEYS.map(({ key }) => key.reveal()),
+      );
       const api = createApi(deps);
       const port = await api.listen(0, "127.0.0.1");
       const test = new TestApi({ api, deps, url: `http://127.0.0.1:${port}`, started });

@@ -81,6 +81,8 @@ function once<T>(start: () => Promise<T>): () => Promise<T> {
 }
 
 const server = createServer((request, response) => {
+  // Askers come minutes apart: a connection kept for the next would be closed just as it is used again.
+  response.setHeader("connection", "close");
   answer(request.url ?? "")
     .then((value) => response.end(JSON.stringify(value)))
     .catch((error: unknown) => response.writeHead(500).end(failureBlock(error)));

@@ -2,10 +2,15 @@
 // servers only when a test asks for one.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 // oxlint-disable-next-line import/no-default-export -- jest calls the default export
 export default async function setUp() {
+  // What the product logs, for the search for secrets at the end (logs.ts).
+  process.env.MEETING_AUCTION_TEST_LOGS = mkdtempSync(join(tmpdir(), "meeting-auction-logs-"));
   const broker = spawn(process.execPath, [fileURLToPath(new URL("broker.ts", import.meta.url))], {
     stdio: ["pipe", "pipe", "inherit"],
   });

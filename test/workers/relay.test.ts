@@ -3,7 +3,7 @@ import { Client, Connection, type WorkflowHandle } from "@temporalio/client";
 import { Database } from "../../src/db/database.ts";
 import { enqueue, type OutboxMessage } from "../../src/db/outbox.ts";
 import { type AuctionInput, auctionWorkflowId } from "../../src/domain/process.ts";
-import { silentLogger } from "../../src/logging.ts";
+import { testLogger } from "../support/logs.ts";
 import { OutboxRelay } from "../../src/workers/relay.ts";
 import { createTestDatabase, getTestTemporal, type TestDatabase } from "../support/stack.ts";
 import { eventsOf, statusOf, until } from "../workflows/world.ts";
@@ -31,7 +31,7 @@ afterAll(async () => {
 });
 
 function createRelay(options: { client?: Client; deliveryTimeoutMs?: number } = {}): OutboxRelay {
-  const relay = new OutboxRelay({ db, client, leadMs: 1000, logger: silentLogger(), ...options });
+  const relay = new OutboxRelay({ db, client, leadMs: 1000, logger: testLogger(), ...options });
   relays.push(relay);
   return relay;
 }
