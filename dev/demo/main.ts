@@ -2,17 +2,13 @@
 //   --once         exits when the story ends: 0 only if every step was verified
 //   other flags as for `npm run dev`
 import { demoUsers } from "../stack/demo-users.ts";
-import { stackFlags } from "../stack/flags.ts";
-import { createProgress, printFailure } from "../stack/progress.ts";
-import { stopOnSignals } from "../stack/signals.ts";
-import { prepareStack, type Stack } from "../stack/stack.ts";
+import { launch, print } from "../stack/launch.ts";
+import type { Stack } from "../stack/stack.ts";
 import { summary } from "../stack/summary.ts";
 import { Narrator } from "./narrator.ts";
 import type { World } from "./people.ts";
 import { play } from "./story.ts";
 import { createProvider, table, verify } from "./verify.ts";
-
-const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
 /** Meetings of the story last seconds, so the room opens seconds before. */
 const STORY_ENVIRONMENT = { MEETING_OPENS_BEFORE_S: "5", MEETING_REMINDER_BEFORE_S: "8" };
@@ -43,39 +39,15 @@ async function tell(stack: Stack): Promise<boolean> {
   return failed === 0;
 }
 
-async function main(): Promise<void> {
-  const { options, values } = stackFlags(process.argv.slice(2), { once: { type: "boolean" } });
-  const prepared = prepareStack({
-    ...options,
-    env: { ...options.env, ...STORY_ENVIRONMENT },
-    progress: createProgress(),
-  });
-  let stopping = false;
-  const stop = async (): Promise<void> => {
-    stopping = true;
-    print("\nstopping (again to force)");
-    await prepared.stop();
-    print("stopped");
-  };
-  stopOnSignals({ stop, force: prepared.kill });
-  try {
-    const stack = await prepared.start();
+await launch({
+  flags: { once: { type: "boolean" } },
+  options: (given) => ({ ...given, env: { ...given.env, ...STORY_ENVIRONMENT } }),
+  async run(stack, values) {
     print(summary(stack, []));
     const good = await tell(stack);
-    if (values["once"] === true) {
-      await prepared.stop();
-      process.exit(good ? 0 : 1);
-    }
+    if (values["once"] === true) return good ? 0 : 1;
     print(summary(stack, await demoUsers(stack.urls)));
     print("Everything stays up. Ctrl-C stops it.");
-  } catch (error) {
-    if (stopping) return;
-    await prepared.stop();
-    throw error;
-  }
-}
-
-main().catch((error: unknown) => {
-  printFailure(error);
-  process.exit(1);
+    return undefined;
+  },
 });

@@ -23,8 +23,8 @@ const POLL_MS = 1_000;
 const DELIVERY_TIMEOUT_MS = 10_000;
 
 /**
- * Carries messages from the outbox to Temporal, at least once and in order per workflow. Every worker runs one; a row lock
- * by advisory key lets one of them work at a time.
+ * Carries messages from the outbox to Temporal, at least once and in order per workflow. Every worker runs one; an advisory
+ * lock, held for the transaction of a batch, lets one of them work at a time.
  */
 export class OutboxRelay {
   readonly #o: RelayOptions;

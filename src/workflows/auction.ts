@@ -4,14 +4,12 @@ import {
   condition,
   continueAsNew,
   ParentClosePolicy,
-  proxyActivities,
   setCurrentDetails,
   setHandler,
   startChild,
   WorkflowIdReusePolicy,
   workflowInfo,
 } from "@temporalio/workflow";
-import type { Activities } from "../activities/index.ts";
 import { auctionDetails } from "./details.ts";
 import { meeting } from "./meeting.ts";
 import {
@@ -28,16 +26,7 @@ import {
   TASK_QUEUES,
 } from "./messages.ts";
 import { untilDone, waitUntil } from "./patience.ts";
-
-const activities = proxyActivities<Activities>({
-  taskQueue: TASK_QUEUES.auction,
-  startToCloseTimeout: "30 seconds",
-  // An outage may last longer than any count of attempts: what may not be given up is tried for as long as it takes.
-  retry: { initialInterval: "500 milliseconds", maximumInterval: "20 seconds" },
-});
-
-/** The safety net under the sender's signals: how often an operation that did not settle is asked for again. */
-const ASK_AGAIN_MS = 5 * 60_000;
+import { ASK_AGAIN_MS, steps } from "./steps.ts";
 
 /** What a run hands to the next one when its history has grown long. */
 export interface AuctionProgress {
@@ -116,7 +105,7 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
       }
     }
     if (cancelled) {
-      await untilDone(() => activities.announceCancelled(input), onProblem);
+      await untilDone(() => steps.announceCancelled(input), onProblem);
       // The chain may have taken the cancellation back while it was announced.
       if (!cancelled) continue;
       set({ phase: "cancelled" });
@@ -124,7 +113,7 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
     }
 
     set({ phase: "ending" });
-    await untilDone(() => activities.requestEnd(input, Math.floor(endsAtMs / 1000)), onProblem);
+    await untilDone(() => steps.requestEnd(input, Math.floor(endsAtMs / 1000)), onProblem);
     // An extension of seconds is followed by the sender itself; one of minutes (a reorg) sends the process back to sleep.
     while (
       settled.get("end")?.status !== "done" &&
@@ -140,7 +129,7 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
         "waiting for the end on chain",
       );
       if (settled.get("end") === end && !cancelled)
-        await untilDone(() => activities.requestEnd(input, Math.floor(endsAtMs / 1000)), onProblem);
+        await untilDone(() => steps.requestEnd(input, Math.floor(endsAtMs / 1000)), onProblem);
     }
     if (settled.get("end")?.status === "done") break;
     set({ phase: "bidding" });
@@ -148,13 +137,13 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
 
   const end = settled.get("end");
   if (end?.winner === undefined || end.amountWei === undefined) {
-    await untilDone(() => activities.announceUnsold(input), onProblem);
+    await untilDone(() => steps.announceUnsold(input), onProblem);
     set({ phase: "unsold" });
     return current();
   }
   const sale = { winner: end.winner, amountWei: end.amountWei };
   set({ phase: "sold", ...sale });
-  const arranged = await untilDone(() => activities.arrangeMeeting(input, sale), onProblem);
+  const arranged = await untilDone(() => steps.arrangeMeeting(input, sale), onProblem);
   set({ meetingId: arranged.meetingId });
 
   while (settled.get("mint")?.status !== "done") {
@@ -166,7 +155,7 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
       "waiting for the pass on chain",
     );
     if (settled.get("mint") === mint)
-      await untilDone(() => activities.arrangeMeeting(input, sale), onProblem);
+      await untilDone(() => steps.arrangeMeeting(input, sale), onProblem);
   }
   onProblem(null);
   await startMeeting(arranged);

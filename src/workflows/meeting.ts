@@ -2,11 +2,9 @@ import {
   allHandlersFinished,
   ApplicationFailure,
   condition,
-  proxyActivities,
   setCurrentDetails,
   setHandler,
 } from "@temporalio/workflow";
-import type { Activities } from "../activities/index.ts";
 import { meetingDetails } from "./details.ts";
 import {
   closeUpdate,
@@ -16,17 +14,9 @@ import {
   meetingStateQuery,
   type OperationSettledMessage,
   operationSettledSignal,
-  TASK_QUEUES,
 } from "./messages.ts";
 import { untilDone, waitUntil } from "./patience.ts";
-
-const activities = proxyActivities<Activities>({
-  taskQueue: TASK_QUEUES.auction,
-  startToCloseTimeout: "30 seconds",
-  retry: { initialInterval: "500 milliseconds", maximumInterval: "20 seconds" },
-});
-
-const ASK_AGAIN_MS = 5 * 60_000;
+import { ASK_AGAIN_MS, steps } from "./steps.ts";
 
 /** A refusal that only this update sees. */
 function refuse(type: string, message: string): never {
@@ -78,7 +68,7 @@ export async function meeting(input: MeetingInput): Promise<MeetingState> {
       endsAtMs += moreMs;
       set({});
       try {
-        await activities.recordExtension(input.meetingId, endsAtMs);
+        await steps.recordExtension(input.meetingId, endsAtMs);
       } catch (error) {
         // Refused for good: whoever asked is told so, and so it must not have happened.
         endsAtMs -= moreMs;
@@ -105,7 +95,7 @@ export async function meeting(input: MeetingInput): Promise<MeetingState> {
     closeUpdate,
     async (command) => {
       // Closing early pays the host, so it must not be possible before the winner had the meeting.
-      await activities.checkEarlyClose(input.meetingId);
+      await steps.checkEarlyClose(input.meetingId);
       if (Date.now() < endsAtMs) closedBy ??= command.by;
       // Answered once the room is closed and it is decided how the meeting came out.
       await condition(() => state.outcome !== null);
@@ -117,10 +107,10 @@ export async function meeting(input: MeetingInput): Promise<MeetingState> {
 
   if (input.remindAtMs !== undefined) {
     await waitUntil(input.remindAtMs, () => closedBy !== null, "until the reminder");
-    if (closedBy === null) await untilDone(() => activities.remind(input.meetingId), onProblem);
+    if (closedBy === null) await untilDone(() => steps.remind(input.meetingId), onProblem);
   }
   await waitUntil(input.opensAtMs, () => closedBy !== null, "until the room opens");
-  await untilDone(() => activities.openMeeting(input.meetingId), onProblem);
+  await untilDone(() => steps.openMeeting(input.meetingId), onProblem);
   set({ phase: "open" });
   while (closedBy === null && Date.now() < endsAtMs) {
     const untilMs = endsAtMs;
@@ -132,7 +122,7 @@ export async function meeting(input: MeetingInput): Promise<MeetingState> {
   }
 
   set({ phase: "closing" });
-  const outcome = await untilDone(() => activities.closeMeeting(input, closedBy), onProblem);
+  const outcome = await untilDone(() => steps.closeMeeting(input, closedBy), onProblem);
   set({ outcome });
   while (settlement?.status !== "done") {
     const seen = settlement;
@@ -142,10 +132,9 @@ export async function meeting(input: MeetingInput): Promise<MeetingState> {
       () => settlement !== seen,
       "waiting for the settlement on chain",
     );
-    if (settlement === seen)
-      await untilDone(() => activities.closeMeeting(input, closedBy), onProblem);
+    if (settlement === seen) await untilDone(() => steps.closeMeeting(input, closedBy), onProblem);
   }
-  await untilDone(() => activities.announceSettlement(input.meetingId), onProblem);
+  await untilDone(() => steps.announceSettlement(input.meetingId), onProblem);
   set({ phase: "closed", settled: true });
   await condition(allHandlersFinished);
   return current();

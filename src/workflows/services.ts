@@ -5,8 +5,7 @@ import {
   setCurrentDetails,
   workflowInfo,
 } from "@temporalio/workflow";
-import type { ChainActivities } from "../activities/index.ts";
-import type { Activities } from "../activities/index.ts";
+import type { Activities, ChainActivities } from "../activities/index.ts";
 import { TASK_QUEUES } from "./messages.ts";
 import { untilDone } from "./patience.ts";
 

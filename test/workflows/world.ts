@@ -54,7 +54,7 @@ export function impatient(bundle: WorkflowBundle, waitMs: number): WorkflowBundl
   if (!("code" in bundle)) throw new Error("the bundle has no code");
   const waits = [
     [/RETRY_STEP_AFTER = "5 minutes"/g, `RETRY_STEP_AFTER = "${waitMs} milliseconds"`, 1],
-    [/ASK_AGAIN_MS = 5 \* 60_?000/g, `ASK_AGAIN_MS = ${waitMs}`, 2],
+    [/ASK_AGAIN_MS = 5 \* 60_?000/g, `ASK_AGAIN_MS = ${waitMs}`, 1],
   ] as const;
   let { code } = bundle;
   for (const [wait, shorter, count] of waits) {

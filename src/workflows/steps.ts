@@ -1,0 +1,16 @@
+import { proxyActivities } from "@temporalio/workflow";
+import type { Activities } from "../activities/index.ts";
+import { TASK_QUEUES } from "./messages.ts";
+
+/**
+ * The steps of an auction and of its meeting. An outage may last longer than any count of attempts: what may not be given
+ * up is tried for as long as it takes.
+ */
+export const steps = proxyActivities<Activities>({
+  taskQueue: TASK_QUEUES.auction,
+  startToCloseTimeout: "30 seconds",
+  retry: { initialInterval: "500 milliseconds", maximumInterval: "20 seconds" },
+});
+
+/** The safety net under the sender's signals: how often an operation that did not settle is asked for again. */
+export const ASK_AGAIN_MS = 5 * 60_000;
