@@ -18,6 +18,8 @@ const OLDEST_NODE = [24, 12];
 const COMMANDS = {
   demo: { target: "dev/demo/main.ts" },
   dev: { target: "dev/dev.ts" },
+  bench: { target: "bench/main.ts" },
+  simulate: { target: "test/simulation/main.ts" },
   test: { target: "scripts/test.ts" },
   start: { target: "src/main.ts", product: true },
   migrate: { target: "scripts/migrate.ts", product: true },

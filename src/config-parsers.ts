@@ -1,6 +1,7 @@
 import { createPrivateKey } from "node:crypto";
 import { getAddress, isAddress, Wallet } from "ethers";
 import { z } from "zod";
+import { CRASH_POINTS, type CrashAt } from "./crash.ts";
 import { Secret } from "./secret.ts";
 
 // How the text of one variable becomes a value. Each parser throws an Error whose message ends the sentence
@@ -125,3 +126,11 @@ export const cron = (value: string): string =>
     .safeParse(value).success
     ? value
     : fail("must be a cron expression with five fields");
+
+/** `<point>[:<pass>]`, see crash.ts. */
+export function crashAt(value: string): CrashAt {
+  const [name, pass = "1"] = value.split(":");
+  const point = CRASH_POINTS.find((one) => one === name);
+  if (point === undefined) fail(`must name one of ${CRASH_POINTS.join(", ")}`);
+  return { point, pass: integer(1, 1_000_000)(pass) };
+}

@@ -1,5 +1,6 @@
 import {
   address,
+  crashAt,
   cron,
   encryptionKey,
   integer,
@@ -156,4 +157,6 @@ export const API = {
 export const WORKER = {
   PLATFORM_PRIVATE_KEY: { parse: list(privateKey), example: KEY_EXAMPLE },
   AUCTION_CHECK_INTERVAL: { parse: cron, example: "*/1 * * * *", fallback: "*/1 * * * *" },
+  WORKFLOW_BUNDLE: { parse: text, example: "build/workflows.js", optional: true },
+  CRASH_AT: { parse: crashAt, example: "sender.stored:2", optional: true },
 } satisfies Record<string, Variable<unknown>>;

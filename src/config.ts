@@ -75,6 +75,13 @@ function checkTogether(config: Partial<ApiConfig & WorkerConfig>, problems: Conf
         });
     }
   }
+  if (config.NODE_ENV === "production" && config.CRASH_AT !== undefined) {
+    problems.push({
+      variable: "CRASH_AT",
+      problem: "kills the process on purpose: it is for tests and is refused in production",
+      example: "(unset)",
+    });
+  }
   if (config.LIT_NETWORK === "chipotle" && config.LIT_API_KEY === undefined) {
     problems.push({
       variable: "LIT_API_KEY",

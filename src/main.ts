@@ -10,6 +10,7 @@ import {
   type ApiConfig,
   type WorkerConfig,
 } from "./config.ts";
+import { armCrash } from "./crash.ts";
 import { Database } from "./db/database.ts";
 import { pendingMigrations } from "./db/migrate.ts";
 import { AppError, messageOf } from "./errors.ts";
@@ -190,6 +191,7 @@ async function main(): Promise<void> {
     terminal: process.stdout.isTTY,
   });
   const parts: Part[] = [];
+  armCrash(configs.worker?.CRASH_AT);
 
   let stopping: Promise<void> | undefined;
   const end = (code: number): void => {

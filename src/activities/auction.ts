@@ -1,3 +1,4 @@
+import { crashPoint } from "../crash.ts";
 import { getAddress } from "ethers";
 import { loadAuction } from "../chain/indexing/store.ts";
 import type { AuctionProjection } from "../chain/indexing/projection.ts";
@@ -56,6 +57,7 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
     /** Asks for the end of the auction in the first block whose timestamp reaches `endsAtS`. */
     async requestEnd(ref: AuctionRef, endsAtS: number): Promise<void> {
       const { chainId, contract, auctionId } = ref;
+      crashPoint("end.asking");
       await db.transaction((tx) =>
         requestOperation(tx, {
           key: operationKey("end", ref),
@@ -67,6 +69,7 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
           workflowId: auctionWorkflowId(ref),
         }),
       );
+      crashPoint("end.asked");
     },
 
     /** The auction was sold: asks for the pass, makes the meeting and tells everyone it concerns. */
@@ -80,8 +83,9 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
       const startsAtMs = Math.max(auction.meetingStartsAtS * 1000, endedAtMs);
       const endsAtMs = startsAtMs + auction.meetingDurationS * 1000;
       const title = await titleOf(db, ref);
+      crashPoint("sale.arranging");
 
-      return db.transaction(async (tx) => {
+      const arranged = await db.transaction(async (tx) => {
         await requestOperation(tx, {
           key: operationKey("mint", ref),
           kind: "mint",
@@ -153,6 +157,8 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
           ...(remind ? { remindAtMs } : {}),
         };
       });
+      crashPoint("sale.arranged");
+      return arranged;
     },
 
     /** Nobody bid: tells the host. */
@@ -168,6 +174,7 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
           data: { auctionId: ref.auctionId },
         }),
       );
+      crashPoint("outcome.announced");
     },
 
     /** The host cancelled: an end that is waiting is taken back, and the host gets a confirmation. */

@@ -1,3 +1,4 @@
+import { crashPoint } from "../crash.ts";
 import { loadAuction } from "../chain/indexing/store.ts";
 import { requestOperation } from "../chain/sending/operations.ts";
 import type { Database } from "../db/database.ts";
@@ -130,6 +131,7 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
             meetingId: meeting.id,
           });
       }
+      crashPoint("meeting.room-ended");
       return db.transaction(async (tx) => {
         const attendance = await attendanceOf(tx, meeting.id);
         const mintedAt = auction?.steps.minted?.at;
@@ -149,6 +151,7 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
           notBeforeS: 0,
           workflowId: meetingWorkflowId(meeting.id),
         });
+        crashPoint("meeting.settling");
         return outcome;
       });
     },
@@ -198,6 +201,7 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
           data,
         });
       });
+      crashPoint("outcome.announced");
     },
   };
 }

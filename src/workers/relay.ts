@@ -1,3 +1,4 @@
+import { crashPoint } from "../crash.ts";
 import { type Client, WorkflowNotFoundError } from "@temporalio/client";
 import type { Database, Queryable } from "../db/database.ts";
 import { Listener } from "../db/listen.ts";
@@ -62,7 +63,7 @@ export class OutboxRelay {
     while (this.#again && !this.#closed) {
       this.#again = false;
       try {
-        while (!this.#closed && (await this.drain()) > 0);
+        while (!this.#closed && (await this.drain()) > 0) crashPoint("relay.marked");
       } catch (error) {
         this.#o.logger.warn("messages to workflows could not be delivered and wait", { error });
       }
@@ -77,7 +78,9 @@ export class OutboxRelay {
       );
       if (lock?.mine !== true) return 0;
       const due = await dueMessages(tx, BATCH);
+      if (due.length > 0) crashPoint("relay.read");
       const delivered = await Promise.all(due.map((row) => this.#deliver(row)));
+      if (due.length > 0) crashPoint("relay.delivered");
       await markDelivered(
         tx,
         due.filter((_, index) => delivered[index] === null).map((row) => row.id),

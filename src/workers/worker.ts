@@ -66,7 +66,9 @@ export async function startWorker(dependencies: WorkerDependencies): Promise<Run
   const auctionWorker = await Worker.create({
     ...shared,
     taskQueue: TASK_QUEUES.auction,
-    workflowsPath: fileURLToPath(new URL("../workflows/index.ts", import.meta.url)),
+    ...(config.WORKFLOW_BUNDLE === undefined
+      ? { workflowsPath: fileURLToPath(new URL("../workflows/index.ts", import.meta.url)) }
+      : { workflowBundle: { codePath: config.WORKFLOW_BUNDLE } }),
     activities: {
       ...createAuctionActivities({
         db,

@@ -1,3 +1,4 @@
+import { crashPoint } from "../../crash.ts";
 import type { Logger } from "../../logging.ts";
 import { type Queryable, type Transactor } from "../../db/database.ts";
 import { recordEvents } from "../../db/events.ts";
@@ -164,12 +165,14 @@ export class ChainIndexer {
 
   async #apply(block: Block, events: readonly ChainEvent[]): Promise<void> {
     const { db, chainId } = this.#o;
+    crashPoint("indexer.read");
     await db.transaction(async (tx) => {
       await store.insertBlock(tx, chainId, block, this.#o.finalityDepth * 2);
       const sightings = await store.insertLogs(tx, chainId, events);
       await this.#project(tx, events, sightings);
       await store.moveCursor(tx, chainId, block);
     });
+    crashPoint("indexer.committed");
     this.#cursor = {
       ...(this.#cursor as store.Cursor),
       blockNumber: block.number,
@@ -250,6 +253,7 @@ export class ChainIndexer {
         }
         await store.moveCursor(tx, chainId, known);
       });
+      crashPoint("indexer.rolled-back");
       this.#cursor = { ...cursor, blockNumber: known.number, blockHash: known.hash };
       const depth = cursor.blockNumber - known.number;
       logger.warn("the chain was reorganised", { depth, ancestor: known.number });

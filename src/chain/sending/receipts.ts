@@ -1,3 +1,4 @@
+import { crashPoint } from "../../crash.ts";
 import type { Transactor } from "../../db/database.ts";
 import type { OperationKind, OperationSettledMessage } from "../../domain/process.ts";
 import type { Logger } from "../../logging.ts";
@@ -55,6 +56,7 @@ export class ReceiptWatcher {
           blockNumber: transaction.blockNumber,
         });
         await db.transaction((tx) => markVanished(tx, transaction.hash));
+        crashPoint("receipts.vanished");
       }
       // The nonce is used but none of its hashes has a receipt: a node that lags, or somebody else has the key. Either
       // way the answer is to look again, never to send the operation under another nonce.
@@ -85,6 +87,7 @@ export class ReceiptWatcher {
     const results = depth >= confirmations ? await this.#results(transaction, receipt) : [];
     // Someone is still owed an answer: the transaction stays under review until it can be given.
     const complete = results.every((one) => one.outcome !== undefined);
+    crashPoint("receipts.read");
     await db.transaction(async (tx) => {
       if (transaction.state !== "mined" || transaction.blockHash !== receipt.blockHash)
         await markMined(tx, transaction.hash, receipt);
@@ -93,6 +96,7 @@ export class ReceiptWatcher {
           await this.#conclude(tx, operation, outcome, receipt, notBeforeS);
       if (depth >= finalityDepth && complete) await markFinal(tx, chainId, transaction);
     });
+    crashPoint("receipts.committed");
   }
 
   /** What came of each operation that has not been told yet; no outcome while the chain cannot be read well enough. */

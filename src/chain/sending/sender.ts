@@ -1,3 +1,4 @@
+import { crashPoint } from "../../crash.ts";
 import { Transaction, type Wallet } from "ethers";
 import type { Transactor } from "../../db/database.ts";
 import type { OperationKind } from "../../domain/process.ts";
@@ -92,6 +93,7 @@ export class WalletSender {
     for (const transaction of await liveTransactions(db, chainId, this.wallet)) {
       if (transaction.state !== "mined") await this.#broadcast(transaction);
     }
+    crashPoint("sender.started");
   }
 
   /** One round: looks at what is in flight when there is a new block, and sends what is due. */
@@ -152,6 +154,7 @@ export class WalletSender {
       return transactions;
     });
     this.#nextNonce = nonce;
+    if (signed.length > 0) crashPoint("sender.stored");
     return signed;
   }
 
@@ -196,7 +199,9 @@ export class WalletSender {
     for (const [index] of rpc.endpoints.entries()) {
       try {
         await rpc.callEndpoint(index, "eth_sendRawTransaction", [transaction.rawTransaction]);
+        crashPoint("sender.broadcast");
         await markBroadcast(db, transaction.hash, null);
+        crashPoint("sender.noted");
         return;
       } catch (error) {
         const meaning = classifySendError(error);
@@ -237,7 +242,9 @@ export class WalletSender {
         transaction.kind !== "cancel" &&
         (transaction.maxFeePerGasWei < market.maxFeePerGasWei ||
           transaction.maxPriorityFeePerGasWei < market.maxPriorityFeePerGasWei);
-      await this.#broadcast(outbid ? await this.#replace(transaction, market, head) : transaction);
+      const next = outbid ? await this.#replace(transaction, market, head) : transaction;
+      if (outbid) crashPoint("sender.replacement-stored");
+      await this.#broadcast(next);
     }
   }
 
