@@ -1,5 +1,5 @@
 import { createPrivateKey } from "node:crypto";
-import { getAddress, isAddress, Wallet } from "ethers";
+import { getAddress, isAddress, parseUnits, Wallet } from "ethers";
 import { z } from "zod";
 import { CRASH_POINTS, type CrashAt } from "./crash.ts";
 import { Secret } from "./secret.ts";
@@ -126,6 +126,32 @@ export const cron = (value: string): string =>
     .safeParse(value).success
     ? value
     : fail("must be a cron expression with five fields");
+
+const FEE_KINDS = ["end", "mint", "settle", "cancel"] as const;
+
+/** `100` for every kind of transaction, or `end:500,mint:200,…`, in gwei per gas; in wei afterwards. */
+export function feeCaps(value: string): Readonly<Record<(typeof FEE_KINDS)[number], bigint>> {
+  const wei = (gwei: string): bigint => {
+    if (!/^\d{1,9}(\.\d{1,9})?$/.test(gwei) || Number(gwei) === 0)
+      fail("must hold positive numbers of gwei");
+    return parseUnits(gwei, "gwei");
+  };
+  const parts = list(text)(value);
+  if (parts.length === 1 && !value.includes(":")) {
+    const cap = wei(parts[0] ?? "");
+    return { end: cap, mint: cap, settle: cap, cancel: cap };
+  }
+  const caps = new Map(
+    parts.map((part) => {
+      const [name, gwei = ""] = part.split(":");
+      const kind = FEE_KINDS.find((one) => one === name);
+      if (kind === undefined) fail(`must name ${FEE_KINDS.join(", ")}, or give one number for all`);
+      return [kind, wei(gwei)] as const;
+    }),
+  );
+  const of = (kind: (typeof FEE_KINDS)[number]): bigint => caps.get(kind) ?? fail(`lacks ${kind}`);
+  return { end: of("end"), mint: of("mint"), settle: of("settle"), cancel: of("cancel") };
+}
 
 /** `<point>[:<pass>]`, see crash.ts. */
 export function crashAt(value: string): CrashAt {

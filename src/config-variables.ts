@@ -3,6 +3,7 @@ import {
   crashAt,
   cron,
   encryptionKey,
+  feeCaps,
   integer,
   jitsiSecret,
   list,
@@ -64,6 +65,7 @@ export const COMMON = {
     example: "wss://rpc.example.org",
     optional: true,
   },
+  ETH_TIMEOUT_MS: { parse: integer(100, 60_000), example: "5000", fallback: "5000" },
   CHAIN_CONFIRMATIONS: { parse: integer(1, 1000), example: "2", fallback: "2" },
   CHAIN_FINALITY_DEPTH: { parse: integer(1, 10_000), example: "64", fallback: "64" },
   AUCTION_CONTRACT_ADDRESS: {
@@ -156,6 +158,12 @@ export const API = {
 /** Variables that only the process running workflows and sending transactions needs. */
 export const WORKER = {
   PLATFORM_PRIVATE_KEY: { parse: list(privateKey), example: KEY_EXAMPLE },
+  CHAIN_MAX_FEE_GWEI: {
+    parse: feeCaps,
+    example: "end:500,mint:200,settle:200,cancel:500",
+    fallback: "end:500,mint:200,settle:200,cancel:500",
+  },
+  CHAIN_BATCH_ITEMS: { parse: integer(1, 50), example: "50", fallback: "50" },
   AUCTION_CHECK_INTERVAL: { parse: cron, example: "*/1 * * * *", fallback: "*/1 * * * *" },
   WORKFLOW_BUNDLE: { parse: text, example: "build/workflows.js", optional: true },
   CRASH_AT: { parse: crashAt, example: "sender.stored:2", optional: true },

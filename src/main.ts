@@ -87,7 +87,11 @@ async function start(
 ): Promise<{ readonly finished: Promise<void> }> {
   const config = (configs.worker ?? configs.api) as CommonConfig;
   const metrics = createMetrics();
-  const rpc = new JsonRpc({ endpoints: config.ETH_HTTP_ENDPOINT, onRequest: metrics.rpcRequest });
+  const rpc = new JsonRpc({
+    endpoints: config.ETH_HTTP_ENDPOINT,
+    timeoutMs: config.ETH_TIMEOUT_MS,
+    onRequest: metrics.rpcRequest,
+  });
   const db = new Database({
     url: config.DATABASE_URL,
     applicationName: "meeting-auction",

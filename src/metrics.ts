@@ -1,5 +1,7 @@
 import { createServer, type Server } from "node:http";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { createSenderMetrics } from "./chain-metrics.ts";
+import type { SenderObserver } from "./chain/observer.ts";
 import type { HealthReport } from "./health.ts";
 import type { Logger } from "./logging.ts";
 
@@ -8,7 +10,13 @@ export interface WorkerMetrics {
   readonly registry: Registry;
   readonly indexed: (progress: { readonly indexed: number; readonly head: number }) => void;
   readonly reorg: (depth: number) => void;
-  readonly rpcRequest: (method: string, endpoint: string, outcome: string) => void;
+  readonly rpcRequest: (
+    method: string,
+    endpoint: string,
+    outcome: string,
+    durationS: number,
+  ) => void;
+  readonly sender: SenderObserver;
 }
 
 export function createMetrics(): WorkerMetrics {
@@ -36,14 +44,25 @@ export function createMetrics(): WorkerMetrics {
     labelNames: ["method", "endpoint", "outcome"],
     registers: [registry],
   });
+  const latency = new Histogram({
+    name: "rpc_latency_seconds",
+    help: "How long JSON-RPC endpoints take to answer",
+    labelNames: ["method", "endpoint"],
+    buckets: [0.005, 0.02, 0.1, 0.25, 0.5, 1, 2, 5],
+    registers: [registry],
+  });
   return {
     registry,
+    sender: createSenderMetrics(registry),
     indexed: ({ indexed, head }) => lag.set(Math.max(0, head - indexed)),
     reorg: (depth) => {
       reorgs.inc();
       depths.observe(depth);
     },
-    rpcRequest: (method, endpoint, outcome) => requests.inc({ method, endpoint, outcome }),
+    rpcRequest: (method, endpoint, outcome, durationS) => {
+      requests.inc({ method, endpoint, outcome });
+      latency.observe({ method, endpoint }, durationS);
+    },
   };
 }
 

@@ -2,6 +2,8 @@ import { Context } from "@temporalio/activity";
 import type { Wallet } from "ethers";
 import { ChainIndexer } from "../chain/indexing/indexer.ts";
 import type { JsonRpc } from "../chain/rpc.ts";
+import type { SenderObserver } from "../chain/observer.ts";
+import type { FeeCaps } from "../chain/sending/fees.ts";
 import { WalletSender } from "../chain/sending/sender.ts";
 import { type Database, type LeaderConnection, withLeadership } from "../db/database.ts";
 import { Listener } from "../db/listen.ts";
@@ -20,7 +22,10 @@ export interface ChainActivityOptions {
   readonly signers: readonly Wallet[];
   /** Aborted when this worker begins to stop: the jobs end at once, and another worker takes them up. */
   readonly stopping: AbortSignal;
+  readonly feeCaps: FeeCaps;
+  readonly maxBatchItems: number;
   readonly logger: Logger;
+  readonly senderObserver?: SenderObserver;
   readonly onIndexed?: (progress: { readonly indexed: number; readonly head: number }) => void;
   readonly onReorg?: (depth: number) => void;
 }
@@ -123,7 +128,10 @@ export function createChainActivities(options: ChainActivityOptions) {
           auctionContract,
           confirmations: options.confirmations,
           finalityDepth: options.finalityDepth,
+          feeCaps: options.feeCaps,
+          maxBatchItems: options.maxBatchItems,
           logger,
+          ...(options.senderObserver === undefined ? {} : { observer: options.senderObserver }),
         });
         await sender.start();
         const alarm = new Alarm();

@@ -38,13 +38,17 @@ export interface JsonRpcOptions {
   /** Tried in order; the one that answered last is tried first. */
   readonly endpoints: readonly string[];
   readonly timeoutMs?: number;
-  /** Called once per request to one endpoint, for metrics. */
+  /** Called once per request to one endpoint, for metrics; `endpoint` is its host, `durationS` seconds. */
   readonly onRequest?: (
     method: string,
     endpoint: string,
     outcome: "ok" | "error" | "unanswered",
+    durationS: number,
   ) => void;
 }
+
+/** How long an endpoint that did not answer is left out where the others suffice. */
+const REST_MS = 10_000;
 
 /**
  * Ethereum JSON-RPC over HTTP: one request per call, our own time-out, fail-over between endpoints.
@@ -55,6 +59,7 @@ export class JsonRpc {
   readonly endpoints: readonly string[];
   readonly #timeoutMs: number;
   readonly #onRequest: NonNullable<JsonRpcOptions["onRequest"]>;
+  readonly #restsUntilMs: number[] = [];
   #preferred = 0;
   #nextId = 1;
 
@@ -90,28 +95,61 @@ export class JsonRpc {
     );
   }
 
-  /** Asks one endpoint. @throws RpcError; AppError `rpc_unavailable` when it did not answer. */
+  /**
+   * Asks every endpoint at once and returns what each answered: for questions on which a single node that lags must not be
+   * believed. An endpoint that did not answer a moment ago is left out while another is left to ask.
+   * @throws AppError `rpc_unavailable` (retry) when none gave an answer of the right form
+   */
+  async callAll<T>(
+    schema: z.ZodType<T>,
+    method: string,
+    parameters: readonly unknown[],
+  ): Promise<T[]> {
+    const everyone = [...this.endpoints.keys()];
+    const awake = everyone.filter((index) => (this.#restsUntilMs[index] ?? 0) <= Date.now());
+    const answers = await Promise.allSettled(
+      (awake.length > 0 ? awake : everyone).map(async (index) =>
+        schema.parse(await this.callEndpoint(index, method, parameters)),
+      ),
+    );
+    const values = answers.filter((one) => one.status === "fulfilled").map((one) => one.value);
+    if (values.length > 0) return values;
+    const failed = answers.find((one) => one.status === "rejected");
+    throw unavailable(
+      "rpc_unavailable",
+      `no RPC endpoint answered ${method} as it should: ${messageOf(failed?.reason).slice(0, 200)}`,
+      failed?.reason,
+    );
+  }
+
+  /** Asks one endpoint, for at most `timeoutMs`. @throws RpcError; AppError `rpc_unavailable` when it did not answer. */
   async callEndpoint(
     index: number,
     method: string,
     parameters: readonly unknown[],
+    timeoutMs = this.#timeoutMs,
   ): Promise<unknown> {
     const endpoint = this.endpoints[index];
     if (endpoint === undefined) throw new Error(`no RPC endpoint ${index}`);
     const host = new URL(endpoint).host;
+    const startedMs = performance.now();
+    const note = (outcome: "ok" | "error" | "unanswered"): void => {
+      this.#restsUntilMs[index] = outcome === "unanswered" ? Date.now() + REST_MS : 0;
+      this.#onRequest(method, host, outcome, (performance.now() - startedMs) / 1000);
+    };
     let answer: z.infer<typeof AnswerSchema>;
     try {
       const response = await fetch(endpoint, {
         method: "POST",
         headers: { "content-type": "application/json" },
         body: JSON.stringify({ jsonrpc: "2.0", id: this.#nextId++, method, params: parameters }),
-        signal: AbortSignal.timeout(this.#timeoutMs),
+        signal: AbortSignal.timeout(timeoutMs),
         redirect: "error",
       });
       // Nodes answer errors with status 200 or 4xx and a JSON body; a body that is not JSON is a proxy speaking.
       answer = AnswerSchema.parse(await response.json());
     } catch (error) {
-      this.#onRequest(method, host, "unanswered");
+      note("unanswered");
       throw unavailable(
         "rpc_unavailable",
         `the RPC endpoint ${host} did not answer ${method}: ${messageOf(error).slice(0, 200)}`,
@@ -119,10 +157,10 @@ export class JsonRpc {
       );
     }
     if ("error" in answer) {
-      this.#onRequest(method, host, "error");
+      note("error");
       throw new RpcError(method, answer.error.code, answer.error.message, answer.error.data);
     }
-    this.#onRequest(method, host, "ok");
+    note("ok");
     return answer.result;
   }
 }

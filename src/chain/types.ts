@@ -23,6 +23,7 @@ export const BlockSchema = z
     timestamp: QuantityNumber,
     logsBloom: HexData,
     baseFeePerGas: QuantityBigint.optional(),
+    gasLimit: QuantityBigint,
   })
   .transform(({ timestamp, ...block }) => ({ ...block, timestampS: timestamp }));
 export type Block = z.infer<typeof BlockSchema>;
@@ -69,6 +70,33 @@ export async function chainIdOf(rpc: JsonRpc): Promise<number> {
   return rpc.call(QuantityNumber, "eth_chainId", []);
 }
 
+/**
+ * The receipts that the endpoints know for a hash; they differ when one of them still shows a block that left the chain. None
+ * is no proof that the transaction was not included: all endpoints may lag.
+ * @throws AppError `rpc_unavailable` (retry)
+ */
+export async function receiptsOf(rpc: JsonRpc, hash: string): Promise<Receipt[]> {
+  const answers = await rpc.callAll(ReceiptSchema.nullable(), "eth_getTransactionReceipt", [hash]);
+  const receipts = answers.filter((one) => one !== null);
+  return [...new Map(receipts.map((one) => [one.blockHash, one])).values()];
+}
+
+/** The first receipt any endpoint knows, or null. @throws AppError `rpc_unavailable` (retry) */
 export async function receiptOf(rpc: JsonRpc, hash: string): Promise<Receipt | null> {
-  return rpc.call(ReceiptSchema.nullable(), "eth_getTransactionReceipt", [hash]);
+  return (await receiptsOf(rpc, hash))[0] ?? null;
+}
+
+/**
+ * How many transactions of the account each endpoint counts, at a block or in its `pending` view.
+ * @throws AppError `rpc_unavailable` (retry)
+ */
+export async function transactionCounts(
+  rpc: JsonRpc,
+  account: string,
+  at: "latest" | "pending" | number,
+): Promise<number[]> {
+  return rpc.callAll(QuantityNumber, "eth_getTransactionCount", [
+    account,
+    typeof at === "number" ? `0x${at.toString(16)}` : at,
+  ]);
 }

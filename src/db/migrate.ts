@@ -2,10 +2,11 @@ import { Migrator } from "@mikro-orm/migrations";
 import { defineConfig, MikroORM } from "@mikro-orm/postgresql";
 import pg from "pg";
 import { Migration20261122000000_initial } from "../../migrations/Migration20261122000000_initial.ts";
+import { Migration20261123000000_chain_engine } from "../../migrations/Migration20261123000000_chain_engine.ts";
 import { entities } from "./entities.ts";
 
 /** Every released migration, oldest first. One that was released is never changed. */
-const migrations = [Migration20261122000000_initial];
+const migrations = [Migration20261122000000_initial, Migration20261123000000_chain_engine];
 
 /** MikroORM as this product uses it: entities for people's records, migrations for everything. */
 export function createOrm(databaseUrl: string): MikroORM {

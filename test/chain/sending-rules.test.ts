@@ -1,86 +1,49 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { RpcError } from "../../src/chain/rpc.ts";
-import { classifySendError } from "../../src/chain/sending/classify.ts";
-import { bumpedFees } from "../../src/chain/sending/fees.ts";
+import { bumpedFees, cappedFees } from "../../src/chain/sending/fees.ts";
+import { batchLimit } from "../../src/chain/sending/calls.ts";
 import { batchesOf } from "../../src/chain/sending/sender.ts";
 import type { Operation } from "../../src/chain/sending/operations.ts";
-import { BlockClock } from "../../src/chain/sending/timing.ts";
+import { shareOf } from "../../src/chain/sending/wallets.ts";
 
-const error = (message: string, code = -32_000, data?: unknown): RpcError =>
-  new RpcError("eth_sendRawTransaction", code, message, data);
+const wei = fc.bigInt({ min: 0n, max: 10n ** 15n });
+const fees = fc
+  .record({ maxFeePerGasWei: wei, maxPriorityFeePerGasWei: wei })
+  .filter((one) => one.maxPriorityFeePerGasWei <= one.maxFeePerGasWei);
 
-test.each([
-  ["already known", "already_known"],
-  ["known transaction: 0xabc", "already_known"],
-  ["AlreadyKnown", "already_known"],
-  ["nonce too low: next nonce 5, tx nonce 4", "nonce_too_low"],
-  ["Nonce too low", "nonce_too_low"],
-  ["OldNonce", "nonce_too_low"],
-  ["replacement transaction underpriced", "replacement_underpriced"],
-  ["transaction underpriced: tip needed 1, tip permitted 0", "underpriced"],
-  ["max fee per gas less than block base fee", "underpriced"],
-  ["insufficient funds for gas * price + value", "insufficient_funds"],
-  ["intrinsic gas too low", "rejected"],
-  ["exceeds block gas limit", "rejected"],
-  ["the server is on fire", "unknown"],
-])("a node that says “%s” means %s", (text, meaning) => {
-  expect(classifySendError(error(text))).toBe(meaning);
-});
-
-test("a text that a gateway wrapped is found, and no answer at all is unknown", () => {
-  expect(classifySendError(error("Internal error", -32_603, { message: "nonce too low" }))).toBe(
-    "nonce_too_low",
-  );
-  expect(classifySendError(new TypeError("fetch failed"))).toBe("unknown");
-});
-
-test("a replacement raises both caps by at least an eighth and reaches the market", () => {
-  const wei = fc.bigInt({ min: 0n, max: 10n ** 15n });
-  const fees = fc.record({ maxFeePerGasWei: wei, maxPriorityFeePerGasWei: wei });
+test("a replacement raises both caps by at least an eighth, reaches the market if it may, and never passes the cap", () => {
   fc.assert(
-    fc.property(fees, fees, (previous, market) => {
-      const bumped = bumpedFees(previous, market);
-      for (const cap of ["maxFeePerGasWei", "maxPriorityFeePerGasWei"] as const) {
-        expect(bumped[cap] * 8n >= previous[cap] * 9n).toBe(true);
-        expect(bumped[cap] >= market[cap]).toBe(true);
+    fc.property(fees, fees, wei, (previous, market, capWei) => {
+      const bumped = bumpedFees(previous, market, capWei);
+      if (bumped === undefined) {
+        expect(
+          previous.maxFeePerGasWei * 9n > capWei * 8n - 8n ||
+            previous.maxPriorityFeePerGasWei * 9n > capWei * 8n - 8n,
+        ).toBe(true);
+        return;
       }
+      for (const one of ["maxFeePerGasWei", "maxPriorityFeePerGasWei"] as const) {
+        expect(bumped[one] * 8n >= previous[one] * 9n).toBe(true);
+        expect(bumped[one] >= market[one] || bumped[one] <= bumped.maxFeePerGasWei).toBe(true);
+      }
+      expect(bumped.maxFeePerGasWei <= capWei).toBe(true);
+      expect(bumped.maxPriorityFeePerGasWei <= bumped.maxFeePerGasWei).toBe(true);
+      expect(bumped.held).toBe(market.maxFeePerGasWei > capWei);
+      if (!bumped.held) expect(bumped.maxFeePerGasWei >= market.maxFeePerGasWei).toBe(true);
     }),
   );
 });
 
-test("a clock of one-second blocks expects the next second", () => {
-  const clock = new BlockClock();
-  for (let block = 0; block < 10; block += 1)
-    clock.observe({ number: block, timestampS: 1_000 + block }, block * 1_000);
-  expect(clock.intervalS).toBe(1);
-  expect(clock.nextTimestampS(9_100)).toBe(1_010);
-});
-
-test("a clock of twelve-second slots expects the next slot, and a later one once a slot was missed", () => {
-  const clock = new BlockClock();
-  for (let block = 0; block < 5; block += 1)
-    clock.observe({ number: block, timestampS: 12 * block }, block * 12_000);
-  expect(clock.nextTimestampS(48_500)).toBe(60);
-  // The block of second 60 should have come; it is 7 seconds overdue.
-  expect(clock.nextTimestampS(67_000)).toBe(72);
-});
-
-test("one missed slot does not change the interval", () => {
-  const clock = new BlockClock();
-  for (const [number, timestampS] of [
-    [0, 0],
-    [1, 12],
-    [2, 36],
-    [3, 48],
-    [4, 60],
-  ] as const)
-    clock.observe({ number, timestampS }, timestampS * 1_000);
-  expect(clock.intervalS).toBe(12);
-});
-
-test("before the first block there is no prediction", () => {
-  expect(new BlockClock().nextTimestampS(0)).toBeUndefined();
+test("a first transaction pays the market, but never more than the cap", () => {
+  fc.assert(
+    fc.property(fees, wei, (market, capWei) => {
+      const capped = cappedFees(market, capWei);
+      expect(capped.maxFeePerGasWei <= capWei).toBe(true);
+      expect(capped.maxPriorityFeePerGasWei <= capped.maxFeePerGasWei).toBe(true);
+      if (capWei >= market.maxFeePerGasWei) expect(capped).toEqual({ ...market, held: false });
+      else expect(capped.held).toBe(true);
+    }),
+  );
 });
 
 test("batches hold one kind each, at most fifty ends, and an operation that failed before goes alone", () => {
@@ -92,6 +55,8 @@ test("batches hold one kind each, at most fifty ends, and an operation that fail
     attempts,
     workflowId: "w",
     settled: false,
+    notBeforeS: 0,
+    createdAt: new Date(0),
   });
   const due = [
     ...Array.from({ length: 60 }, (_, index) => operation(index, "end")),
@@ -99,7 +64,7 @@ test("batches hold one kind each, at most fifty ends, and an operation that fail
     operation(100, "end", 1),
     operation(2, "mint"),
   ];
-  const batches = batchesOf(due);
+  const batches = batchesOf(due, { end: 50, mint: 25, settle: 25 });
   expect(batches.map((batch) => [batch.kind, batch.operations.length])).toEqual([
     ["end", 50],
     ["end", 10],
@@ -109,4 +74,34 @@ test("batches hold one kind each, at most fifty ends, and an operation that fail
   expect(batches.flatMap((batch) => batch.operations.map((one) => one.key)).sort()).toEqual(
     due.map((one) => one.key).sort(),
   );
+});
+
+test("a batch asks for at most half of a block's gas, whatever the operator wishes, and holds one operation at least", () => {
+  expect(batchLimit("end", 30_000_000n, 50)).toBe(50);
+  expect(batchLimit("mint", 30_000_000n, 50)).toBe(25);
+  expect(batchLimit("end", 30_000_000n, 7)).toBe(7);
+  // 500,000 − 60,000 at 13,000 each.
+  expect(batchLimit("end", 1_000_000n, 50)).toBe(33);
+  expect(batchLimit("settle", 100_000n, 50)).toBe(1);
+});
+
+test("wallets share what is due by the room each has, and nothing is left over", () => {
+  const room = fc.integer({ min: 0, max: 16 });
+  fc.assert(
+    fc.property(
+      fc.array(room, { minLength: 1, maxLength: 8 }),
+      fc.integer({ min: 0, max: 200 }),
+      (rooms, due) => {
+        const total = rooms.reduce((a, b) => a + b, 0);
+        const shares = rooms.map((mine) => shareOf(due, mine, total - mine));
+        for (const [index, share] of shares.entries())
+          expect(share).toBeLessThanOrEqual(rooms[index] ?? 0);
+        const taken = shares.reduce((a, b) => a + b, 0);
+        expect(taken).toBeGreaterThanOrEqual(Math.min(due, total));
+        // Rounding up costs each wallet less than one transaction.
+        expect(taken).toBeLessThan(Math.min(due, total) + rooms.length);
+      },
+    ),
+  );
+  expect(shareOf(10, 16, 16)).toBe(5);
 });

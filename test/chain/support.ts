@@ -7,12 +7,21 @@ import {
 } from "../../src/chain/indexing/indexer.ts";
 import { JsonRpc } from "../../src/chain/rpc.ts";
 import { WalletSender } from "../../src/chain/sending/sender.ts";
+import type { FeeCaps } from "../../src/chain/sending/fees.ts";
 import { requestOperation } from "../../src/chain/sending/operations.ts";
 import { Database, type Transactor } from "../../src/db/database.ts";
 import { auctionWorkflowId, operationKey, type OperationKind } from "../../src/domain/process.ts";
 import { rememberSecrets, testLogger } from "../support/logs.ts";
 import { AuctionChain } from "../contracts/harness.ts";
 import { createTestDatabase, type TestDatabase } from "../support/stack.ts";
+
+/** More than any test pays. */
+const HIGH_CAPS: FeeCaps = {
+  end: 10n ** 15n,
+  mint: 10n ** 15n,
+  settle: 10n ** 15n,
+  cancel: 10n ** 15n,
+};
 
 /** An RPC client whose traffic a test can watch and disturb. */
 export class TappedRpc extends JsonRpc {
@@ -107,16 +116,22 @@ export class Engine {
       readonly db?: Transactor;
       readonly confirmations?: number;
       readonly finalityDepth?: number;
+      readonly feeCaps?: FeeCaps;
+      readonly maxBatchItems?: number;
+      readonly signer?: Wallet;
+      readonly rpc?: JsonRpc;
     } = {},
   ): Promise<WalletSender> {
     const sender = new WalletSender({
-      rpc: this.rpc,
+      rpc: options.rpc ?? this.rpc,
       db: options.db ?? this.db,
-      signer: this.signer,
+      signer: options.signer ?? this.signer,
       chainId: this.chainId,
       auctionContract: this.contract,
       confirmations: options.confirmations ?? 1,
       finalityDepth: options.finalityDepth ?? 5,
+      feeCaps: options.feeCaps ?? HIGH_CAPS,
+      maxBatchItems: options.maxBatchItems ?? 50,
       logger: testLogger(),
       nowMs: () => 0,
     });

@@ -1,4 +1,10 @@
-import { batchGasLimit, FAILURE_REASONS, meetingAuctionInterface } from "../contracts.ts";
+import {
+  BATCH_GAS,
+  batchGasLimit,
+  FAILURE_REASONS,
+  maxBatchItems,
+  meetingAuctionInterface,
+} from "../contracts.ts";
 import type { OperationKind } from "../../domain/process.ts";
 import type { Receipt } from "../types.ts";
 import { decodeLog } from "../indexing/decode.ts";
@@ -13,7 +19,18 @@ export interface OperationCall {
 /** How many items share a transaction: enough that gas per item hardly falls further, few enough to fit any block. */
 const BATCH_ITEMS: Record<OperationKind, number> = { end: 50, mint: 25, settle: 25 };
 
-export const batchLimit = (kind: OperationKind): number => BATCH_ITEMS[kind];
+/**
+ * How many operations of a kind share a transaction at most: `maxItems` is the operator's wish, and a transaction asks for no
+ * more than half of what a block holds, so that it is not the one left out of a full block.
+ */
+export function batchLimit(kind: OperationKind, blockGasLimit: bigint, maxItems: number): number {
+  const { base, perItem } = BATCH_GAS[kind];
+  const affordable = Number((blockGasLimit / 2n - base) / perItem);
+  return Math.max(1, Math.min(BATCH_ITEMS[kind], maxItems, maxBatchItems(kind), affordable));
+}
+
+/** Gas of a plain transfer: what a cancel costs. */
+export const CANCEL_GAS = 21_000;
 
 export const gasLimit = (kind: OperationKind, items: number): number =>
   Number(batchGasLimit(kind, items));

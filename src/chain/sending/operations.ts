@@ -11,6 +11,9 @@ export interface Operation {
   readonly attempts: number;
   readonly workflowId: string;
   readonly settled: boolean;
+  /** The block timestamp, in seconds, from which on it can succeed. */
+  readonly notBeforeS: number;
+  readonly createdAt: Date;
 }
 
 export interface NewOperation {
@@ -27,7 +30,8 @@ export interface NewOperation {
 /** Refusals that are no verdict on the operation: it was only tried too often. */
 const GIVEN_UP = ["transaction_reverted", "out_of_gas", "not_ended"];
 
-const OPERATION = `key, kind, auction_id AS "auctionId", outcome, attempts, workflow_id AS "workflowId", settled`;
+const OPERATION = `key, kind, auction_id AS "auctionId", outcome, attempts, workflow_id AS "workflowId", settled,
+  not_before_s AS "notBeforeS", created_at AS "createdAt"`;
 
 /**
  * Asks for an operation. Asking again changes nothing, except that
@@ -84,26 +88,34 @@ export async function withdrawOperation(tx: Queryable, key: string): Promise<boo
   return rows.length > 0;
 }
 
-/** Locks and returns operations whose time has come: ends first, as only they have a block to be in, then the oldest due. */
+/**
+ * Locks and returns operations whose time has come: ends first, as only they have a block to be in, then the oldest due.
+ * What another wallet has locked is left to it.
+ */
 export async function claimDue(
   tx: Queryable,
   chainId: number,
+  contract: string,
   nextTimestampS: number,
   limit: number,
 ): Promise<Operation[]> {
   return tx.query<Operation>(
-    `SELECT ${OPERATION} FROM chain_operations WHERE chain_id = $1 AND state = 'pending' AND not_before_s <= $2
-     ORDER BY kind = 'end' DESC, not_before_s, created_at LIMIT $3 FOR UPDATE SKIP LOCKED`,
-    [chainId, nextTimestampS, limit],
+    `SELECT ${OPERATION} FROM chain_operations WHERE chain_id = $1 AND contract = $2 AND state = 'pending' AND not_before_s <= $3
+     ORDER BY kind = 'end' DESC, not_before_s, created_at LIMIT $4 FOR UPDATE SKIP LOCKED`,
+    [chainId, contract, nextTimestampS, limit],
   );
 }
 
 /** When the next waiting operation is due (block timestamp in seconds), or undefined when none waits. */
-export async function nextDueS(db: Queryable, chainId: number): Promise<number | undefined> {
+export async function nextDueS(
+  db: Queryable,
+  chainId: number,
+  contract: string,
+): Promise<number | undefined> {
   const row = await first<{ dueS: number | null }>(
     db,
-    `SELECT min(not_before_s) AS "dueS" FROM chain_operations WHERE chain_id = $1 AND state = 'pending'`,
-    [chainId],
+    `SELECT min(not_before_s) AS "dueS" FROM chain_operations WHERE chain_id = $1 AND contract = $2 AND state = 'pending'`,
+    [chainId, contract],
   );
   return row?.dueS ?? undefined;
 }
@@ -122,6 +134,19 @@ export async function operationsAt(
     `SELECT ${OPERATION} FROM chain_operations WHERE chain_id = $1 AND wallet = $2 AND nonce = $3`,
     [chainId, wallet, nonce],
   );
+}
+
+/** The nonces of a wallet whose operations are still owed an answer. */
+export async function unansweredNonces(
+  db: Queryable,
+  chainId: number,
+  wallet: string,
+): Promise<Set<number>> {
+  const rows = await db.query<{ nonce: number }>(
+    "SELECT DISTINCT nonce FROM chain_operations WHERE chain_id = $1 AND wallet = $2 AND NOT settled",
+    [chainId, wallet],
+  );
+  return new Set(rows.map((row) => row.nonce));
 }
 
 /** Records the result of an operation and tells its workflow, in one transaction. */

@@ -1,17 +1,24 @@
 import { crashPoint } from "../../crash.ts";
 import type { Transactor } from "../../db/database.ts";
-import type { OperationKind, OperationSettledMessage } from "../../domain/process.ts";
 import type { Logger } from "../../logging.ts";
-import { readAuctionState } from "../reader.ts";
+import type { SenderObserver } from "../observer.ts";
 import type { JsonRpc } from "../rpc.ts";
-import { type Block, blockByNumber, QuantityNumber, type Receipt, receiptOf } from "../types.ts";
-import { type ItemOutcome, outcomeOf } from "./calls.ts";
-import { askAgain, type Operation, operationsAt, settleOperation } from "./operations.ts";
 import {
-  liveTransactions,
+  type Block,
+  blockByNumber,
+  BlockSchema,
+  type Receipt,
+  receiptsOf,
+  transactionCounts,
+} from "../types.ts";
+import { LostNonces } from "./lost.ts";
+import { unansweredNonces } from "./operations.ts";
+import { Results } from "./results.ts";
+import {
   markFinal,
   markMined,
   markVanished,
+  openTransactions,
   type StoredTransaction,
 } from "./transactions.ts";
 
@@ -24,181 +31,124 @@ export interface ReceiptWatcherOptions {
   readonly confirmations: number;
   readonly finalityDepth: number;
   readonly logger: Logger;
+  readonly observer: SenderObserver;
 }
 
-/** Attempts after which an operation that reverts or starves every time is given back to its workflow. */
-const MAX_ATTEMPTS = 8;
+/** A receipt, and the canonical block it is in. */
+interface Inclusion {
+  readonly transaction: StoredTransaction;
+  readonly receipt: Receipt;
+  readonly block: Block;
+}
 
-/** Follows what was broadcast until nothing can take it back, and tells workflows what came of it. */
+/**
+ * Follows what was broadcast until nothing can take it back. Only what a node shows is believed, never what it fails to show:
+ * a missing receipt, a low count or a missing block change nothing here.
+ */
 export class ReceiptWatcher {
   readonly #o: ReceiptWatcherOptions;
+  readonly #results: Results;
+  readonly #lost: LostNonces;
 
   constructor(options: ReceiptWatcherOptions) {
     this.#o = options;
+    this.#results = new Results(options);
+    this.#lost = new LostNonces(options);
   }
 
-  /** Looks once at every nonce that is not final. */
+  /** Looks once at every nonce that is not final. @throws AppError `rpc_unavailable` (retry) */
   async review(head: Block): Promise<void> {
-    const { db, rpc, chainId, wallet, logger } = this.#o;
-    const live = await liveTransactions(db, chainId, wallet);
-    if (live.length === 0) return;
-    const consumed = await rpc.call(QuantityNumber, "eth_getTransactionCount", [wallet, "latest"]);
-    for (const [nonce, transactions] of Map.groupBy(live, (one) => one.nonce)) {
-      const found = await this.#canonicalReceipt(transactions);
-      if (found !== undefined) {
-        await this.#mined(found.transaction, found.receipt, head);
-        continue;
-      }
-      for (const transaction of transactions.filter((one) => one.state === "mined")) {
-        logger.warn("the block of a mined transaction has left the chain", {
-          transactionHash: transaction.hash,
-          nonce,
-          blockNumber: transaction.blockNumber,
-        });
-        await db.transaction((tx) => markVanished(tx, transaction.hash));
-        crashPoint("receipts.vanished");
-      }
-      // The nonce is used but none of its hashes has a receipt: a node that lags, or somebody else has the key. Either
-      // way the answer is to look again, never to send the operation under another nonce.
-      if (nonce < consumed)
-        logger.warn("a nonce is used, but no receipt of its transactions is known", {
-          nonce,
-          hashes: transactions.map((one) => one.hash),
-        });
+    const { db, rpc, chainId, wallet, confirmations, finalityDepth } = this.#o;
+    const recorded = await openTransactions(db, chainId, wallet);
+    if (recorded.length === 0) return;
+    const vanished = await this.#recheck(recorded.filter((one) => one.state === "mined"));
+    const unanswered = await unansweredNonces(db, chainId, wallet);
+    const used = Math.max(...(await transactionCounts(rpc, wallet, "latest")));
+    for (const [nonce, transactions] of Map.groupBy(recorded, (one) => one.nonce)) {
+      const mined = transactions.find((one) => one.state === "mined" && !vanished.has(one.hash));
+      if (mined !== undefined && mined.blockNumber !== null) {
+        const depth = head.number - mined.blockNumber + 1;
+        if (depth < finalityDepth && !(depth >= confirmations && unanswered.has(nonce))) continue;
+      } else if (nonce >= used) continue;
+      const found = await this.#inclusion(transactions);
+      if (found !== undefined) await this.#mined(found, head);
+      else if (mined === undefined) await this.#lost.look(nonce, transactions, head);
     }
   }
 
+  /**
+   * Takes note of recorded blocks that are no longer on the chain and returns the hashes of their transactions. The chain is
+   * one line: when the highest recorded block is still on it, so are all the lower ones that were checked before.
+   */
+  async #recheck(mined: readonly StoredTransaction[]): Promise<ReadonlySet<string>> {
+    const { db, rpc, logger, observer } = this.#o;
+    const vanished = new Set<string>();
+    const heights = [...new Set(mined.map((one) => one.blockNumber ?? 0))].sort((a, b) => b - a);
+    for (const height of heights) {
+      const block = await blockByNumber(rpc, height);
+      // A node that has no such block is behind, or its new chain is still shorter: neither says that ours is gone.
+      if (block === null) continue;
+      const here = mined.filter((one) => one.blockNumber === height);
+      const gone = here.filter((one) => one.blockHash !== block.hash);
+      for (const transaction of gone) {
+        logger.warn("the block of a mined transaction has left the chain", {
+          transactionHash: transaction.hash,
+          nonce: transaction.nonce,
+          blockNumber: height,
+        });
+        await db.transaction((tx) => markVanished(tx, transaction.hash));
+        crashPoint("receipts.vanished");
+        observer.receiptLost();
+        vanished.add(transaction.hash);
+      }
+      if (gone.length === 0) break;
+    }
+    return vanished;
+  }
+
   /** The receipt of whichever transaction of a nonce was included, if its block is on the canonical chain. */
-  async #canonicalReceipt(
-    transactions: readonly StoredTransaction[],
-  ): Promise<{ transaction: StoredTransaction; receipt: Receipt } | undefined> {
+  async #inclusion(transactions: readonly StoredTransaction[]): Promise<Inclusion | undefined> {
     for (const transaction of transactions) {
-      const receipt = await receiptOf(this.#o.rpc, transaction.hash);
-      if (receipt === null) continue;
-      const block = await blockByNumber(this.#o.rpc, receipt.blockNumber);
-      if (block?.hash === receipt.blockHash) return { transaction, receipt };
+      for (const receipt of await receiptsOf(this.#o.rpc, transaction.hash)) {
+        const block = await blockByNumber(this.#o.rpc, receipt.blockNumber);
+        if (block?.hash === receipt.blockHash) return { transaction, receipt, block };
+      }
     }
     return undefined;
   }
 
-  async #mined(transaction: StoredTransaction, receipt: Receipt, head: Block): Promise<void> {
-    const { db, chainId, confirmations, finalityDepth } = this.#o;
+  async #mined({ transaction, receipt, block }: Inclusion, head: Block): Promise<void> {
+    const { db, chainId, confirmations, finalityDepth, observer } = this.#o;
+    this.#lost.forget(transaction.nonce);
     const depth = head.number - receipt.blockNumber + 1;
-    const results = depth >= confirmations ? await this.#results(transaction, receipt) : [];
+    const final = depth >= finalityDepth && (await this.#agreed(receipt));
+    const results =
+      depth >= confirmations ? await this.#results.read(transaction, receipt, block, final) : [];
     // Someone is still owed an answer: the transaction stays under review until it can be given.
     const complete = results.every((one) => one.outcome !== undefined);
+    const isNew = transaction.state !== "mined" || transaction.blockHash !== receipt.blockHash;
     crashPoint("receipts.read");
     await db.transaction(async (tx) => {
-      if (transaction.state !== "mined" || transaction.blockHash !== receipt.blockHash)
-        await markMined(tx, transaction.hash, receipt);
-      for (const { operation, outcome, notBeforeS } of results)
-        if (outcome !== undefined)
-          await this.#conclude(tx, operation, outcome, receipt, notBeforeS);
-      if (depth >= finalityDepth && complete) await markFinal(tx, chainId, transaction);
+      if (isNew) await markMined(tx, transaction.hash, receipt);
+      for (const result of results) await this.#results.conclude(tx, result, receipt);
+      if (final && complete) await markFinal(tx, chainId, transaction);
     });
     crashPoint("receipts.committed");
+    const { kind, operationKeys, createdAt } = transaction;
+    if (kind === "cancel") return;
+    if (isNew) {
+      observer.operations("mined", kind, operationKeys.length);
+      observer.stage("included", kind, (Date.now() - createdAt.getTime()) / 1000);
+    }
+    if (final && complete) observer.operations("final", kind, operationKeys.length);
   }
 
-  /** What came of each operation that has not been told yet; no outcome while the chain cannot be read well enough. */
-  async #results(
-    transaction: StoredTransaction,
-    receipt: Receipt,
-  ): Promise<{ operation: Operation; outcome: ItemOutcome | undefined; notBeforeS: number }[]> {
-    const { db, rpc, chainId, wallet, auctionContract } = this.#o;
-    const results = [];
-    for (const operation of await operationsAt(db, chainId, wallet, transaction.nonce)) {
-      if (operation.settled) continue;
-      let outcome: ItemOutcome | undefined = outcomeOf(
-        transaction.kind as OperationKind,
-        operation.auctionId,
-        receipt,
-        auctionContract,
-      );
-      let notBeforeS = 0;
-      if (
-        operation.kind === "end" &&
-        (outcome.status === "again" || (outcome.status === "done" && outcome.byOther))
-      ) {
-        const state = await readAuctionState(rpc, auctionContract, operation.auctionId);
-        notBeforeS = state.endTimeS;
-        if (outcome.status === "done") {
-          // "Already ended" and "still active" cannot both be: another node answered, which is behind.
-          const winner =
-            state.winner === null ? {} : { winner: state.winner, amountWei: state.highBidWei };
-          outcome = state.over ? { ...outcome, ...winner } : undefined;
-        }
-      }
-      results.push({ operation, outcome, notBeforeS });
-    }
-    return results;
-  }
-
-  async #conclude(
-    tx: Parameters<Parameters<Transactor["transaction"]>[0]>[0],
-    operation: Operation,
-    outcome: ItemOutcome,
-    receipt: Receipt,
-    notBeforeS: number,
-  ): Promise<void> {
-    const { logger } = this.#o;
-    const place = { transactionHash: receipt.transactionHash, blockNumber: receipt.blockNumber };
-    const fields = {
-      key: operation.key,
-      auctionId: operation.auctionId,
-      workflowId: operation.workflowId,
-      ...place,
-    };
-    const tell = (
-      message: Pick<OperationSettledMessage, "status" | "reason" | "winner" | "amountWei">,
-    ): Promise<void> =>
-      settleOperation(tx, operation, {
-        key: operation.key,
-        kind: operation.kind,
-        ...message,
-        ...place,
-      });
-
-    switch (outcome.status) {
-      case "done":
-        await tell({
-          status: "done",
-          ...(outcome.winner === undefined ? {} : { winner: outcome.winner }),
-          ...(outcome.amountWei === undefined ? {} : { amountWei: outcome.amountWei }),
-        });
-        logger.info("an operation is done", fields);
-        return;
-      case "again":
-        // Coming too early is no fault of the operation: each late bid moves the end once more.
-        if (outcome.reason === "not_yet_ended") {
-          const { reason } = outcome;
-          await askAgain(tx, operation, { reason, notBeforeS, attempts: operation.attempts });
-          logger.info("an end came too early and waits for its new time", fields);
-          return;
-        }
-        if (operation.attempts + 1 >= MAX_ATTEMPTS) {
-          await tell({ status: "refused", reason: outcome.reason });
-          logger.error("an operation is given up after too many attempts", {
-            ...fields,
-            reason: outcome.reason,
-          });
-          return;
-        }
-        await askAgain(tx, operation, {
-          reason: outcome.reason,
-          notBeforeS,
-          attempts: operation.attempts + 1,
-        });
-        logger.warn("an operation had no effect and is asked for again", {
-          ...fields,
-          reason: outcome.reason,
-        });
-        return;
-      case "refused":
-        await tell({ status: "refused", reason: outcome.reason });
-        logger.error("an operation was refused by the contract", {
-          ...fields,
-          reason: outcome.reason,
-        });
-    }
+  /** Whether every endpoint that has the block's height has this block there: one alone may be on a fork. */
+  async #agreed(receipt: Receipt): Promise<boolean> {
+    const blocks = await this.#o.rpc.callAll(BlockSchema.nullable(), "eth_getBlockByNumber", [
+      `0x${receipt.blockNumber.toString(16)}`,
+      false,
+    ]);
+    return blocks.every((one) => one === null || one.hash === receipt.blockHash);
   }
 }

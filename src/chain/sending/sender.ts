@@ -1,26 +1,28 @@
+import type { Wallet } from "ethers";
 import { crashPoint } from "../../crash.ts";
-import { Transaction, type Wallet } from "ethers";
 import type { Transactor } from "../../db/database.ts";
 import type { OperationKind } from "../../domain/process.ts";
-import { messageOf, refused } from "../../errors.ts";
+import { refused } from "../../errors.ts";
 import type { Logger } from "../../logging.ts";
+import { type SenderObserver, SILENT } from "../observer.ts";
 import type { JsonRpc } from "../rpc.ts";
-import { type Block, chainIdOf, latestBlock, QuantityNumber } from "../types.ts";
-import { batchLimit, encodeCall, gasLimit } from "./calls.ts";
-import { classifySendError } from "./classify.ts";
-import { bumpedFees, type Fees, marketFees } from "./fees.ts";
+import { type Block, blockByNumber, latestBlock, QuantityNumber } from "../types.ts";
+import { Broadcaster } from "./broadcaster.ts";
+import { batchLimit } from "./calls.ts";
+import { cappedFees, type FeeCaps, type Fees, marketFees } from "./fees.ts";
+import { claimDue, nextDueS, type Operation } from "./operations.ts";
+import { Purse } from "./purse.ts";
 import { ReceiptWatcher } from "./receipts.ts";
-import { claimDue, nextDueS, type Operation, operationsAt } from "./operations.ts";
-import {
-  highestNonce,
-  insertTransaction,
-  liveTransactions,
-  markBroadcast,
-  noteSendError,
-  type SignedTransaction,
-  type StoredTransaction,
-} from "./transactions.ts";
+import { sign } from "./signing.ts";
 import { BlockClock } from "./timing.ts";
+import {
+  inFlight,
+  insertTransaction,
+  openTransactions,
+  type SignedTransaction,
+} from "./transactions.ts";
+import { Upkeep } from "./upkeep.ts";
+import { roomOfOthers, shareOf } from "./wallets.ts";
 
 export interface SenderOptions {
   readonly rpc: JsonRpc;
@@ -32,71 +34,89 @@ export interface SenderOptions {
   readonly auctionContract: string;
   readonly confirmations: number;
   readonly finalityDepth: number;
+  readonly feeCaps: FeeCaps;
+  /** The most operations one transaction may hold. */
+  readonly maxBatchItems: number;
   readonly logger: Logger;
+  readonly observer?: SenderObserver;
   readonly nowMs?: () => number;
 }
 
 /** Nodes keep 16 executable transactions of an account for sure (geth AccountSlots). */
 const MAX_IN_FLIGHT = 16;
-/** Blocks without inclusion after which a transaction is outbid. */
-const BUMP_AFTER_BLOCKS = 3;
-/** Blocks without inclusion after which the same bytes are sent again, as nodes forget transactions. */
-const RESEND_AFTER_BLOCKS = 2;
+/** Blocks that tell the clock how regular the chain is. */
+const CLOCK_HISTORY = 16;
 
 /**
  * Sends the operations of one wallet. The states of a transaction:
  *
- * | state     | meaning                                            | leaves it when                                        |
- * | --------- | -------------------------------------------------- | ----------------------------------------------------- |
- * | signed    | hash, bytes and nonce are committed; nobody saw it  | it was handed to a node, whatever the node answered    |
- * | broadcast | a node has or may have it                           | a receipt stands on the canonical chain, or another transaction of its nonce is final (replaced) |
- * | mined     | a receipt was seen; its block is checked each round | finality depth is reached, or the block vanished (broadcast again) |
- * | final     | nothing can take it back                            | never                                                  |
- * | replaced  | another transaction of the same nonce is final      | never                                                  |
+ * | state     | meaning                                              | leaves it when                                                |
+ * | --------- | ---------------------------------------------------- | ------------------------------------------------------------- |
+ * | signed    | hash, bytes and nonce are committed; no node has it   | a node took it or may have (broadcast); all refused it (void)   |
+ * | broadcast | a node has it or may have it                          | its receipt is on the canonical chain (mined); another of its nonce is final (replaced); a foreign one is (consumed) |
+ * | mined     | its receipt is in a block, which is checked each round | that block is finality depth deep (final), or left the chain (broadcast again) |
+ * | final     | nothing can take it back                              | never                                                         |
+ * | replaced  | another of our transactions of the nonce is final: a dearer one, or a cancel | never                                  |
+ * | void      | every node refused it for sure and none ever took it; a cancel fills its nonce | never; its receipt is looked for all the same |
+ * | consumed  | a transaction that is none of ours used the nonce, finally | never                                                     |
+ *
+ * `held_reason` marks a broadcast transaction that waits because its market price is above the cap for its kind: it is
+ * sent again and again, and operators are told. A cancel is a transaction of kind `cancel`, with the same states.
  *
  * An operation follows the transactions of its one nonce: pending → signed → broadcast → mined → final, or refused. It
- * goes back to pending only when a confirmed transaction consumed its nonce without the wanted effect.
+ * goes back to pending, for another nonce, only when its nonce cannot carry it any more: a confirmed transaction used the
+ * nonce without the wanted effect, the nonce is finally consumed by something else, or its transaction is void.
  */
 export class WalletSender {
   readonly #o: SenderOptions;
   readonly #clock = new BlockClock();
   readonly #receipts: ReceiptWatcher;
+  readonly #broadcaster: Broadcaster;
+  readonly #upkeep: Upkeep;
+  readonly #purse: Purse;
+  readonly #observer: SenderObserver;
   readonly #nowMs: () => number;
   readonly wallet: string;
-  #nextNonce: number | undefined;
   #lastSeenBlock = -1;
 
   constructor(options: SenderOptions) {
     this.#o = options;
     this.wallet = options.signer.address.toLowerCase();
     this.#nowMs = options.nowMs ?? Date.now;
-    this.#receipts = new ReceiptWatcher({ ...options, wallet: this.wallet });
+    this.#observer = options.observer ?? SILENT;
+    const shared = { ...options, wallet: this.wallet, observer: this.#observer };
+    this.#broadcaster = new Broadcaster(shared);
+    this.#receipts = new ReceiptWatcher(shared);
+    this.#purse = new Purse(shared);
+    this.#upkeep = new Upkeep({ ...shared, broadcaster: this.#broadcaster, purse: this.#purse });
   }
 
   /**
-   * Takes over the wallet: checks the chain, finds the next nonce and sends everything again that may be lost.
+   * Takes over the wallet: checks the chain of every endpoint, finds the next nonce, and sends everything again that may be
+   * lost.
    * @throws AppError `wrong_chain` (refuse); `rpc_unavailable` (retry)
    */
   async start(): Promise<void> {
-    const { rpc, db, chainId } = this.#o;
-    const actual = await chainIdOf(rpc);
-    if (actual !== chainId)
-      throw refused(
-        "wrong_chain",
-        `the RPC endpoint serves chain ${actual}, this wallet sends on chain ${chainId}`,
-      );
-    const pending = await rpc.call(QuantityNumber, "eth_getTransactionCount", [
-      this.wallet,
-      "pending",
-    ]);
-    this.#nextNonce = Math.max(pending, (await highestNonce(db, chainId, this.wallet)) + 1);
-    for (const transaction of await liveTransactions(db, chainId, this.wallet)) {
-      if (transaction.state !== "mined") await this.#broadcast(transaction);
+    const { rpc, chainId } = this.#o;
+    for (const actual of await rpc.callAll(QuantityNumber, "eth_chainId", [])) {
+      if (actual !== chainId)
+        throw refused(
+          "wrong_chain",
+          `an RPC endpoint serves chain ${actual}, this wallet sends on chain ${chainId}`,
+        );
     }
+    const head = await latestBlock(rpc);
+    const first = Math.max(0, head.number - CLOCK_HISTORY);
+    const history = await Promise.all(
+      Array.from({ length: head.number - first }, (_, index) => blockByNumber(rpc, first + index)),
+    );
+    this.#clock.seed(history.filter((one) => one !== null));
+    await this.#purse.open();
+    await this.#upkeep.resend();
     crashPoint("sender.started");
   }
 
-  /** One round: looks at what is in flight when there is a new block, and sends what is due. */
+  /** One round: sends what is due and, when there is a new block, looks at what became of everything that is open. */
   async tick(): Promise<void> {
     const head = await latestBlock(this.#o.rpc);
     this.#clock.observe(head, this.#nowMs());
@@ -104,192 +124,100 @@ export class WalletSender {
     await this.#sendDue(head);
     if (head.number === this.#lastSeenBlock) return;
     await this.#receipts.review(head);
-    await this.#revive(head);
+    await this.#purse.look();
+    await this.#upkeep.revive(head);
+    await this.#upkeep.closeGaps(head);
     this.#lastSeenBlock = head.number;
   }
 
-  /** How long until the next round, in milliseconds: a fifth of the block time. */
+  /** How long until the next round, in milliseconds. */
   get pollMs(): number {
-    return Math.min(1_000, Math.max(100, this.#clock.intervalS * 200));
+    return this.#clock.pollMs(this.#nowMs());
   }
 
   async #sendDue(head: Block): Promise<void> {
+    const { db, rpc, chainId, auctionContract } = this.#o;
     const nextTimestampS = this.#clock.nextTimestampS(this.#nowMs());
-    const dueS = await nextDueS(this.#o.db, this.#o.chainId);
+    const dueS = await nextDueS(db, chainId, auctionContract);
     if (nextTimestampS === undefined || dueS === undefined || dueS > nextTimestampS) return;
-    const fees = await marketFees(this.#o.rpc, head);
-    const signed = await this.#allocate(head, nextTimestampS, fees);
-    await Promise.all(signed.map((transaction) => this.#broadcast(transaction)));
+    const market = await marketFees(rpc, head);
+    const signed = await this.#allocate(head, nextTimestampS, market);
+    if (signed.length > 0) crashPoint("sender.stored");
+    await Promise.all(signed.map((transaction) => this.#first(transaction)));
+  }
+
+  /** The first broadcast of a transaction. */
+  async #first(transaction: SignedTransaction): Promise<void> {
+    const result = await this.#broadcaster.send(transaction);
+    await this.#upkeep.handle(transaction, result);
   }
 
   /** Claims due operations, signs a transaction per batch and stores both, in one commit. Nothing is broadcast here. */
-  async #allocate(head: Block, nextTimestampS: number, fees: Fees): Promise<SignedTransaction[]> {
-    const { db, chainId } = this.#o;
-    let nonce = this.#nextNonce;
-    if (nonce === undefined) throw new Error("start() must run before tick()");
+  async #allocate(head: Block, nextTimestampS: number, market: Fees): Promise<SignedTransaction[]> {
+    const { db, chainId, auctionContract, feeCaps } = this.#o;
+    let nonce = this.#purse.nextNonce;
+    const queuedSinceMs: [OperationKind, number][] = [];
     const signed = await db.transaction(async (tx) => {
-      const room =
-        MAX_IN_FLIGHT -
-        new Set(
-          (await liveTransactions(tx, chainId, this.wallet))
-            .filter((one) => one.state !== "mined")
-            .map((one) => one.nonce),
-        ).size;
+      const open = await openTransactions(tx, chainId, this.wallet);
+      const room = MAX_IN_FLIGHT - inFlight(open);
       if (room <= 0) return [];
-      const due = await claimDue(tx, chainId, nextTimestampS, room * batchLimit("end"));
+      const limits = this.#batchLimits(head);
+      const due = await claimDue(tx, chainId, auctionContract, nextTimestampS, room * limits.end);
+      const batches = batchesOf(due, limits);
+      const others = await roomOfOthers(tx, chainId, this.wallet, MAX_IN_FLIGHT);
       const transactions: SignedTransaction[] = [];
-      for (const batch of batchesOf(due).slice(0, room)) {
-        const transaction = await this.#sign({
-          kind: batch.kind,
-          operations: batch.operations,
-          nonce: nonce as number,
-          fees,
-          replaces: null,
-          head,
-        });
+      for (const batch of batches.slice(0, shareOf(batches.length, room, others))) {
+        const fees = cappedFees(market, feeCaps[batch.kind]);
+        const transaction = await sign(this.#o, batch, { nonce, fees, signedAtBlock: head.number });
+        if (!this.#purse.affords([...open, ...transactions], transaction)) break;
         await insertTransaction(tx, chainId, transaction);
         transactions.push(transaction);
-        nonce = (nonce as number) + 1;
+        nonce += 1;
+        for (const { createdAt, notBeforeS } of batch.operations)
+          queuedSinceMs.push([batch.kind, Math.max(createdAt.getTime(), notBeforeS * 1000)]);
       }
       return transactions;
     });
-    this.#nextNonce = nonce;
-    if (signed.length > 0) crashPoint("sender.stored");
+    // Only what is committed counts.
+    this.#purse.nextNonce = nonce;
+    for (const transaction of signed) this.#noteSigned(transaction);
+    for (const [kind, sinceMs] of queuedSinceMs)
+      this.#observer.stage("queued", kind, (Date.now() - sinceMs) / 1000);
     return signed;
   }
 
-  async #sign(input: {
-    kind: OperationKind;
-    operations: readonly Operation[];
-    nonce: number;
-    fees: Fees;
-    replaces: string | null;
-    head: Block;
-  }): Promise<SignedTransaction> {
-    const { signer, chainId, auctionContract } = this.#o;
-    const gas = gasLimit(input.kind, input.operations.length);
-    const rawTransaction = await signer.signTransaction({
-      type: 2,
-      chainId,
-      nonce: input.nonce,
-      to: auctionContract,
-      data: encodeCall(input.kind, input.operations),
-      value: 0n,
-      gasLimit: gas,
-      maxFeePerGas: input.fees.maxFeePerGasWei,
-      maxPriorityFeePerGas: input.fees.maxPriorityFeePerGasWei,
+  #noteSigned(transaction: SignedTransaction): void {
+    const { kind, operationKeys, heldReason, nonce } = transaction;
+    if (kind === "cancel") return;
+    this.#observer.operations("signed", kind, operationKeys.length);
+    if (heldReason === null) return;
+    this.#observer.feeCapHit(kind);
+    this.#o.logger.error("the market asks for more than the cap allows: a transaction waits", {
+      kind,
+      nonce,
+      transactionHash: transaction.hash,
+      capWei: this.#o.feeCaps[kind].toString(),
     });
-    return {
-      ...input.fees,
-      hash: Transaction.from(rawTransaction).hash as string,
-      wallet: this.wallet,
-      nonce: input.nonce,
-      kind: input.kind,
-      operationKeys: input.operations.map((one) => one.key),
-      rawTransaction,
-      gasLimit: gas,
-      replaces: input.replaces,
-      signedAtBlock: input.head.number,
-    };
   }
 
-  /** Hands stored bytes to the node. Whatever comes back, the nonce stays taken. */
-  async #broadcast(transaction: SignedTransaction): Promise<void> {
-    const { rpc, db, logger } = this.#o;
-    for (const [index] of rpc.endpoints.entries()) {
-      try {
-        await rpc.callEndpoint(index, "eth_sendRawTransaction", [transaction.rawTransaction]);
-        crashPoint("sender.broadcast");
-        await markBroadcast(db, transaction.hash, null);
-        crashPoint("sender.noted");
-        return;
-      } catch (error) {
-        const meaning = classifySendError(error);
-        if (meaning === "already_known") {
-          await markBroadcast(db, transaction.hash, null);
-          return;
-        }
-        logger.warn("a transaction was not plainly accepted", {
-          transactionHash: transaction.hash,
-          nonce: transaction.nonce,
-          meaning,
-          answer: messageOf(error).slice(0, 200),
-        });
-        if (meaning === "insufficient_funds" || meaning === "rejected") {
-          await noteSendError(db, transaction.hash, meaning);
-          return;
-        }
-        await markBroadcast(db, transaction.hash, meaning);
-        if (meaning !== "unknown") return;
-        // No answer: the next endpoint gets the same bytes.
-      }
-    }
-  }
-
-  /** Sends again what a node may have forgotten and outbids what the market has left behind. */
-  async #revive(head: Block): Promise<void> {
-    const { db, chainId, rpc } = this.#o;
-    const newestOfNonce = new Map<number, StoredTransaction>();
-    for (const one of await liveTransactions(db, chainId, this.wallet))
-      if (!newestOfNonce.has(one.nonce)) newestOfNonce.set(one.nonce, one);
-    const waiting = [...newestOfNonce.values()].filter((one) => one.state !== "mined");
-    const stale = waiting.filter((one) => head.number - one.signedAtBlock >= RESEND_AFTER_BLOCKS);
-    if (stale.length === 0) return;
-    const market = await marketFees(rpc, head);
-    for (const transaction of stale) {
-      const outbid =
-        head.number - transaction.signedAtBlock >= BUMP_AFTER_BLOCKS &&
-        transaction.kind !== "cancel" &&
-        (transaction.maxFeePerGasWei < market.maxFeePerGasWei ||
-          transaction.maxPriorityFeePerGasWei < market.maxPriorityFeePerGasWei);
-      const next = outbid ? await this.#replace(transaction, market, head) : transaction;
-      if (outbid) crashPoint("sender.replacement-stored");
-      await this.#broadcast(next);
-    }
-  }
-
-  /** A dearer transaction of the same nonce with the same call, stored before anybody sees it. */
-  async #replace(
-    transaction: StoredTransaction,
-    market: Fees,
-    head: Block,
-  ): Promise<SignedTransaction> {
-    const { db, chainId, logger } = this.#o;
-    return db.transaction(async (tx) => {
-      const operations = await operationsAt(tx, chainId, this.wallet, transaction.nonce);
-      // The call must be the same to the byte, so the items keep the order of the first signing.
-      const ordered = transaction.operationKeys
-        .map((key) => operations.find((one) => one.key === key))
-        .filter((one) => one !== undefined);
-      const replacement = await this.#sign({
-        kind: transaction.kind as OperationKind,
-        operations: ordered,
-        nonce: transaction.nonce,
-        fees: bumpedFees(transaction, market),
-        replaces: transaction.hash,
-        head,
-      });
-      await insertTransaction(tx, chainId, replacement);
-      logger.info("a transaction is outbid", {
-        nonce: transaction.nonce,
-        transactionHash: replacement.hash,
-        replaces: transaction.hash,
-      });
-      return replacement;
-    });
+  #batchLimits(head: Block): Record<OperationKind, number> {
+    const limit = (kind: OperationKind): number =>
+      batchLimit(kind, head.gasLimit, this.#o.maxBatchItems);
+    return { end: limit("end"), mint: limit("mint"), settle: limit("settle") };
   }
 }
 
 /** Batches of one kind each; an operation that failed in a batch before goes alone, so that it harms nobody. */
 export function batchesOf(
   due: readonly Operation[],
+  limits: Readonly<Record<OperationKind, number>>,
 ): { readonly kind: OperationKind; readonly operations: Operation[] }[] {
   const batches: { kind: OperationKind; operations: Operation[] }[] = [];
   for (const kind of ["end", "mint", "settle"] as const) {
     const ofKind = due.filter((one) => one.kind === kind);
     const fresh = ofKind.filter((one) => one.attempts === 0);
-    for (let start = 0; start < fresh.length; start += batchLimit(kind))
-      batches.push({ kind, operations: fresh.slice(start, start + batchLimit(kind)) });
+    for (let start = 0; start < fresh.length; start += limits[kind])
+      batches.push({ kind, operations: fresh.slice(start, start + limits[kind]) });
     for (const operation of ofKind.filter((one) => one.attempts > 0))
       batches.push({ kind, operations: [operation] });
   }

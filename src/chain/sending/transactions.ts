@@ -2,6 +2,18 @@ import { first, type Queryable } from "../../db/database.ts";
 import type { OperationKind } from "../../domain/process.ts";
 import type { Fees } from "./fees.ts";
 
+/** Why a transaction was signed for a nonce that has one already, or that has none and must not stay open. */
+export type ReplacementReason = "market" | "underpriced" | "stuck" | "moved" | "void" | "gap";
+
+export type TransactionState =
+  | "signed"
+  | "broadcast"
+  | "mined"
+  | "final"
+  | "replaced"
+  | "void"
+  | "consumed";
+
 /** A signed transaction, as it is stored before anybody else may see it. */
 export interface SignedTransaction extends Fees {
   readonly hash: string;
@@ -12,13 +24,20 @@ export interface SignedTransaction extends Fees {
   readonly rawTransaction: string;
   readonly gasLimit: number;
   readonly replaces: string | null;
+  readonly replacementReason: ReplacementReason | null;
+  /** `fee_cap`: the market asks for more than may be paid; it stays broadcast and waits. */
+  readonly heldReason: string | null;
   readonly signedAtBlock: number;
 }
 
 export interface StoredTransaction extends SignedTransaction {
-  readonly state: "signed" | "broadcast" | "mined" | "final" | "replaced";
+  readonly state: TransactionState;
   readonly blockNumber: number | null;
   readonly blockHash: string | null;
+  readonly lastSendError: string | null;
+  /** Whether a node has, or may have, seen it. */
+  readonly wasBroadcast: boolean;
+  readonly createdAt: Date;
 }
 
 /** Stores a signed transaction and gives its operations their one wallet and nonce. Must commit before the broadcast. */
@@ -29,8 +48,8 @@ export async function insertTransaction(
 ): Promise<void> {
   await tx.query(
     `INSERT INTO chain_transactions (hash, chain_id, wallet, nonce, kind, operation_keys, raw_transaction, gas_limit, max_fee_per_gas_wei,
-       max_priority_fee_per_gas_wei, replaces, signed_at_block)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+       max_priority_fee_per_gas_wei, replaces, replacement_reason, held_reason, signed_at_block)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
     [
       transaction.hash,
       chainId,
@@ -43,6 +62,8 @@ export async function insertTransaction(
       transaction.maxFeePerGasWei.toString(),
       transaction.maxPriorityFeePerGasWei.toString(),
       transaction.replaces,
+      transaction.replacementReason,
+      transaction.heldReason,
       transaction.signedAtBlock,
     ],
   );
@@ -53,6 +74,7 @@ export async function insertTransaction(
   );
 }
 
+/** A node has it, or may have: from here on its nonce is taken for ever. */
 export async function markBroadcast(
   db: Queryable,
   hash: string,
@@ -69,7 +91,7 @@ export async function markBroadcast(
   );
 }
 
-/** Notes that the node refused the transaction for sure; it stays stored and is sent again. */
+/** Notes that every node refused the transaction for sure; it stays stored. */
 export async function noteSendError(db: Queryable, hash: string, sendError: string): Promise<void> {
   await db.query("UPDATE chain_transactions SET last_send_error = $2 WHERE hash = $1", [
     hash,
@@ -77,8 +99,15 @@ export async function noteSendError(db: Queryable, hash: string, sendError: stri
   ]);
 }
 
-/** Every transaction of the wallet that is not final, lowest nonce first and, within a nonce, the newest first. */
-export async function liveTransactions(
+export async function markHeld(db: Queryable, hash: string, reason: string | null): Promise<void> {
+  await db.query("UPDATE chain_transactions SET held_reason = $2 WHERE hash = $1", [hash, reason]);
+}
+
+/**
+ * Every transaction of a nonce that is not settled, lowest nonce first and, within a nonce, the newest first. Void ones are
+ * among them: should a node have taken one after all, its receipt is found.
+ */
+export async function openTransactions(
   db: Queryable,
   chainId: number,
   wallet: string,
@@ -90,9 +119,12 @@ export async function liveTransactions(
     }
   >(
     `SELECT hash, wallet, nonce, kind, operation_keys AS "operationKeys", raw_transaction AS "rawTransaction", gas_limit AS "gasLimit",
-       max_fee_per_gas_wei AS "maxFeePerGasWei", max_priority_fee_per_gas_wei AS "maxPriorityFeePerGasWei", replaces, signed_at_block AS "signedAtBlock",
-       state, block_number AS "blockNumber", block_hash AS "blockHash"
-     FROM chain_transactions WHERE chain_id = $1 AND wallet = $2 AND state IN ('signed', 'broadcast', 'mined') ORDER BY nonce, created_at DESC`,
+       max_fee_per_gas_wei AS "maxFeePerGasWei", max_priority_fee_per_gas_wei AS "maxPriorityFeePerGasWei", replaces,
+       replacement_reason AS "replacementReason", held_reason AS "heldReason", signed_at_block AS "signedAtBlock", state,
+       block_number AS "blockNumber", block_hash AS "blockHash", last_send_error AS "lastSendError", broadcast_at IS NOT NULL AS "wasBroadcast", created_at AS "createdAt"
+     FROM chain_transactions t WHERE chain_id = $1 AND wallet = $2 AND state IN ('signed', 'broadcast', 'mined', 'void')
+       AND NOT EXISTS (SELECT FROM chain_transactions f WHERE f.chain_id = t.chain_id AND f.wallet = t.wallet AND f.nonce = t.nonce AND f.state IN ('final', 'consumed'))
+     ORDER BY nonce, created_at DESC, replaces IS NULL`,
     [chainId, wallet],
   );
   return rows.map((row) => ({
@@ -100,6 +132,20 @@ export async function liveTransactions(
     maxFeePerGasWei: BigInt(row.maxFeePerGasWei),
     maxPriorityFeePerGasWei: BigInt(row.maxPriorityFeePerGasWei),
   }));
+}
+
+/** The transaction of each open nonce that counts: the newest that is not void; nonces lowest first. */
+export function newestOfEachNonce(open: readonly StoredTransaction[]): StoredTransaction[] {
+  const newest = new Map<number, StoredTransaction>();
+  for (const one of open)
+    if (one.state !== "void" && !newest.has(one.nonce)) newest.set(one.nonce, one);
+  return [...newest.values()];
+}
+
+/** How many nonces a node's pool has to hold now. */
+export function inFlight(open: readonly StoredTransaction[]): number {
+  const mined = new Set(open.filter((one) => one.state === "mined").map((one) => one.nonce));
+  return new Set(open.map((one) => one.nonce).filter((nonce) => !mined.has(nonce))).size;
 }
 
 /** The highest nonce ever stored for the wallet, or -1. */
@@ -116,6 +162,22 @@ export async function highestNonce(
   return row?.nonce ?? -1;
 }
 
+/** The nonces from `from` up to but without `to` for which nothing is stored but what is void. */
+export async function emptyNonces(
+  db: Queryable,
+  chainId: number,
+  wallet: string,
+  from: number,
+  to: number,
+): Promise<{ readonly nonce: number; readonly voidHash: string | null }[]> {
+  return db.query(
+    `SELECT n AS nonce, (SELECT hash FROM chain_transactions WHERE chain_id = $1 AND wallet = $2 AND nonce = n ORDER BY created_at DESC LIMIT 1) AS "voidHash"
+     FROM generate_series($3::bigint, $4::bigint - 1) AS n
+     WHERE NOT EXISTS (SELECT FROM chain_transactions WHERE chain_id = $1 AND wallet = $2 AND nonce = n AND state <> 'void') ORDER BY n`,
+    [chainId, wallet, from, to],
+  );
+}
+
 export async function markMined(
   tx: Queryable,
   hash: string,
@@ -123,7 +185,7 @@ export async function markMined(
 ): Promise<void> {
   await tx.query(
     `WITH mined AS (
-       UPDATE chain_transactions SET state = 'mined', block_number = $2, block_hash = $3, status = $4 WHERE hash = $1 RETURNING chain_id, wallet, nonce)
+       UPDATE chain_transactions SET state = 'mined', held_reason = NULL, block_number = $2, block_hash = $3, status = $4 WHERE hash = $1 RETURNING chain_id, wallet, nonce)
      UPDATE chain_operations o SET state = 'mined', updated_at = now() FROM mined
      WHERE o.chain_id = mined.chain_id AND o.wallet = mined.wallet AND o.nonce = mined.nonce AND o.state IN ('signed', 'broadcast')`,
     [hash, receipt.blockNumber, receipt.blockHash, receipt.status],
@@ -136,7 +198,7 @@ export async function markVanished(tx: Queryable, hash: string): Promise<void> {
     `WITH vanished AS (
        UPDATE chain_transactions SET state = 'broadcast', block_number = NULL, block_hash = NULL, status = NULL WHERE hash = $1 RETURNING chain_id, wallet, nonce)
      UPDATE chain_operations o SET state = 'broadcast', settled = false, updated_at = now() FROM vanished
-     WHERE o.chain_id = vanished.chain_id AND o.wallet = vanished.wallet AND o.nonce = vanished.nonce AND o.state = 'mined'`,
+     WHERE o.chain_id = vanished.chain_id AND o.wallet = vanished.wallet AND o.nonce = vanished.nonce AND o.state IN ('mined', 'refused')`,
     [hash],
   );
 }
@@ -148,11 +210,47 @@ export async function markFinal(
   transaction: StoredTransaction,
 ): Promise<void> {
   await tx.query(
-    `UPDATE chain_transactions SET state = CASE WHEN hash = $4 THEN 'final' ELSE 'replaced' END WHERE chain_id = $1 AND wallet = $2 AND nonce = $3`,
+    `UPDATE chain_transactions SET held_reason = NULL, state = CASE WHEN hash = $4 THEN 'final' WHEN state = 'void' THEN 'void' ELSE 'replaced' END
+     WHERE chain_id = $1 AND wallet = $2 AND nonce = $3`,
     [chainId, transaction.wallet, transaction.nonce, transaction.hash],
   );
   await tx.query(
     `UPDATE chain_operations SET state = 'final', updated_at = now() WHERE chain_id = $1 AND wallet = $2 AND nonce = $3 AND state = 'mined'`,
     [chainId, transaction.wallet, transaction.nonce],
+  );
+}
+
+/** The nonce was used, for good, by a transaction that is none of ours. */
+export async function markConsumed(
+  tx: Queryable,
+  chainId: number,
+  wallet: string,
+  nonce: number,
+  consumedBy: string,
+): Promise<void> {
+  await tx.query(
+    `UPDATE chain_transactions SET state = CASE WHEN state = 'void' THEN 'void' ELSE 'consumed' END, consumed_by = $4, held_reason = NULL
+     WHERE chain_id = $1 AND wallet = $2 AND nonce = $3`,
+    [chainId, wallet, nonce, consumedBy],
+  );
+}
+
+/**
+ * Every node refused its bytes for good and none ever answered otherwise: they are never sent again, the nonce is filled by a
+ * cancel, and the operations may have another nonce, each in a transaction of its own.
+ */
+export async function markVoid(
+  tx: Queryable,
+  transaction: SignedTransaction,
+  reason: string,
+): Promise<void> {
+  await tx.query(
+    "UPDATE chain_transactions SET state = 'void', last_send_error = $2 WHERE hash = $1",
+    [transaction.hash, reason],
+  );
+  await tx.query(
+    `UPDATE chain_operations SET state = 'pending', wallet = NULL, nonce = NULL, reason = $2, attempts = attempts + 1, updated_at = now()
+     WHERE key = ANY($1) AND wallet = $3 AND nonce = $4`,
+    [transaction.operationKeys, reason, transaction.wallet, transaction.nonce],
   );
 }

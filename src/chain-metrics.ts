@@ -1,0 +1,84 @@
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { SenderObserver } from "./chain/observer.ts";
+
+/** What is measured of the sender. Names follow what operators of other transaction engines know. */
+export function createSenderMetrics(registry: Registry): SenderObserver {
+  const registers = [registry];
+  const counter = <L extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly L[] = [],
+  ): Counter<L> => new Counter({ name, help, labelNames: [...labelNames], registers });
+  const walletGauge = (name: string, help: string): Gauge<"wallet"> =>
+    new Gauge({ name, help, labelNames: ["wallet"], registers });
+
+  const operations = {
+    signed: counter("ops_signed_total", "Operations put into a signed transaction", ["kind"]),
+    broadcast: counter("ops_broadcast_total", "Operations in transactions handed to a node", [
+      "kind",
+    ]),
+    mined: counter("ops_mined_total", "Operations in transactions seen in a block", ["kind"]),
+    final: counter("ops_final_total", "Operations that nothing can take back", ["kind"]),
+    failed: counter("ops_failed_total", "Operations refused by the contract or given up", ["kind"]),
+  };
+  const stages = new Histogram({
+    name: "op_stage_seconds",
+    help: "Seconds an operation spent in a stage: queued (due to signed), included (signed to block)",
+    labelNames: ["stage", "kind"],
+    buckets: [0.1, 0.5, 1, 2, 5, 12, 24, 60, 300, 1800],
+    registers,
+  });
+  const lateBlocks = new Histogram({
+    name: "deadline_to_inclusion_blocks",
+    help: "Blocks between the first block that could hold an end and the one that does",
+    buckets: [0, 1, 2, 3, 5, 10, 50],
+    registers,
+  });
+  const lateSeconds = new Histogram({
+    name: "deadline_to_inclusion_seconds",
+    help: "Seconds from an auction's end time to the timestamp of the block that ended it",
+    buckets: [0, 1, 2, 4, 6, 12, 24, 60, 300],
+    registers,
+  });
+  const sendErrors = counter("send_errors_total", "Answers to a broadcast other than a plain yes", [
+    "class",
+  ]);
+  const replacements = counter("replacements_total", "Transactions signed in place of another", [
+    "reason",
+  ]);
+  const capHits = counter("fee_cap_hits_total", "Transactions held at the fee cap", ["kind"]);
+  const gaps = {
+    detected: counter("nonce_gaps_detected_total", "Nonces found empty"),
+    closed: counter("nonce_gaps_closed_total", "Empty nonces filled with a cancel"),
+  };
+  const lost = counter("receipts_lost_total", "Transactions whose block left the chain");
+  const foreign = counter("foreign_nonces_total", "Nonces used by a transaction that is not ours");
+  const wallets = {
+    balanceWei: walletGauge("wallet_balance_wei", "Balance of a wallet"),
+    inFlight: walletGauge("in_flight", "Transactions of a wallet that wait for a block"),
+    nonceNext: walletGauge("nonce_next", "The nonce of the wallet's next transaction"),
+    chainLatest: walletGauge("nonce_chain_latest", "Transactions of the wallet in blocks"),
+    chainPending: walletGauge("nonce_chain_pending", "The same with those that wait"),
+    held: walletGauge("transactions_held", "Transactions that wait at the fee cap"),
+    paused: walletGauge("wallet_paused", "1 while the wallet cannot pay for new transactions"),
+  };
+
+  return {
+    operations: (stage, kind, count) => operations[stage].inc({ kind }, count),
+    stage: (stage, kind, seconds) => stages.observe({ stage, kind }, Math.max(0, seconds)),
+    deadline: ({ blocks, seconds }) => {
+      lateBlocks.observe(blocks);
+      lateSeconds.observe(seconds);
+    },
+    sendError: (meaning) => sendErrors.inc({ class: meaning }),
+    replaced: (reason) => replacements.inc({ reason }),
+    feeCapHit: (kind) => capHits.inc({ kind }),
+    gaps: (change, count) => gaps[change].inc(count),
+    receiptLost: () => lost.inc(),
+    foreignNonce: () => foreign.inc(),
+    wallet: ({ wallet, ...reading }) => {
+      for (const [name, gauge] of Object.entries(wallets))
+        gauge.set({ wallet }, Number(reading[name as keyof typeof wallets]));
+    },
+  };
+}

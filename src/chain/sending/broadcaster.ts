@@ -1,0 +1,108 @@
+import { crashPoint } from "../../crash.ts";
+import type { Queryable } from "../../db/database.ts";
+import { messageOf } from "../../errors.ts";
+import type { Logger } from "../../logging.ts";
+import type { SenderObserver } from "../observer.ts";
+import type { JsonRpc } from "../rpc.ts";
+import { classifySendError, isSurelyNotTaken, type SendErrorClass } from "./classify.ts";
+import { markBroadcast, noteSendError, type SignedTransaction } from "./transactions.ts";
+
+/** How long a send waits for an answer. The bytes are stored: what was not answered is sent again. */
+const SEND_TIMEOUT_MS = 2_000;
+
+/**
+ * What became of handing a transaction to the nodes: `taken` at least one has it; `maybe` one may have it; otherwise the
+ * reason why every one of them refused it for sure.
+ */
+export type SendResult = "taken" | "maybe" | SendErrorClass;
+
+/** Hands stored transactions to every endpoint at once. Whatever comes back, the nonce stays taken. */
+export class Broadcaster {
+  readonly #rpc: JsonRpc;
+  readonly #db: Queryable;
+  readonly #logger: Logger;
+  readonly #observer: SenderObserver;
+
+  constructor(options: {
+    readonly rpc: JsonRpc;
+    readonly db: Queryable;
+    readonly logger: Logger;
+    readonly observer: SenderObserver;
+  }) {
+    this.#rpc = options.rpc;
+    this.#db = options.db;
+    this.#logger = options.logger;
+    this.#observer = options.observer;
+  }
+
+  /**
+   * Sends the bytes of a transaction that is stored. Resolves as soon as one endpoint has it; the slower ones get it all the
+   * same.
+   */
+  async send(transaction: SignedTransaction): Promise<SendResult> {
+    const attempts = this.#rpc.endpoints.map((_, index) => this.#sendTo(index, transaction));
+    const meanings = await firstTaken(attempts);
+    const { hash, kind } = transaction;
+    if (meanings === undefined) {
+      crashPoint("sender.broadcast");
+      await markBroadcast(this.#db, hash, null);
+      crashPoint("sender.noted");
+      if (kind !== "cancel")
+        this.#observer.operations("broadcast", kind, transaction.operationKeys.length);
+      return "taken";
+    }
+    // The least certain answer counts: one node that may have it is enough to treat it as sent.
+    const doubt = meanings.find((one) => !isSurelyNotTaken(one));
+    if (doubt !== undefined) {
+      await markBroadcast(this.#db, hash, doubt);
+      return "maybe";
+    }
+    const refusal = meanings[0] ?? "unknown";
+    await noteSendError(this.#db, hash, refusal);
+    return refusal;
+  }
+
+  /** What one endpoint made of it; undefined when it has the transaction. */
+  async #sendTo(
+    index: number,
+    transaction: SignedTransaction,
+  ): Promise<SendErrorClass | undefined> {
+    try {
+      await this.#rpc.callEndpoint(
+        index,
+        "eth_sendRawTransaction",
+        [transaction.rawTransaction],
+        SEND_TIMEOUT_MS,
+      );
+      return undefined;
+    } catch (error) {
+      const meaning = classifySendError(error);
+      if (meaning === "already_known") return undefined;
+      this.#observer.sendError(meaning);
+      this.#logger.warn("a transaction was not plainly accepted", {
+        transactionHash: transaction.hash,
+        nonce: transaction.nonce,
+        meaning,
+        answer: messageOf(error).slice(0, 200),
+      });
+      return meaning;
+    }
+  }
+}
+
+/** Undefined as soon as one attempt resolves to undefined; else what all of them resolved to. */
+async function firstTaken(
+  attempts: readonly Promise<SendErrorClass | undefined>[],
+): Promise<SendErrorClass[] | undefined> {
+  const taken = Promise.any(
+    attempts.map(async (attempt) => {
+      if ((await attempt) !== undefined) throw new Error("not this one");
+    }),
+  );
+  try {
+    await taken;
+    return undefined;
+  } catch {
+    return (await Promise.all(attempts)).filter((one) => one !== undefined);
+  }
+}

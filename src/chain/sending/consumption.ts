@@ -1,0 +1,52 @@
+import { z } from "zod";
+import { type JsonRpc, RpcError } from "../rpc.ts";
+import { Address, Hash, QuantityNumber, transactionCounts } from "../types.ts";
+
+const FullBlock = z.object({
+  hash: Hash,
+  transactions: z.array(z.object({ hash: Hash, from: Address, nonce: QuantityNumber })),
+});
+
+/** Which transaction used a nonce, and in which block. */
+export interface Consumption {
+  readonly hash: string;
+  readonly blockNumber: number;
+  readonly blockHash: string;
+}
+
+/**
+ * Looks in the chain itself for the transaction that used a nonce. A receipt that is missing proves nothing (nodes lag, and
+ * lose their indexes); the block that raised the account's count does. A binary search over the count finds that block.
+ * Undefined when the nonce is not used up to `toBlock`, or when the nodes no longer keep the state of so old a block.
+ * @throws AppError `rpc_unavailable` (retry)
+ */
+export async function transactionOfNonce(
+  rpc: JsonRpc,
+  wallet: string,
+  nonce: number,
+  fromBlock: number,
+  toBlock: number,
+): Promise<Consumption | undefined> {
+  const usedAt = async (block: number): Promise<boolean> =>
+    Math.min(...(await transactionCounts(rpc, wallet, block))) > nonce;
+  try {
+    if (fromBlock > toBlock || !(await usedAt(toBlock))) return undefined;
+    let low = fromBlock;
+    let high = toBlock;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if (await usedAt(middle)) high = middle;
+      else low = middle + 1;
+    }
+    const block = await rpc.call(FullBlock.nullable(), "eth_getBlockByNumber", [
+      `0x${high.toString(16)}`,
+      true,
+    ]);
+    const found = block?.transactions.find((one) => one.from === wallet && one.nonce === nonce);
+    if (block === null || found === undefined) return undefined;
+    return { hash: found.hash, blockNumber: high, blockHash: block.hash };
+  } catch (error) {
+    if (error instanceof RpcError) return undefined;
+    throw error;
+  }
+}

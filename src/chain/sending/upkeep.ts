@@ -1,0 +1,231 @@
+import type { Wallet } from "ethers";
+import { crashPoint } from "../../crash.ts";
+import type { Transactor } from "../../db/database.ts";
+import type { Logger } from "../../logging.ts";
+import type { SenderObserver } from "../observer.ts";
+import type { JsonRpc } from "../rpc.ts";
+import type { Block } from "../types.ts";
+import type { Broadcaster, SendResult } from "./broadcaster.ts";
+import { bumpedFees, cappedFees, type FeeCaps, type Fees, marketFees } from "./fees.ts";
+import { operationsAt } from "./operations.ts";
+import type { Purse } from "./purse.ts";
+import { type Content, sign } from "./signing.ts";
+import {
+  emptyNonces,
+  insertTransaction,
+  markHeld,
+  markVoid,
+  newestOfEachNonce,
+  openTransactions,
+  type ReplacementReason,
+  type SignedTransaction,
+  type StoredTransaction,
+} from "./transactions.ts";
+
+export interface UpkeepOptions {
+  readonly rpc: JsonRpc;
+  readonly db: Transactor;
+  readonly signer: Wallet;
+  readonly wallet: string;
+  readonly chainId: number;
+  readonly auctionContract: string;
+  readonly feeCaps: FeeCaps;
+  readonly broadcaster: Broadcaster;
+  readonly purse: Purse;
+  readonly logger: Logger;
+  readonly observer: SenderObserver;
+}
+
+/** Blocks without inclusion after which the same bytes are sent again, as nodes forget transactions. */
+const RESEND_AFTER_BLOCKS = 2;
+/** Blocks without inclusion after which a transaction that the market has left behind is outbid. */
+const BUMP_AFTER_BLOCKS = 3;
+/** Blocks after which the transaction that all others wait for is outbid although the market does not ask for it. */
+const STUCK_AFTER_BLOCKS = 12;
+
+/** Keeps the open nonces of a wallet moving: sends again, outbids, holds at the cap, and lets no nonce stay empty. */
+export class Upkeep {
+  readonly #o: UpkeepOptions;
+
+  constructor(options: UpkeepOptions) {
+    this.#o = options;
+  }
+
+  /** After a start: everything that is not mined goes out again, the same to the byte. */
+  async resend(): Promise<void> {
+    const { db, chainId, wallet, broadcaster } = this.#o;
+    for (const transaction of newestOfEachNonce(await openTransactions(db, chainId, wallet)))
+      if (transaction.state !== "mined")
+        await this.handle(transaction, await broadcaster.send(transaction));
+  }
+
+  /**
+   * Acts on what sending gave. A transaction whose bytes every node refused because the rules forbid them, and that was never
+   * answered in another way, cannot be on its way: its operations may have another nonce, each alone as the batch may be at
+   * fault, and its own nonce gets a cancel. Nothing else that a node answers frees an operation (classify.ts says why not even
+   * "insufficient funds").
+   */
+  async handle(transaction: SignedTransaction, result: SendResult): Promise<void> {
+    if (result !== "rejected" || transaction.kind === "cancel") return;
+    const { db, chainId, wallet, logger } = this.#o;
+    const voided = await db.transaction(async (tx) => {
+      const ofNonce = (await openTransactions(tx, chainId, wallet)).filter(
+        (one) => one.nonce === transaction.nonce && one.state !== "void",
+      );
+      if (ofNonce.length !== 1 || ofNonce[0]?.wasBroadcast === true) return false;
+      await markVoid(tx, transaction, result);
+      return true;
+    });
+    if (voided)
+      logger.error("every node refused a transaction: its operations are moved", {
+        transactionHash: transaction.hash,
+        nonce: transaction.nonce,
+        reason: result,
+        operations: transaction.operationKeys,
+      });
+  }
+
+  /** Sends again what a node may have forgotten and outbids what the market has left behind. */
+  async revive(head: Block): Promise<void> {
+    const { db, chainId, wallet, rpc, broadcaster } = this.#o;
+    const waiting = newestOfEachNonce(await openTransactions(db, chainId, wallet)).filter(
+      (one) => one.state !== "mined",
+    );
+    const age = (one: StoredTransaction): number => head.number - one.signedAtBlock;
+    const stale = waiting.filter(
+      (one) => !one.wasBroadcast || age(one) >= RESEND_AFTER_BLOCKS || isUnderpriced(one, head),
+    );
+    if (stale.length === 0) return;
+    const market = await marketFees(rpc, head);
+    for (const transaction of stale) {
+      const reason = await this.#whyReplace(transaction, market, head, waiting[0]);
+      const replacement =
+        reason === undefined ? undefined : await this.#replace(transaction, reason, market, head);
+      if (replacement !== undefined) crashPoint("sender.replacement-stored");
+      const next = replacement ?? transaction;
+      await this.handle(next, await broadcaster.send(next));
+    }
+  }
+
+  /**
+   * Fills each nonce that nothing occupies, neither here nor on the chain, with a cancel: whatever waits behind it could never
+   * be included.
+   */
+  async closeGaps(head: Block): Promise<void> {
+    const { db, rpc, chainId, purse, observer, logger, feeCaps, broadcaster, wallet } = this.#o;
+    if (purse.nextNonce <= purse.chainPending) return;
+    const gaps = await emptyNonces(db, chainId, wallet, purse.chainPending, purse.nextNonce);
+    if (gaps.length === 0) return;
+    observer.gaps("detected", gaps.length);
+    const fees = cappedFees(await marketFees(rpc, head), feeCaps.cancel);
+    for (const { nonce, voidHash } of gaps) {
+      const cancel = await sign(
+        this.#o,
+        { kind: "cancel" },
+        {
+          nonce,
+          fees,
+          signedAtBlock: head.number,
+          replaces: voidHash,
+          replacementReason: voidHash === null ? "gap" : "void",
+        },
+      );
+      if (!purse.affords(await openTransactions(db, chainId, wallet), cancel)) return;
+      await insertTransaction(db, chainId, cancel);
+      crashPoint("sender.cancel-stored");
+      logger.warn("an empty nonce is filled with a cancel", {
+        nonce,
+        transactionHash: cancel.hash,
+      });
+      await broadcaster.send(cancel);
+      observer.gaps("closed", 1);
+    }
+  }
+
+  async #whyReplace(
+    transaction: StoredTransaction,
+    market: Fees,
+    head: Block,
+    lowest: StoredTransaction | undefined,
+  ): Promise<ReplacementReason | undefined> {
+    const { db, chainId, wallet } = this.#o;
+    const age = head.number - transaction.signedAtBlock;
+    // A reorg brought back a transaction some of whose operations have gone elsewhere: it must not carry them any more.
+    const still = await operationsAt(db, chainId, wallet, transaction.nonce);
+    if (still.length < transaction.operationKeys.length) return "moved";
+    if (isUnderpriced(transaction, head)) return "underpriced";
+    if (
+      age >= BUMP_AFTER_BLOCKS &&
+      (transaction.maxFeePerGasWei < market.maxFeePerGasWei ||
+        transaction.maxPriorityFeePerGasWei < market.maxPriorityFeePerGasWei)
+    )
+      return "market";
+    if (age >= STUCK_AFTER_BLOCKS && transaction.hash === lowest?.hash) return "stuck";
+    return undefined;
+  }
+
+  /**
+   * A dearer transaction of the same nonce, stored before anybody sees it: the same call, or less of it when operations have
+   * moved, or a cancel when none is left. Undefined when the cap allows no dearer one: then the old one is held.
+   */
+  async #replace(
+    transaction: StoredTransaction,
+    reason: ReplacementReason,
+    market: Fees,
+    head: Block,
+  ): Promise<SignedTransaction | undefined> {
+    const { db, chainId, wallet, logger, observer, feeCaps } = this.#o;
+    const { kind, nonce, hash } = transaction;
+    const capWei = feeCaps[kind];
+    const fees = bumpedFees(transaction, market, capWei);
+    if (fees === undefined) {
+      if (transaction.heldReason === null) {
+        await markHeld(db, hash, "fee_cap");
+        observer.feeCapHit(kind);
+        logger.error("a transaction is held: outbidding it would cost more than the cap allows", {
+          nonce,
+          transactionHash: hash,
+          capWei: capWei.toString(),
+        });
+      }
+      return undefined;
+    }
+    const replacement = await db.transaction(async (tx) => {
+      const operations = await operationsAt(tx, chainId, wallet, nonce);
+      // The call stays the same to the byte, so the items keep the order of the first signing.
+      const ordered = transaction.operationKeys
+        .map((key) => operations.find((one) => one.key === key))
+        .filter((one) => one !== undefined);
+      const content: Content =
+        kind === "cancel" || ordered.length === 0
+          ? { kind: "cancel" }
+          : { kind, operations: ordered };
+      const signed = await sign(this.#o, content, {
+        nonce,
+        fees,
+        signedAtBlock: head.number,
+        replaces: hash,
+        replacementReason: reason,
+      });
+      await insertTransaction(tx, chainId, signed);
+      return signed;
+    });
+    observer.replaced(reason);
+    logger.info("a transaction is outbid", {
+      nonce,
+      reason,
+      transactionHash: replacement.hash,
+      replaces: hash,
+    });
+    return replacement;
+  }
+}
+
+/** A node said that it is too cheap, in a block before this one. */
+function isUnderpriced(transaction: StoredTransaction, head: Block): boolean {
+  return (
+    head.number > transaction.signedAtBlock &&
+    (transaction.lastSendError === "underpriced" ||
+      transaction.lastSendError === "replacement_underpriced")
+  );
+}
