@@ -84,7 +84,7 @@ export class FaultProxy {
 
   /**
    * Holds every request back while `work` changes the chain, so that clients never see it half changed. Requests that
-   * are already with the node finish first.
+   * are already with the node finish first; `beforeFirstRaw` sees no half-changed chain either.
    */
   async whileHeld<T>(work: () => Promise<T>): Promise<T> {
     this.#gate = new Promise((resolve) => (this.#open = resolve));
@@ -144,9 +144,9 @@ export class FaultProxy {
   async #reply(endpoint: number, call: RpcCall): Promise<Reply> {
     this.requests.set(call.method, (this.requests.get(call.method) ?? 0) + 1);
     this.onRequest(call, endpoint);
-    if (call.method === "eth_sendRawTransaction")
-      await this.record.note(String(call.params[0]), endpoint);
     await this.#gate;
+    if (call.method === "eth_sendRawTransaction")
+      await this.#busy(() => this.record.note(String(call.params[0]), endpoint));
     const active = [...this.#rules]
       .toReversed()
       .find(
@@ -164,8 +164,7 @@ export class FaultProxy {
 
   async #askNode(call: RpcCall): Promise<RpcAnswer> {
     await this.#gate;
-    this.#inNode += 1;
-    try {
+    return this.#busy(async () => {
       const response = await fetch(this.#rpcUrl, {
         method: "POST",
         headers: { "content-type": "application/json" },
@@ -173,6 +172,14 @@ export class FaultProxy {
       });
       const answer = (await response.json()) as RpcAnswer;
       return isFailure(answer) ? { error: answer.error } : { result: answer.result };
+    });
+  }
+
+  /** Work during which the chain must not be changed under it. */
+  async #busy<T>(work: () => Promise<T>): Promise<T> {
+    this.#inNode += 1;
+    try {
+      return await work();
     } finally {
       this.#inNode -= 1;
     }

@@ -1,0 +1,167 @@
+// One run: a plan played against the product, then judged.
+import { sleep } from "../../dev/stack/wait.ts";
+import { check } from "./checker/check.ts";
+import type { Violation } from "./checker/violations.ts";
+import { FaultSchedule } from "./faults.ts";
+import { digestOf, makePlan, type Plan, type PlanOptions } from "./plan.ts";
+import type { Servers } from "./servers.ts";
+import { setStage, type Stage } from "./stage.ts";
+
+export interface RunResult {
+  readonly seed: number;
+  readonly digest: string;
+  readonly violations: readonly Violation[];
+  /** Faults that really hit a request, by kind. */
+  readonly faults: Readonly<Record<string, number>>;
+  /** How the worker died, in order: `<crash point> SIGKILL`. */
+  readonly deaths: readonly string[];
+  readonly reorgs: number;
+  readonly counted: Readonly<Record<string, number>>;
+  readonly tookMs: { readonly all: number; readonly story: number; readonly rest: number };
+  readonly folder: string;
+}
+
+/** Wall-clock time per block: enough for the product to look at each one (it polls by the chain's own pace). */
+const BLOCK_MS = { "1s": 90, irregular: 250, "12s": 300 } as const;
+/** While the worker is away: Temporal waits 5 s for its heartbeat before it gives the jobs to the next. */
+const BLOCK_WHILE_AWAY_MS = 600;
+/** A worker that is busy gets this much more time to look at a block. */
+const PATIENCE_MS = 1_500;
+const REST_LIMIT_MS = 90_000;
+const RECONCILE_EVERY_MS = 4_000;
+
+export async function runSeed(servers: Servers, options: PlanOptions): Promise<RunResult> {
+  const startedAtMs = performance.now();
+  const plan = makePlan(options);
+  const stage = await setStage(servers, plan, `seed-${plan.seed}`);
+  try {
+    const player = new Player(stage, plan);
+    const storyAtMs = performance.now();
+    await player.play();
+    const restAtMs = performance.now();
+    const atRest = await player.untilRest();
+    const doneAtMs = performance.now();
+    const { violations, counted } = await check(stage.world, plan.rules, stage.watch);
+    return {
+      seed: plan.seed,
+      digest: digestOf(plan),
+      violations: [...player.violations, ...atRest, ...violations],
+      faults: Object.fromEntries(stage.proxy.injected),
+      deaths: stage.product.deaths.map(
+        ({ life, signal, code }) => `${life?.crashAt ?? "outside"} ${signal ?? code}`,
+      ),
+      reorgs: stage.story.reorgs,
+      counted,
+      tookMs: {
+        all: performance.now() - startedAtMs,
+        story: restAtMs - storyAtMs,
+        rest: doneAtMs - restAtMs,
+      },
+      folder: stage.folder,
+    };
+  } finally {
+    await stage.close();
+  }
+}
+
+/** Lets blocks come, faults happen and workers die as planned. */
+class Player {
+  readonly violations: Violation[] = [];
+  readonly #stage: Stage;
+  readonly #plan: Plan;
+  readonly #faults: FaultSchedule;
+  /** How often the present worker has asked for the newest block. */
+  #looks = 0;
+  #diedAtBlock: number | undefined;
+
+  constructor(stage: Stage, plan: Plan) {
+    this.#stage = stage;
+    this.#plan = plan;
+    this.#faults = new FaultSchedule(plan.faults, stage.proxy, stage.story);
+    stage.proxy.onRequest = ({ method, params }) => {
+      if (method === "eth_getBlockByNumber" && params[0] === "latest") this.#looks += 1;
+    };
+  }
+
+  async play(): Promise<void> {
+    const { story, product } = this.#stage;
+    product.start();
+    await this.#awake();
+    while (story.block < this.#plan.lastBlock) {
+      await this.#block();
+      this.#faults.at(story.block);
+      const { life } = product;
+      if (product.alive && life?.killAtBlock !== undefined && life.killAtBlock <= story.block)
+        await product.kill();
+      const before = story.block;
+      for (const reorg of this.#plan.reorgs) if (reorg.block === before) await story.reorg(reorg);
+    }
+    this.#faults.end();
+  }
+
+  /** Goes on until nothing is left to happen; what is left when the limit passes is a violation. */
+  async untilRest(): Promise<Violation[]> {
+    const { rest, workflows, product } = this.#stage;
+    const deadlineMs = performance.now() + REST_LIMIT_MS;
+    let reconciledAtMs = 0;
+    let waitsForBlocks = true;
+    for (;;) {
+      // The indexer is always a block behind while blocks come: for it alone the chain stands still.
+      if (waitsForBlocks) await this.#block();
+      else await sleep(20);
+      if (performance.now() - reconciledAtMs > RECONCILE_EVERY_MS) {
+        await workflows.reconcile();
+        reconciledAtMs = performance.now();
+      }
+      const reasons = product.alive ? await rest.restless() : ["the worker is away"];
+      if (reasons.length === 0) return [];
+      waitsForBlocks = reasons.some((reason) => !reason.startsWith("indexer:"));
+      if (performance.now() > deadlineMs)
+        return reasons.map((what) => ({ rule: "comes-to-rest", subject: "the run", what }));
+    }
+  }
+
+  /** The next block, after the worker had the time to look at the one before. */
+  async #block(): Promise<void> {
+    const { story, product } = this.#stage;
+    await this.#reviveIfDue();
+    if (product.alive && this.#looks > AWAKE_LOOKS) {
+      const looksBefore = this.#looks;
+      await sleep(BLOCK_MS[this.#plan.spacing]);
+      const deadlineMs = performance.now() + PATIENCE_MS;
+      while (product.alive && this.#looks === looksBefore && performance.now() < deadlineMs)
+        await sleep(10);
+    } else await sleep(product.alive ? BLOCK_WHILE_AWAY_MS : BLOCK_MS[this.#plan.spacing]);
+    await story.next();
+  }
+
+  /** Begins the next life once the planned number of blocks has passed. */
+  async #reviveIfDue(): Promise<void> {
+    const { story, product } = this.#stage;
+    if (product.alive) return;
+    this.#diedAtBlock ??= story.block;
+    const death = product.deaths.at(-1);
+    if (death?.life === undefined)
+      this.violations.push({
+        rule: "stays-alive",
+        subject: "the worker",
+        what: `died by itself (${death?.signal ?? `exit code ${death?.code}`})`,
+      });
+    if (story.block < this.#diedAtBlock + (death?.life?.downBlocks ?? 0)) return;
+    this.#diedAtBlock = undefined;
+    this.#looks = 0;
+    product.start();
+  }
+
+  /** The story begins when the first worker looks at the chain. */
+  async #awake(): Promise<void> {
+    const deadlineMs = performance.now() + REST_LIMIT_MS;
+    while (this.#looks <= AWAKE_LOOKS && this.#stage.product.alive) {
+      if (performance.now() > deadlineMs) throw new Error("the worker does not begin to work");
+      await sleep(20);
+    }
+  }
+}
+
+/** A worker that has asked for the newest block more often than this does its work: starting up asks for other things. */
+const AWAKE_LOOKS = 2;
