@@ -5,6 +5,7 @@ import {
   type IndexerOptions,
   type StepResult,
 } from "../../src/chain/indexing/indexer.ts";
+import type { SenderObserver } from "../../src/chain/observer.ts";
 import { JsonRpc } from "../../src/chain/rpc.ts";
 import { WalletSender } from "../../src/chain/sending/sender.ts";
 import type { FeeCaps } from "../../src/chain/sending/fees.ts";
@@ -25,19 +26,26 @@ const HIGH_CAPS: FeeCaps = {
 
 /** An RPC client whose traffic a test can watch and disturb. */
 export class TappedRpc extends JsonRpc {
-  /** Runs before a request; throwing means that it never arrives. */
-  before: (method: string, parameters: readonly unknown[]) => Promise<void> = async () => undefined;
+  /** Runs before a request to an endpoint; throwing means that it never arrives. */
+  before: (method: string, parameters: readonly unknown[], index: number) => Promise<void> =
+    async () => undefined;
   /** Runs after the node has answered; throwing means that the answer is lost. */
-  after: (method: string, parameters: readonly unknown[], answer: unknown) => Promise<unknown> =
-    async (_method, _parameters, answer) => answer;
+  after: (
+    method: string,
+    parameters: readonly unknown[],
+    answer: unknown,
+    index: number,
+  ) => Promise<unknown> = async (_method, _parameters, answer) => answer;
 
   override async callEndpoint(
     index: number,
     method: string,
     parameters: readonly unknown[],
+    timeoutMs?: number,
   ): Promise<unknown> {
-    await this.before(method, parameters);
-    return this.after(method, parameters, await super.callEndpoint(index, method, parameters));
+    await this.before(method, parameters, index);
+    const answer = await super.callEndpoint(index, method, parameters, timeoutMs);
+    return this.after(method, parameters, answer, index);
   }
 
   calm(): void {
@@ -67,6 +75,34 @@ export class Engine {
     const test = await createTestDatabase();
     const chain = await AuctionChain.start({ minDurationS: 5, timeBufferS: 6, maxExtensionS: 18 });
     return new Engine(chain, test, new Database({ url: test.url, applicationName: "test" }));
+  }
+
+  /** A client that sees the node as so many endpoints, each of which a test can disturb by its index. */
+  endpoints(count: number): TappedRpc {
+    return new TappedRpc({ endpoints: Array(count).fill(this.chain.anvil.rpcUrl) as string[] });
+  }
+
+  /** Auctions that are past their end, each with one bid, and not ended yet. */
+  async due(count: number): Promise<bigint[]> {
+    const { chain } = this;
+    const ids: bigint[] = [];
+    for (let index = 0; index < count; index += 1) ids.push(await chain.create());
+    for (const id of ids) await chain.bid(id, chain.person(0), 2_000n);
+    const states = await Promise.all(ids.map((id) => chain.state(id)));
+    chain.nowS = Math.max(...states.map((one) => Number(one["endTime"])));
+    await this.mine();
+    return ids;
+  }
+
+  /** Blocks and rounds until `done`; a condition that never holds ends with the test's own limit. */
+  async rounds(
+    senders: WalletSender | readonly WalletSender[],
+    done: () => Promise<boolean>,
+  ): Promise<void> {
+    while (!(await done())) {
+      for (const sender of [senders].flat()) await sender.tick();
+      await this.mine();
+    }
   }
 
   async stop(): Promise<void> {
@@ -120,6 +156,7 @@ export class Engine {
       readonly maxBatchItems?: number;
       readonly signer?: Wallet;
       readonly rpc?: JsonRpc;
+      readonly observer?: SenderObserver;
     } = {},
   ): Promise<WalletSender> {
     const sender = new WalletSender({
@@ -134,6 +171,7 @@ export class Engine {
       maxBatchItems: options.maxBatchItems ?? 50,
       logger: testLogger(),
       nowMs: () => 0,
+      ...(options.observer === undefined ? {} : { observer: options.observer }),
     });
     await sender.start();
     return sender;
