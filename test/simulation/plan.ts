@@ -95,7 +95,7 @@ export function makePlan(options: PlanOptions): Plan {
   };
   return {
     ...base,
-    reorgs: calm ? [] : planReorgs(new Prng(seed, "reorgs"), lastBlock, finalityDepth),
+    reorgs: calm ? [] : planReorgs(new Prng(seed, "reorgs"), base),
     faults: calm
       ? []
       : planFaults(new Prng(seed, "faults"), lastBlock, base.endpoints, base.socket),
@@ -124,18 +124,32 @@ function timestamps(random: Prng, spacing: Spacing): number[] {
   return at;
 }
 
-function planReorgs(random: Prng, lastBlock: number, finalityDepth: number): ReorgPlan[] {
+function planReorgs(
+  random: Prng,
+  plan: Pick<Plan, "auctions" | "confirmations" | "finalityDepth" | "lastBlock">,
+): ReorgPlan[] {
+  const deepest = Math.min(6, plan.finalityDepth - 1);
   const reorgs: ReorgPlan[] = [];
   let block = 4;
-  for (let count = random.int(1, 5); count > 0; count -= 1) {
-    block += random.int(3, Math.max(4, Math.floor(lastBlock / 4)));
-    if (block > lastBlock) break;
+  for (let count = random.int(1, 4); count > 0; count -= 1) {
+    block += random.int(3, Math.max(4, Math.floor(plan.lastBlock / 4)));
+    if (block > plan.lastBlock) break;
     reorgs.push({
       block,
-      depth: Math.min(random.int(1, 6), finalityDepth - 1, block - 1),
+      depth: Math.min(random.int(1, deepest), block - 1),
       longerBy: random.int(0, 1),
       mode: random.pick(REORG_MODES),
     });
   }
-  return reorgs;
+  // Aimed at a sale that was just believed: the end and the last bids go, and somebody else may win.
+  for (let count = random.int(0, 2); count > 0; count -= 1) {
+    const { endBlock } = random.pick(plan.auctions);
+    reorgs.push({
+      block: endBlock + plan.confirmations + random.int(0, 2),
+      depth: random.int(Math.min(plan.confirmations + 2, deepest), deepest),
+      longerBy: random.int(0, 1),
+      mode: random.pick(["lost-bids", "lost-bids", "late", "shuffled"] as const),
+    });
+  }
+  return reorgs.sort((a, b) => a.block - b.block);
 }

@@ -33,7 +33,7 @@ export function summaryOf(results: readonly RunResult[], tookMs: number): string
   return [
     "",
     `${results.length} seeds in ${seconds(tookMs)}: ${results.length - failed.length} without a violation, ${failed.length} with`,
-    `faults injected: ${listOf(Object.fromEntries(Object.entries(faults).sort()))}`,
+    `faults injected: ${listOf(Object.fromEntries(Object.entries(faults).sort(([a], [b]) => a.localeCompare(b))))}`,
     `reorgs ${sum((one) => one.reorgs)}, deaths of the worker ${sum((one) => one.deaths.length)}, auctions ${sum((one) => one.counted["auctions"] ?? 0)}, transactions sent ${sum((one) => one.counted["raws"] ?? 0)}`,
     ...(failed.length === 0
       ? []

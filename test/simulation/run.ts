@@ -3,7 +3,7 @@ import { sleep } from "../../dev/stack/wait.ts";
 import { check } from "./checker/check.ts";
 import type { Violation } from "./checker/violations.ts";
 import { FaultSchedule } from "./faults.ts";
-import { digestOf, makePlan, type Plan, type PlanOptions } from "./plan.ts";
+import { digestOf, makePlan, type Plan, type PlanOptions, type ReorgPlan } from "./plan.ts";
 import type { Servers } from "./servers.ts";
 import { setStage, type Stage } from "./stage.ts";
 
@@ -70,6 +70,8 @@ class Player {
   readonly #stage: Stage;
   readonly #plan: Plan;
   readonly #faults: FaultSchedule;
+  /** Those that are still to come. */
+  readonly #reorgs: ReorgPlan[];
   /** How often the present worker has asked for the newest block. */
   #looks = 0;
   #diedAtBlock: number | undefined;
@@ -77,6 +79,7 @@ class Player {
   constructor(stage: Stage, plan: Plan) {
     this.#stage = stage;
     this.#plan = plan;
+    this.#reorgs = [...plan.reorgs];
     this.#faults = new FaultSchedule(plan.faults, stage.proxy, stage.story);
     stage.proxy.onRequest = ({ method, params }) => {
       if (method === "eth_getBlockByNumber" && params[0] === "latest") this.#looks += 1;
@@ -93,8 +96,10 @@ class Player {
       const { life } = product;
       if (product.alive && life?.killAtBlock !== undefined && life.killAtBlock <= story.block)
         await product.kill();
-      const before = story.block;
-      for (const reorg of this.#plan.reorgs) if (reorg.block === before) await story.reorg(reorg);
+      const reorg = this.#reorgs.find((one) => one.block <= story.block);
+      if (reorg === undefined) continue;
+      this.#reorgs.splice(this.#reorgs.indexOf(reorg), 1);
+      await story.reorg(reorg);
     }
     this.#faults.end();
   }

@@ -1,6 +1,6 @@
 // The chain's side of a run: blocks at planned times, what people do in them, and reorgs.
 import type { FaultProxy } from "../faults/proxy.ts";
-import { Node } from "./node.ts";
+import type { Node } from "./node.ts";
 import type { People } from "./people.ts";
 import type { Plan, ReorgPlan } from "./plan.ts";
 import type { Act } from "./plan-auctions.ts";

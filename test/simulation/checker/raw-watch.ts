@@ -21,7 +21,7 @@ export function decodeRaw(raw: string): WatchedRaw {
   const transaction = Transaction.from(raw);
   const call = transaction.data === "0x" ? null : CALLS.parseTransaction(transaction);
   const kind = call === null ? undefined : KIND_OF_CALL[call.name];
-  const ids: readonly unknown[] = kind === undefined ? [] : [...call?.args[0]];
+  const ids: readonly unknown[] = kind === undefined || call === null ? [] : [...call.args[0]];
   return {
     hash: transaction.hash ?? "",
     from: lower(transaction.from),

@@ -69,7 +69,7 @@ function checkNonce(subject: string, ofNonce: readonly WatchedRaw[], findings: F
     findings.add(
       "one-call-per-nonce",
       subject,
-      `carries ${[...calls].length} different calls: ${ofNonce.map((one) => `${one.hash} (${one.operations.join(" ")})`).join(", ")}`,
+      `carries ${calls.size} different calls: ${ofNonce.map((one) => `${one.hash} (${one.operations.join(" ")})`).join(", ")}`,
     );
   for (const [index, next] of ofNonce.entries()) {
     const before = ofNonce[index - 1];
