@@ -13,13 +13,15 @@ const STATEMENTS = [
      CHECK (state IN ('signed', 'broadcast', 'mined', 'final', 'replaced', 'void', 'consumed'))`,
   // Why it was signed in place of another one of its nonce: market, underpriced, stuck, moved, void, gap.
   `ALTER TABLE chain_transactions ADD COLUMN replacement_reason text`,
-  // Why it waits although it is broadcast: fee_cap. Null while nothing holds it.
+  // Why it waits although it is broadcast: fee_cap, refused. Null while nothing holds it.
   `ALTER TABLE chain_transactions ADD COLUMN held_reason text`,
   // The transaction that used the nonce, when it is none of ours.
   `ALTER TABLE chain_transactions ADD COLUMN consumed_by eth_hash`,
   // Void transactions are watched as long as their nonce is open.
   `DROP INDEX chain_transactions_live`,
   `CREATE INDEX chain_transactions_live ON chain_transactions (chain_id, wallet, nonce) WHERE state IN ('signed', 'broadcast', 'mined', 'void')`,
+  `CREATE INDEX chain_transactions_nonce ON chain_transactions (chain_id, wallet, nonce)`,
+  `CREATE INDEX chain_operations_unanswered ON chain_operations (chain_id, wallet) WHERE nonce IS NOT NULL AND NOT settled`,
   `CREATE TABLE chain_wallets (
     chain_id bigint NOT NULL,
     address eth_address NOT NULL,

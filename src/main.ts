@@ -115,6 +115,7 @@ async function start(
   const chain = await patiently("the chain (ETH_HTTP_ENDPOINT)", logger, () =>
     checkChain(config, configs.worker, rpc, db),
   );
+  rpc.pin(chain.chainId);
   const temporal = connectTemporal(config);
   parts.push({ name: "temporal", close: () => temporal.connection.close() });
   await patiently("Temporal (TEMPORAL_ADDRESS)", logger, () =>

@@ -60,6 +60,9 @@ export class JsonRpc {
   readonly #timeoutMs: number;
   readonly #onRequest: NonNullable<JsonRpcOptions["onRequest"]>;
   readonly #restsUntilMs: number[] = [];
+  /** The chain that every endpoint must serve, and which of them were seen to since they last failed to answer. */
+  #chainId: number | undefined;
+  readonly #verified = new Set<number>();
   #preferred = 0;
   #nextId = 1;
 
@@ -67,6 +70,11 @@ export class JsonRpc {
     this.endpoints = options.endpoints;
     this.#timeoutMs = options.timeoutMs ?? 5_000;
     this.#onRequest = options.onRequest ?? (() => undefined);
+  }
+
+  /** From now on an endpoint is used only after it was seen to serve this chain. */
+  pin(chainId: number): void {
+    this.#chainId = chainId;
   }
 
   /**
@@ -132,8 +140,10 @@ export class JsonRpc {
     const endpoint = this.endpoints[index];
     if (endpoint === undefined) throw new Error(`no RPC endpoint ${index}`);
     const host = new URL(endpoint).host;
+    if (method !== "eth_chainId") await this.#verify(index, host);
     const startedMs = performance.now();
     const note = (outcome: "ok" | "error" | "unanswered"): void => {
+      if (outcome === "unanswered") this.#verified.delete(index);
       this.#restsUntilMs[index] = outcome === "unanswered" ? Date.now() + REST_MS : 0;
       this.#onRequest(method, host, outcome, (performance.now() - startedMs) / 1000);
     };
@@ -162,5 +172,17 @@ export class JsonRpc {
     }
     note("ok");
     return answer.result;
+  }
+
+  /** A node that was replaced behind its address may be of another chain: it must not be read, least of all as a reorg. */
+  async #verify(index: number, host: string): Promise<void> {
+    if (this.#chainId === undefined || this.#verified.has(index)) return;
+    const answer = await this.callEndpoint(index, "eth_chainId", []);
+    if (typeof answer !== "string" || Number(answer) !== this.#chainId)
+      throw unavailable(
+        "wrong_chain",
+        `the RPC endpoint ${host} serves chain ${String(answer)} and not chain ${this.#chainId}: it is not used`,
+      );
+    this.#verified.add(index);
   }
 }

@@ -192,3 +192,32 @@ test("a batch that a reorg brings back no longer carries an operation that has g
     expect.objectContaining({ replacement_reason: "moved", operation_keys: [keys[1]] }),
   ]);
 });
+
+test("a dearer transaction that every node refuses for good leaves the first one in its place", async () => {
+  const [auctionId = 0n] = await engine.due(1);
+  const key = await engine.ask("end", auctionId);
+  await engine.automine(false);
+  const sender = await engine.sender();
+  await sender.tick();
+  const [first] = await engine.transactions();
+  // The node forgets it, and takes no other bytes than these.
+  await engine.chain.provider.send("anvil_dropAllTransactions", []);
+  engine.rpc.before = async (method, [raw]) => {
+    if (method === "eth_sendRawTransaction" && raw !== first?.["raw_transaction"])
+      throw new RpcError(
+        method,
+        -32_000,
+        "tx fee (1.20 ether) exceeds the configured cap (1.00 ether)",
+      );
+    if (method === "eth_sendRawTransaction" && (await engine.blockNumber()) < 60)
+      throw new RpcError(method, -32_000, "transaction underpriced");
+  };
+  while ((await engine.blockNumber()) < 62) {
+    await sender.tick();
+    await engine.mine();
+  }
+  await engine.rounds(sender, () => isSettled(key));
+  expect(await engine.transactions()).toContainEqual(
+    expect.objectContaining({ hash: first?.["hash"], state: "mined" }),
+  );
+});

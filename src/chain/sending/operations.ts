@@ -143,7 +143,7 @@ export async function unansweredNonces(
   wallet: string,
 ): Promise<Set<number>> {
   const rows = await db.query<{ nonce: number }>(
-    "SELECT DISTINCT nonce FROM chain_operations WHERE chain_id = $1 AND wallet = $2 AND NOT settled",
+    "SELECT DISTINCT nonce FROM chain_operations WHERE chain_id = $1 AND wallet = $2 AND nonce IS NOT NULL AND NOT settled",
     [chainId, wallet],
   );
   return new Set(rows.map((row) => row.nonce));

@@ -57,7 +57,7 @@ const CLOCK_HISTORY = 16;
  * | mined     | its receipt is in a block, which is checked each round | that block is finality depth deep (final), or left the chain (broadcast again) |
  * | final     | nothing can take it back                              | never                                                         |
  * | replaced  | another of our transactions of the nonce is final: a dearer one, or a cancel | never                                  |
- * | void      | every node refused it for sure and none ever took it; a cancel fills its nonce | never; its receipt is looked for all the same |
+ * | void      | every node refused its bytes for good and none ever took it; a cancel fills its nonce | its nonce is final (replaced); until then its receipt is looked for all the same |
  * | consumed  | a transaction that is none of ours used the nonce, finally | never                                                     |
  *
  * `held_reason` marks a broadcast transaction that waits because its market price is above the cap for its kind: it is

@@ -25,7 +25,7 @@ export interface SignedTransaction extends Fees {
   readonly gasLimit: number;
   readonly replaces: string | null;
   readonly replacementReason: ReplacementReason | null;
-  /** `fee_cap`: the market asks for more than may be paid; it stays broadcast and waits. */
+  /** `fee_cap`: the market asks for more than may be paid; `refused`: no node takes a dearer one. It waits as it is. */
   readonly heldReason: string | null;
   readonly signedAtBlock: number;
 }
@@ -122,8 +122,7 @@ export async function openTransactions(
        max_fee_per_gas_wei AS "maxFeePerGasWei", max_priority_fee_per_gas_wei AS "maxPriorityFeePerGasWei", replaces,
        replacement_reason AS "replacementReason", held_reason AS "heldReason", signed_at_block AS "signedAtBlock", state,
        block_number AS "blockNumber", block_hash AS "blockHash", last_send_error AS "lastSendError", broadcast_at IS NOT NULL AS "wasBroadcast", created_at AS "createdAt"
-     FROM chain_transactions t WHERE chain_id = $1 AND wallet = $2 AND state IN ('signed', 'broadcast', 'mined', 'void')
-       AND NOT EXISTS (SELECT FROM chain_transactions f WHERE f.chain_id = t.chain_id AND f.wallet = t.wallet AND f.nonce = t.nonce AND f.state IN ('final', 'consumed'))
+     FROM chain_transactions WHERE chain_id = $1 AND wallet = $2 AND state IN ('signed', 'broadcast', 'mined', 'void')
      ORDER BY nonce, created_at DESC, replaces IS NULL`,
     [chainId, wallet],
   );
@@ -156,7 +155,7 @@ export async function highestNonce(
 ): Promise<number> {
   const row = await first<{ nonce: number | null }>(
     db,
-    "SELECT max(nonce) AS nonce FROM chain_transactions WHERE chain_id = $1 AND wallet = $2",
+    "SELECT max(nonce) AS nonce FROM chain_transactions WHERE chain_id = $1 AND wallet = $2 AND replaces IS NULL",
     [chainId, wallet],
   );
   return row?.nonce ?? -1;
@@ -210,7 +209,7 @@ export async function markFinal(
   transaction: StoredTransaction,
 ): Promise<void> {
   await tx.query(
-    `UPDATE chain_transactions SET held_reason = NULL, state = CASE WHEN hash = $4 THEN 'final' WHEN state = 'void' THEN 'void' ELSE 'replaced' END
+    `UPDATE chain_transactions SET held_reason = NULL, state = CASE WHEN hash = $4 THEN 'final' ELSE 'replaced' END
      WHERE chain_id = $1 AND wallet = $2 AND nonce = $3`,
     [chainId, transaction.wallet, transaction.nonce, transaction.hash],
   );
@@ -229,7 +228,7 @@ export async function markConsumed(
   consumedBy: string,
 ): Promise<void> {
   await tx.query(
-    `UPDATE chain_transactions SET state = CASE WHEN state = 'void' THEN 'void' ELSE 'consumed' END, consumed_by = $4, held_reason = NULL
+    `UPDATE chain_transactions SET state = 'consumed', consumed_by = $4, held_reason = NULL
      WHERE chain_id = $1 AND wallet = $2 AND nonce = $3`,
     [chainId, wallet, nonce, consumedBy],
   );
@@ -253,4 +252,19 @@ export async function markVoid(
      WHERE key = ANY($1) AND wallet = $3 AND nonce = $4`,
     [transaction.operationKeys, reason, transaction.wallet, transaction.nonce],
   );
+}
+
+/** Every node refused the bytes of a replacement for good; what it was to replace is sent on as it is. */
+export async function markVoidReplacement(
+  tx: Queryable,
+  transaction: SignedTransaction,
+  reason: string,
+): Promise<void> {
+  await tx.query(
+    "UPDATE chain_transactions SET state = 'void', last_send_error = $2 WHERE hash = $1",
+    [transaction.hash, reason],
+  );
+  await tx.query("UPDATE chain_transactions SET held_reason = 'refused' WHERE hash = $1", [
+    transaction.replaces,
+  ]);
 }

@@ -15,6 +15,7 @@ import {
   insertTransaction,
   markHeld,
   markVoid,
+  markVoidReplacement,
   newestOfEachNonce,
   openTransactions,
   type ReplacementReason,
@@ -66,8 +67,13 @@ export class Upkeep {
    * "insufficient funds").
    */
   async handle(transaction: SignedTransaction, result: SendResult): Promise<void> {
-    if (result !== "rejected" || transaction.kind === "cancel") return;
+    if (result !== "rejected") return;
     const { db, chainId, wallet, logger } = this.#o;
+    if (transaction.replaces !== null && transaction.replacementReason !== "void") {
+      await db.transaction((tx) => markVoidReplacement(tx, transaction, result));
+      return;
+    }
+    if (transaction.kind === "cancel") return;
     const voided = await db.transaction(async (tx) => {
       const ofNonce = (await openTransactions(tx, chainId, wallet)).filter(
         (one) => one.nonce === transaction.nonce && one.state !== "void",
@@ -153,6 +159,7 @@ export class Upkeep {
     // A reorg brought back a transaction some of whose operations have gone elsewhere: it must not carry them any more.
     const still = await operationsAt(db, chainId, wallet, transaction.nonce);
     if (still.length < transaction.operationKeys.length) return "moved";
+    if (transaction.heldReason === "refused") return undefined;
     if (isUnderpriced(transaction, head)) return "underpriced";
     if (
       age >= BUMP_AFTER_BLOCKS &&
