@@ -1,14 +1,17 @@
 import { crashPoint } from "../crash.ts";
 import { getAddress } from "ethers";
-import { loadAuction } from "../chain/indexing/store.ts";
+import { loadAuction } from "../chain/indexing/auctions.ts";
+import { readCursor } from "../chain/indexing/store.ts";
 import type { AuctionProjection } from "../chain/indexing/projection.ts";
 import { requestOperation, withdrawOperation } from "../chain/sending/operations.ts";
 import type { Database, Queryable } from "../db/database.ts";
-import { ensureMeeting } from "../db/meetings.ts";
+import { ensureMeeting, withdrawnMeetings } from "../db/meetings.ts";
 import { notifyWallet } from "../db/notifications.ts";
 import {
   type AuctionRef,
   auctionWorkflowId,
+  CHAIN_CHANGED,
+  type ChainChanged,
   type MeetingInput,
   operationKey,
 } from "../domain/process.ts";
@@ -31,21 +34,27 @@ async function titleOf(db: Queryable, ref: AuctionRef): Promise<string> {
   return row?.title ?? `Auction ${ref.auctionId}`;
 }
 
-/** @throws AppError `projection_behind` (retry) until the indexer has seen what the sender has. */
+/**
+ * The projection, if it says what the process was told happened in block `blockNumber`; `chain-changed` when the indexer has
+ * seen that block and says otherwise: it was another fork's.
+ * @throws AppError `projection_behind` (retry) while the indexer has not come so far
+ */
 async function projectionOf(
   db: Queryable,
   ref: AuctionRef,
-  reached: (auction: AuctionProjection) => boolean,
-): Promise<AuctionProjection> {
+  blockNumber: number,
+  agrees: (auction: AuctionProjection) => boolean,
+): Promise<AuctionProjection | ChainChanged> {
+  // The cursor first: what it has reached the projection holds, and it may go on meanwhile.
+  const cursor = await readCursor(db, ref.chainId);
   const auction = await loadAuction(db, ref.chainId, ref.contract, ref.auctionId);
-  if (auction === undefined || !reached(auction)) {
-    throw new AppError({
-      kind: "retry",
-      code: "projection_behind",
-      message: `the projection of auction ${ref.auctionId} has not caught up yet`,
-    });
-  }
-  return auction;
+  if (auction !== undefined && agrees(auction)) return auction;
+  if (cursor !== undefined && cursor.blockNumber >= blockNumber) return CHAIN_CHANGED;
+  throw new AppError({
+    kind: "retry",
+    code: "projection_behind",
+    message: `the projection of auction ${ref.auctionId} has not caught up with block ${blockNumber} yet`,
+  });
 }
 
 /** Activities of the auction workflow. Each may run more than once and has its effect once. */
@@ -72,20 +81,35 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
       crashPoint("end.asked");
     },
 
-    /** The auction was sold: asks for the pass, makes the meeting and tells everyone it concerns. */
+    /**
+     * The auction was sold: asks for the pass, makes the meeting and tells everyone it concerns. `blockNumber` is where the
+     * sale was seen. Nothing is done when the chain has another winner, or none, by now.
+     */
     async arrangeMeeting(
       ref: AuctionRef,
-      sale: { readonly winner: string; readonly amountWei: string },
-    ): Promise<MeetingInput> {
+      sale: { readonly winner: string; readonly amountWei: string; readonly blockNumber?: number },
+    ): Promise<MeetingInput | ChainChanged> {
       const { chainId, contract, auctionId } = ref;
-      const auction = await projectionOf(db, ref, (one) => one.steps.ended !== undefined);
+      const auction = await projectionOf(
+        db,
+        ref,
+        sale.blockNumber ?? 0,
+        (one) => one.winner === sale.winner,
+      );
+      if (auction === CHAIN_CHANGED) return CHAIN_CHANGED;
       const endedAtMs = Date.parse(auction.steps.ended?.at ?? "");
       const startsAtMs = Math.max(auction.meetingStartsAtS * 1000, endedAtMs);
       const endsAtMs = startsAtMs + auction.meetingDurationS * 1000;
       const title = await titleOf(db, ref);
       crashPoint("sale.arranging");
 
-      const arranged = await db.transaction(async (tx) => {
+      const arranged = await db.transaction(async (tx): Promise<MeetingInput | ChainChanged> => {
+        // Not between a look at the sale and its meeting: the indexer must not take it back unnoticed.
+        const [stillSold] = await tx.query(
+          "SELECT FROM auctions WHERE chain_id = $1 AND contract = $2 AND auction_id = $3 AND winner = $4 AND salt = $5 FOR SHARE",
+          [chainId, contract, auctionId, sale.winner, auction.salt],
+        );
+        if (stillSold === undefined) return CHAIN_CHANGED;
         await requestOperation(tx, {
           key: operationKey("mint", ref),
           kind: "mint",
@@ -99,6 +123,7 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
           chainId,
           contract,
           auctionId,
+          auctionSalt: auction.salt,
           host: auction.host,
           winner: sale.winner,
           roomName: createRoomName(),
@@ -106,6 +131,8 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
           endsAt: new Date(endsAtMs),
           latestEndsAt: new Date(endsAtMs + options.maxExtensionMinutes * 60_000),
         });
+        // A sale after one that the chain took back is news again.
+        const once = (await withdrawnMeetings(tx, ref)) === 0 ? "" : `:${meeting.id}`;
         const data = {
           auctionId,
           meetingId: meeting.id,
@@ -113,14 +140,14 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
           startsAt: new Date(startsAtMs).toISOString(),
         };
         await notifyWallet(tx, sale.winner, {
-          cause: cause(ref, "won"),
+          cause: cause(ref, `won${once}`),
           type: "auction-won",
           title: `You won “${title}”`,
           body: "Your access pass is being minted. You can enter the meeting when it opens.",
           data,
         });
         await notifyWallet(tx, auction.host, {
-          cause: cause(ref, "sold"),
+          cause: cause(ref, `sold${once}`),
           type: "auction-sold",
           title: `“${title}” was sold`,
           body: `The winner is ${getAddress(sale.winner)}. The money is released after the meeting.`,
@@ -132,7 +159,7 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
         );
         for (const { bidder } of losers) {
           await notifyWallet(tx, bidder, {
-            cause: cause(ref, "lost"),
+            cause: cause(ref, `lost${once}`),
             type: "auction-lost",
             title: `“${title}” went to somebody else`,
             body: "Your bid is credited to you: withdraw it from the contract.",
@@ -161,9 +188,10 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
       return arranged;
     },
 
-    /** Nobody bid: tells the host. */
-    async announceUnsold(ref: AuctionRef): Promise<void> {
-      const auction = await projectionOf(db, ref, (one) => one.phase === "unsold");
+    /** Nobody bid, as block `blockNumber` had it: tells the host. Nothing is done when the chain says otherwise by now. */
+    async announceUnsold(ref: AuctionRef, blockNumber = 0): Promise<void | ChainChanged> {
+      const auction = await projectionOf(db, ref, blockNumber, (one) => one.phase === "unsold");
+      if (auction === CHAIN_CHANGED) return CHAIN_CHANGED;
       const title = await titleOf(db, ref);
       await db.transaction((tx) =>
         notifyWallet(tx, auction.host, {
@@ -177,9 +205,13 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
       crashPoint("outcome.announced");
     },
 
-    /** The host cancelled: an end that is waiting is taken back, and the host gets a confirmation. */
-    async announceCancelled(ref: AuctionRef): Promise<void> {
-      const auction = await projectionOf(db, ref, () => true);
+    /**
+     * The host cancelled, as block `blockNumber` had it: an end that is waiting is taken back, and the host gets a
+     * confirmation. Nothing is done when the chain says otherwise by now.
+     */
+    async announceCancelled(ref: AuctionRef, blockNumber = 0): Promise<void | ChainChanged> {
+      const auction = await projectionOf(db, ref, blockNumber, (one) => one.phase === "cancelled");
+      if (auction === CHAIN_CHANGED) return CHAIN_CHANGED;
       const title = await titleOf(db, ref);
       await db.transaction(async (tx) => {
         await withdrawOperation(tx, operationKey("end", ref));

@@ -1,10 +1,11 @@
 import { crashPoint } from "../crash.ts";
-import { loadAuction } from "../chain/indexing/store.ts";
+import { loadAuction } from "../chain/indexing/auctions.ts";
 import { requestOperation } from "../chain/sending/operations.ts";
 import type { Database } from "../db/database.ts";
 import {
   attendanceOf,
   getMeeting,
+  lockState,
   markClosed,
   markClosing,
   markOpen,
@@ -15,6 +16,8 @@ import {
 import { notifyWallet } from "../db/notifications.ts";
 import { decideOutcome } from "../domain/outcome.ts";
 import {
+  CHAIN_CHANGED,
+  type ChainChanged,
   type MeetingInput,
   meetingWorkflowId,
   operationKey,
@@ -32,7 +35,7 @@ export interface MeetingActivityOptions {
 
 const nameOf = (meeting: Meeting): string => `“${meeting.title ?? `Auction ${meeting.auctionId}`}”`;
 
-/** Activities of the meeting workflow. Each may run more than once and has its effect once. */
+/** Activities of the meeting workflow. Each may run more than once and has its effect once; a withdrawn meeting has none. */
 export function createMeetingActivities(options: MeetingActivityOptions) {
   const { db, rooms, logger } = options;
 
@@ -58,10 +61,19 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
     });
   }
 
+  async function endRoom(meeting: Meeting): Promise<void> {
+    const result = await rooms.endRoom(meeting.roomName);
+    if (!result.ended)
+      logger.info("the room was not ended from here: JITSI_ADMIN_URL is not set", {
+        meetingId: meeting.id,
+      });
+  }
+
   return {
     /** Reminds both that the meeting is near. */
-    async remind(meetingId: string): Promise<void> {
+    async remind(meetingId: string): Promise<void | ChainChanged> {
       const meeting = await getMeeting(db, meetingId);
+      if (meeting.state === "withdrawn") return CHAIN_CHANGED;
       const startsAt = meeting.startsAt.toISOString();
       await notifyBoth(
         meeting,
@@ -74,8 +86,9 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
     },
 
     /** The room may be entered from now on. */
-    async openMeeting(meetingId: string): Promise<void> {
+    async openMeeting(meetingId: string): Promise<void | ChainChanged> {
       const meeting = await getMeeting(db, meetingId);
+      if (meeting.state === "withdrawn") return CHAIN_CHANGED;
       await markOpen(db, meetingId);
       await notifyBoth(
         meeting,
@@ -121,18 +134,17 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
     },
 
     /** Ends the room, decides how the meeting came out and asks for the settlement. Returns the outcome. */
-    async closeMeeting(input: MeetingInput, closedBy: string | null): Promise<Outcome> {
+    async closeMeeting(
+      input: MeetingInput,
+      closedBy: string | null,
+    ): Promise<Outcome | ChainChanged> {
       const meeting = await getMeeting(db, input.meetingId);
       const auction = await loadAuction(db, meeting.chainId, meeting.contract, meeting.auctionId);
-      if (meeting.state !== "closed") {
-        const result = await rooms.endRoom(meeting.roomName);
-        if (!result.ended)
-          logger.info("the room was not ended from here: JITSI_ADMIN_URL is not set", {
-            meetingId: meeting.id,
-          });
-      }
+      if (meeting.state !== "closed") await endRoom(meeting);
       crashPoint("meeting.room-ended");
       return db.transaction(async (tx) => {
+        // Looked at under the row's lock: a settlement must not be asked for of a meeting that is being withdrawn.
+        if ((await lockState(tx, meeting.id)) === "withdrawn") return CHAIN_CHANGED;
         const attendance = await attendanceOf(tx, meeting.id);
         const mintedAt = auction?.steps.minted?.at;
         const couldEnter = mintedAt !== undefined && new Date(mintedAt) < meeting.endsAt;
@@ -156,9 +168,16 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
       });
     },
 
+    /** The chain took back the sale: whoever is in the room has to leave it. The rest was done when the chain said so. */
+    async leaveWithdrawn(meetingId: string): Promise<void> {
+      await endRoom(await getMeeting(db, meetingId));
+      crashPoint("meeting.room-ended");
+    },
+
     /** The contract has settled: tells both what happened to the money. */
-    async announceSettlement(meetingId: string): Promise<void> {
+    async announceSettlement(meetingId: string): Promise<void | ChainChanged> {
       const meeting = await getMeeting(db, meetingId);
+      if (meeting.state === "withdrawn") return CHAIN_CHANGED;
       const auction = await loadAuction(db, meeting.chainId, meeting.contract, meeting.auctionId);
       if (auction?.steps.settled === undefined)
         throw new AppError({

@@ -1,5 +1,5 @@
 import { type Client, WorkflowNotFoundError } from "@temporalio/client";
-import { loadAuctions } from "../chain/indexing/store.ts";
+import { loadAuctions } from "../chain/indexing/auctions.ts";
 import type { Database } from "../db/database.ts";
 import { auctionWorkflowId, meetingWorkflowId } from "../domain/process.ts";
 import type { Logger } from "../logging.ts";
@@ -34,7 +34,8 @@ export function createReconcileActivities(options: ReconcileOptions) {
    */
   async function lostWorkflows(): Promise<number> {
     const rows = await db.query<{ auctionId: string; meetingId: string | null }>(
-      `SELECT a.auction_id AS "auctionId", m.id AS "meetingId" FROM auctions a LEFT JOIN meetings m USING (chain_id, contract, auction_id)
+      `SELECT a.auction_id AS "auctionId", m.id AS "meetingId" FROM auctions a LEFT JOIN meetings m
+         ON m.chain_id = a.chain_id AND m.contract = a.contract AND m.auction_id = a.auction_id AND m.state <> 'withdrawn'
        WHERE a.chain_id = $1 AND a.contract = $2 AND (a.phase IN ('bidding', 'sold') OR m.state = 'closing') ORDER BY a.ends_at LIMIT 1000`,
       [chainId, auctionContract],
     );

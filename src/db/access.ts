@@ -24,8 +24,11 @@ export interface MeetingRow {
   readonly version: number;
 }
 
+/** The pass of a meeting that was withdrawn is gone: the one there is belongs to a later sale. */
+const PASS_OWNER = `CASE WHEN m.state = 'withdrawn' THEN m.winner ELSE coalesce(a.last_pass_owner, m.winner) END`;
+
 const MEETING = `
-  SELECT m.id, m.auction_id AS "auctionId", l.title, m.host, m.winner, coalesce(a.last_pass_owner, m.winner) AS "passOwner", m.room_name AS "roomName", m.state,
+  SELECT m.id, m.auction_id AS "auctionId", l.title, m.host, m.winner, ${PASS_OWNER} AS "passOwner", m.room_name AS "roomName", m.state,
          m.starts_at AS "startsAt", m.ends_at AS "endsAt", m.latest_ends_at AS "latestEndsAt", m.opened_at AS "openedAt", m.closed_at AS "closedAt",
          m.closed_by AS "closedBy", m.outcome, m.version
   FROM meetings m
@@ -39,6 +42,7 @@ export async function findMeeting(
   return first<MeetingRow>(db, `${MEETING} WHERE m.id = $1`, [meetingId]);
 }
 
+/** The meeting of an auction that stands; where none does, the one that was withdrawn last. */
 export async function findMeetingOfAuction(
   db: Queryable,
   at: Deployment,
@@ -46,7 +50,7 @@ export async function findMeetingOfAuction(
 ): Promise<MeetingRow | undefined> {
   return first<MeetingRow>(
     db,
-    `${MEETING} WHERE m.chain_id = $1 AND m.contract = $2 AND m.auction_id = $3`,
+    `${MEETING} WHERE m.chain_id = $1 AND m.contract = $2 AND m.auction_id = $3 ORDER BY m.state = 'withdrawn', m.id DESC LIMIT 1`,
     [at.chainId, at.contract, auctionId],
   );
 }
@@ -76,7 +80,7 @@ export async function meetingsOf(
        UNION SELECT id FROM meetings WHERE winner = ANY($1::text[])
        UNION SELECT pm.id FROM auctions pa JOIN meetings pm USING (chain_id, contract, auction_id) WHERE pa.last_pass_owner = ANY($1::text[])
      )
-     AND (m.host = ANY($1::text[]) OR coalesce(a.last_pass_owner, m.winner) = ANY($1::text[]))
+     AND (m.host = ANY($1::text[]) OR ${PASS_OWNER} = ANY($1::text[]))
      AND ($2::uuid IS NULL OR m.id < $2)
      ORDER BY m.id DESC LIMIT $3`,
     [page.wallets, page.before ?? null, page.limit],

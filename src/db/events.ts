@@ -13,17 +13,12 @@ export interface NewEvent {
 
 /** Writes the events in the given order. */
 export async function recordEvents(tx: Queryable, events: readonly NewEvent[]): Promise<void> {
-  for (const event of events) {
-    await tx.query(
-      `INSERT INTO events (type, audience, data, cause, occurred_at) VALUES ($1, $2, $3, $4, coalesce($5, now()))
-       ON CONFLICT (cause) DO NOTHING`,
-      [
-        event.type,
-        event.audience,
-        JSON.stringify(event.data),
-        event.cause ?? null,
-        event.occurredAt ?? null,
-      ],
-    );
-  }
+  if (events.length === 0) return;
+  await tx.query(
+    `INSERT INTO events (type, audience, data, cause, occurred_at)
+     SELECT e->>'type', ARRAY(SELECT jsonb_array_elements_text(e->'audience')), e->'data', e->>'cause', coalesce((e->>'occurredAt')::timestamptz, now())
+     FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS all_events(e, place) ORDER BY place
+     ON CONFLICT (cause) DO NOTHING`,
+    [JSON.stringify(events)],
+  );
 }

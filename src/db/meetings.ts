@@ -15,13 +15,17 @@ export interface Meeting extends AuctionRef {
   readonly latestEndsAt: Date;
   readonly outcome: Outcome | null;
   readonly title: string | null;
+  /** Which auction of that id it was made for; null when that was not kept yet. */
+  readonly auctionSalt: string | null;
   /** Who holds the pass, lower-case: the winner, until it is handed on. */
   readonly guest: string;
 }
 
 const COLUMNS = `m.id, m.chain_id AS "chainId", m.contract, m.auction_id AS "auctionId", m.host, m.winner, m.room_name AS "roomName", m.state,
   m.starts_at AS "startsAt", m.ends_at AS "endsAt", m.latest_ends_at AS "latestEndsAt", m.outcome, l.title,
-  coalesce(a.last_pass_owner, m.winner) AS guest`;
+  m.auction_salt AS "auctionSalt",
+  -- The pass of a meeting that was withdrawn is gone: the one there is belongs to a later sale.
+  CASE WHEN m.state = 'withdrawn' THEN m.winner ELSE coalesce(a.last_pass_owner, m.winner) END AS guest`;
 const FROM = `meetings m LEFT JOIN auction_listings l USING (chain_id, contract, auction_id)
   LEFT JOIN auctions a USING (chain_id, contract, auction_id)`;
 
@@ -35,7 +39,21 @@ export async function getMeeting(db: Queryable, meetingId: string): Promise<Meet
   return meeting;
 }
 
+/** The state of a meeting, which stays so until the transaction ends. */
+export async function lockState(
+  tx: Queryable,
+  meetingId: string,
+): Promise<Meeting["state"] | undefined> {
+  const row = await first<{ state: Meeting["state"] }>(
+    tx,
+    "SELECT state FROM meetings WHERE id = $1 FOR UPDATE",
+    [meetingId],
+  );
+  return row?.state;
+}
+
 export interface NewMeeting extends AuctionRef {
+  readonly auctionSalt: string;
   readonly host: string;
   readonly winner: string;
   readonly roomName: string;
@@ -44,11 +62,11 @@ export interface NewMeeting extends AuctionRef {
   readonly latestEndsAt: Date;
 }
 
-/** The meeting of a sold auction, made if it is not there yet. */
+/** The meeting of a sold auction, made if there is none yet that stands. */
 export async function ensureMeeting(tx: Queryable, meeting: NewMeeting): Promise<Meeting> {
   const [made] = await tx.query<{ id: string }>(
-    `INSERT INTO meetings (chain_id, contract, auction_id, host, winner, room_name, starts_at, ends_at, latest_ends_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (chain_id, contract, auction_id) DO NOTHING RETURNING id`,
+    `INSERT INTO meetings (chain_id, contract, auction_id, host, winner, room_name, starts_at, ends_at, latest_ends_at, auction_salt)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (chain_id, contract, auction_id) WHERE state <> 'withdrawn' DO NOTHING RETURNING id`,
     [
       meeting.chainId,
       meeting.contract,
@@ -59,12 +77,10 @@ export async function ensureMeeting(tx: Queryable, meeting: NewMeeting): Promise
       meeting.startsAt,
       meeting.endsAt,
       meeting.latestEndsAt,
+      meeting.auctionSalt,
     ],
   );
-  const [row] = await tx.query<Meeting>(
-    `SELECT ${COLUMNS} FROM ${FROM} WHERE m.chain_id = $1 AND m.contract = $2 AND m.auction_id = $3`,
-    [meeting.chainId, meeting.contract, meeting.auctionId],
-  );
+  const [row] = await liveMeetings(tx, meeting.chainId, meeting.contract, [meeting.auctionId]);
   if (row === undefined) throw new Error("a meeting that was just written is not there");
   if (made !== undefined)
     await tell(tx, row, "meeting-created", {
@@ -72,6 +88,48 @@ export async function ensureMeeting(tx: Queryable, meeting: NewMeeting): Promise
       endsAt: row.endsAt.toISOString(),
     });
   return row;
+}
+
+/** The meetings of these auctions that were not withdrawn: at most one of each. */
+export async function liveMeetings(
+  db: Queryable,
+  chainId: number,
+  contract: string,
+  auctionIds: readonly string[],
+): Promise<Meeting[]> {
+  return db.query<Meeting>(
+    `SELECT ${COLUMNS} FROM ${FROM}
+     WHERE m.chain_id = $1 AND m.contract = $2 AND m.auction_id = ANY($3::numeric[]) AND m.state <> 'withdrawn'`,
+    [chainId, contract, auctionIds],
+  );
+}
+
+/** How many meetings of the auction were withdrawn. */
+export async function withdrawnMeetings(db: Queryable, ref: AuctionRef): Promise<number> {
+  const row = await first<{ count: number }>(
+    db,
+    "SELECT count(*)::int AS count FROM meetings WHERE chain_id = $1 AND contract = $2 AND auction_id = $3 AND state = 'withdrawn'",
+    [ref.chainId, ref.contract, ref.auctionId],
+  );
+  return row?.count ?? 0;
+}
+
+/** Meetings that stand although the creation of their auction was dropped, at a height in the range, and has not come back. */
+export async function meetingsOfDroppedAuctions(
+  db: Queryable,
+  at: {
+    readonly chainId: number;
+    readonly contract: string;
+    readonly above: number;
+    readonly upTo: number;
+  },
+): Promise<Meeting[]> {
+  return db.query<Meeting>(
+    `SELECT DISTINCT ${COLUMNS} FROM ${FROM} JOIN chain_logs d ON d.chain_id = m.chain_id AND d.auction_id = m.auction_id
+     WHERE d.chain_id = $1 AND m.contract = $2 AND d.event = 'AuctionCreated' AND NOT d.canonical AND d.block_number > $3 AND d.block_number <= $4
+       AND m.state <> 'withdrawn' AND a.auction_id IS NULL`,
+    [at.chainId, at.contract, at.above, at.upTo],
+  );
 }
 
 /** An event for both participants. The cause makes a repeated activity tell it once. */
@@ -116,7 +174,7 @@ export async function markClosing(
   closedBy: string | null,
 ): Promise<Outcome> {
   const [row] = await tx.query<{ outcome: Outcome }>(
-    `UPDATE meetings SET state = CASE WHEN state = 'closed' THEN state ELSE 'closing' END, outcome = coalesce(outcome, $2), closed_at = coalesce(closed_at, now()),
+    `UPDATE meetings SET state = CASE WHEN state IN ('closed', 'withdrawn') THEN state ELSE 'closing' END, outcome = coalesce(outcome, $2), closed_at = coalesce(closed_at, now()),
        closed_by = coalesce(closed_by, $3), version = version + 1 WHERE id = $1 RETURNING outcome`,
     [meetingId, outcome, closedBy],
   );
@@ -126,6 +184,14 @@ export async function markClosing(
 export async function markClosed(tx: Queryable, meetingId: string): Promise<void> {
   await tx.query(
     "UPDATE meetings SET state = 'closed', version = version + 1 WHERE id = $1 AND state = 'closing'",
+    [meetingId],
+  );
+}
+
+/** → withdrawn, from any state: the chain took back the sale it was made for. */
+export async function markWithdrawn(tx: Queryable, meetingId: string): Promise<void> {
+  await tx.query(
+    "UPDATE meetings SET state = 'withdrawn', closed_at = coalesce(closed_at, now()), version = version + 1 WHERE id = $1 AND state <> 'withdrawn'",
     [meetingId],
   );
 }

@@ -3,10 +3,15 @@ import { defineConfig, MikroORM } from "@mikro-orm/postgresql";
 import pg from "pg";
 import { Migration20261122000000_initial } from "../../migrations/Migration20261122000000_initial.ts";
 import { Migration20261123000000_chain_engine } from "../../migrations/Migration20261123000000_chain_engine.ts";
+import { Migration20261123000001_withdrawn_meetings } from "../../migrations/Migration20261123000001_withdrawn_meetings.ts";
 import { entities } from "./entities.ts";
 
 /** Every released migration, oldest first. One that was released is never changed. */
-const migrations = [Migration20261122000000_initial, Migration20261123000000_chain_engine];
+const migrations = [
+  Migration20261122000000_initial,
+  Migration20261123000000_chain_engine,
+  Migration20261123000001_withdrawn_meetings,
+];
 
 /** MikroORM as this product uses it: entities for people's records, migrations for everything. */
 export function createOrm(databaseUrl: string): MikroORM {

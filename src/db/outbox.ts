@@ -1,25 +1,40 @@
 import type { AuctionInput } from "../domain/process.ts";
 import type { Queryable } from "./database.ts";
 
+export interface StartMessage {
+  readonly kind: "start-auction";
+  readonly workflowId: string;
+  readonly payload: AuctionInput;
+  /** Also when the process has come to its end before: the chain took back what it ended on. */
+  readonly again?: boolean;
+}
+
+export interface SignalMessage {
+  readonly kind: "signal";
+  readonly workflowId: string;
+  readonly payload: { readonly signal: string; readonly args: readonly object[] };
+}
+
 /** Something to tell Temporal, written in the transaction that made it true. */
-export type OutboxMessage =
-  | { readonly kind: "start-auction"; readonly workflowId: string; readonly payload: AuctionInput }
-  | {
-      readonly kind: "signal";
-      readonly workflowId: string;
-      readonly payload: { readonly signal: string; readonly args: readonly object[] };
-    };
+export type OutboxMessage = StartMessage | SignalMessage;
 
 export type OutboxRow = OutboxMessage & { readonly id: number; readonly attempts: number };
 
+/** Writes the messages in the given order. */
 export async function enqueue(tx: Queryable, messages: readonly OutboxMessage[]): Promise<void> {
-  for (const message of messages) {
-    await tx.query("INSERT INTO outbox (workflow_id, kind, payload) VALUES ($1, $2, $3)", [
-      message.workflowId,
-      message.kind,
-      JSON.stringify(message.payload),
-    ]);
-  }
+  if (messages.length === 0) return;
+  const rows = messages.map((message) => ({
+    workflow_id: message.workflowId,
+    kind: message.kind,
+    payload: message.payload,
+    again: message.kind === "start-auction" && message.again === true,
+  }));
+  await tx.query(
+    `INSERT INTO outbox (workflow_id, kind, payload, again)
+     SELECT m->>'workflow_id', m->>'kind', m->'payload', (m->>'again')::boolean
+     FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS all_messages(m, place) ORDER BY place`,
+    [JSON.stringify(rows)],
+  );
 }
 
 /**
@@ -28,7 +43,7 @@ export async function enqueue(tx: Queryable, messages: readonly OutboxMessage[])
  */
 export async function dueMessages(tx: Queryable, limit: number): Promise<OutboxRow[]> {
   return tx.query<OutboxRow>(
-    `SELECT id, workflow_id AS "workflowId", kind, payload, attempts FROM outbox o
+    `SELECT id, workflow_id AS "workflowId", kind, payload, again, attempts FROM outbox o
      WHERE delivered_at IS NULL AND not_before <= now()
        AND NOT EXISTS (SELECT FROM outbox earlier WHERE earlier.workflow_id = o.workflow_id AND earlier.delivered_at IS NULL AND earlier.id < o.id)
      ORDER BY id LIMIT $1`,

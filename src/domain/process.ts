@@ -56,7 +56,21 @@ export interface RevertedMessage {
   readonly endsAtMs: number;
   readonly cancelled: boolean;
   readonly blockNumber: number;
+  /** What was done and is no longer: whatever was told of it before counts for nothing. */
+  readonly undone?: readonly OperationKind[];
 }
+
+/** The chain took back the sale that a meeting was made for. */
+export interface WithdrawnMessage {
+  readonly blockNumber: number;
+}
+
+/**
+ * What a step answers when the chain no longer says what the step was asked for: there is nothing to do, and the process
+ * has to look again.
+ */
+export const CHAIN_CHANGED = "chain-changed";
+export type ChainChanged = typeof CHAIN_CHANGED;
 
 /** The wallet sender has finished an operation this workflow asked for, with enough confirmations. */
 export interface OperationSettledMessage {
@@ -92,7 +106,7 @@ export interface AuctionState {
 
 // ── meeting ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-export type MeetingPhase = "scheduled" | "open" | "closing" | "closed";
+export type MeetingPhase = "scheduled" | "open" | "closing" | "closed" | "withdrawn";
 
 /** What the contract is told: 1 held, 2 the host never came, 3 the winner never came. */
 export type Outcome = 1 | 2 | 3;

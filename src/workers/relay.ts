@@ -96,7 +96,8 @@ export class OutboxRelay {
     const { client, leadMs, deliveryTimeoutMs = DELIVERY_TIMEOUT_MS } = this.#o;
     try {
       await client.withDeadline(Date.now() + deliveryTimeoutMs, async () => {
-        if (row.kind === "start-auction") await startAuctionWorkflow(client, row.payload, leadMs);
+        if (row.kind === "start-auction")
+          await startAuctionWorkflow(client, row.payload, leadMs, row.again);
         else
           await client.workflow
             .getHandle(row.workflowId)

@@ -4,6 +4,7 @@ import {
   condition,
   continueAsNew,
   ParentClosePolicy,
+  patched,
   setCurrentDetails,
   setHandler,
   startChild,
@@ -17,6 +18,8 @@ import {
   type AuctionState,
   auctionStateQuery,
   cancelledSignal,
+  CHAIN_CHANGED,
+  type ChainChanged,
   extendedSignal,
   type MeetingInput,
   meetingWorkflowId,
@@ -51,8 +54,12 @@ const DEFAULT_LEAD_MS = 15_000;
 export async function auction(input: AuctionArguments): Promise<AuctionState> {
   const leadMs = input.leadMs ?? DEFAULT_LEAD_MS;
   let endsAtMs = input.progress?.endsAtMs ?? input.endsAtMs;
-  let cancelled = input.progress?.cancelled ?? false;
+  // The block in which the auction was seen to be cancelled; undefined while it is not.
+  let cancelledAt: number | undefined = input.progress?.cancelled === true ? 0 : undefined;
   const settled = new Map<string, OperationSettledMessage>();
+  // What the chain said, and what of it a reorg took back: counted, so that nothing is waited for that was said meanwhile.
+  let news = 0;
+  let reverts = 0;
   let state: Omit<AuctionState, "endsAtMs"> = {
     phase: "bidding",
     winner: null,
@@ -70,6 +77,19 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
   const onProblem = (problem: string | null): void => {
     if (problem !== state.problem) set({ problem });
   };
+  /**
+   * A step found that the chain says something else than the process was told. Whoever told it will tell anew; asking
+   * again at once would only bring the same answer. A process that may sleep goes to sleep instead.
+   */
+  const untilNews = async (seen: number): Promise<void> => {
+    if (Date.now() < endsAtMs - leadMs) return;
+    await waitUntil(
+      Date.now() + ASK_AGAIN_MS,
+      () => news !== seen,
+      "the chain changed its mind: waiting for what it says now",
+    );
+  };
+  const isCancelled = (): boolean => cancelledAt !== undefined;
 
   setHandler(auctionStateQuery, current, { description: "Where this auction stands" });
   // Handlers only take note: a failure in a signal handler would fail the auction, and the main line acts in one place.
@@ -77,37 +97,57 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
     endsAtMs = Math.max(endsAtMs, message.endsAtMs);
     set({});
   });
-  setHandler(cancelledSignal, () => {
-    cancelled = true;
+  setHandler(cancelledSignal, ({ blockNumber }) => {
+    cancelledAt = blockNumber;
+    news += 1;
   });
   setHandler(revertedSignal, (message) => {
     endsAtMs = message.endsAtMs;
-    cancelled = message.cancelled;
+    cancelledAt = message.cancelled ? message.blockNumber : undefined;
+    if (message.undone !== undefined) {
+      for (const kind of message.undone) settled.delete(kind);
+      // A refusal of another fork is no verdict either.
+      for (const [kind, { status }] of settled) if (status === "refused") settled.delete(kind);
+      reverts += 1;
+      news += 1;
+    }
     set({});
   });
   setHandler(operationSettledSignal, (message) => {
     // What is done stays done, in whatever order its messages come.
     if (settled.get(message.kind)?.status !== "done") settled.set(message.kind, message);
+    news += 1;
+    // The contract says so itself, deep enough: the indexer's word has not come or was lost with a change of settings.
+    if (message.status === "refused" && message.reason === "cancelled" && patched("end-cancelled"))
+      cancelledAt ??= message.blockNumber ?? 0;
   });
   set({});
 
   for (;;) {
-    while (!cancelled && Date.now() < endsAtMs - leadMs) {
+    while (!isCancelled() && Date.now() < endsAtMs - leadMs) {
       const armAtMs = endsAtMs - leadMs;
       await waitUntil(
         armAtMs,
-        () => cancelled || endsAtMs - leadMs !== armAtMs || historyIsLong(input),
+        () => isCancelled() || endsAtMs - leadMs !== armAtMs || historyIsLong(input),
         "bidding is open; the end is asked for shortly before it is due",
       );
       if (historyIsLong(input)) {
         await condition(allHandlersFinished);
-        await continueAsNew<typeof auction>({ ...input, progress: { endsAtMs, cancelled } });
+        const progress = { endsAtMs, cancelled: isCancelled() };
+        await continueAsNew<typeof auction>({ ...input, progress });
       }
     }
-    if (cancelled) {
-      await untilDone(() => steps.announceCancelled(input), onProblem);
+    if (cancelledAt !== undefined) {
+      const blockNumber = cancelledAt;
+      const seen = news;
+      const told = await untilDone(() => steps.announceCancelled(input, blockNumber), onProblem);
+      if (told === CHAIN_CHANGED && cancelledAt === blockNumber) {
+        cancelledAt = undefined;
+        settled.delete("end");
+        await untilNews(seen);
+      }
       // The chain may have taken the cancellation back while it was announced.
-      if (!cancelled) continue;
+      if (!isCancelled()) continue;
       set({ phase: "cancelled" });
       return current();
     }
@@ -117,51 +157,84 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
     // An extension of seconds is followed by the sender itself; one of minutes (a reorg) sends the process back to sleep.
     while (
       settled.get("end")?.status !== "done" &&
-      !cancelled &&
+      !isCancelled() &&
       endsAtMs - leadMs - Date.now() <= ASK_AGAIN_MS
     ) {
       const end = settled.get("end");
+      const seen = reverts;
       onProblem(end?.status === "refused" ? `end: ${end.reason}` : null);
       const askAgainAtMs = Math.max(endsAtMs, Date.now()) + ASK_AGAIN_MS;
       await waitUntil(
         askAgainAtMs,
-        () => settled.get("end") !== end || cancelled,
+        () => settled.get("end") !== end || isCancelled() || reverts !== seen,
         "waiting for the end on chain",
       );
-      if (settled.get("end") === end && !cancelled)
+      if (isCancelled()) break;
+      // What was forgotten with the reorg may be true again: whoever is asked anew tells it anew.
+      if (settled.get("end") === end || reverts !== seen)
         await untilDone(() => steps.requestEnd(input, Math.floor(endsAtMs / 1000)), onProblem);
     }
-    if (settled.get("end")?.status === "done") break;
-    set({ phase: "bidding" });
-  }
+    const end = settled.get("end");
+    if (end?.status !== "done") {
+      set({ phase: "bidding" });
+      continue;
+    }
+    const stands = (): boolean => settled.get("end") === end;
+    const lookAgain = async (seen: number): Promise<void> => {
+      const known = stands();
+      if (known) settled.delete("end");
+      set({ phase: "bidding", winner: null, amountWei: null, meetingId: null });
+      if (known) await untilNews(seen);
+    };
 
-  const end = settled.get("end");
-  if (end?.winner === undefined || end.amountWei === undefined) {
-    await untilDone(() => steps.announceUnsold(input), onProblem);
-    set({ phase: "unsold" });
+    let seen = news;
+    if (end.winner === undefined || end.amountWei === undefined) {
+      const told = await untilDone(() => steps.announceUnsold(input, end.blockNumber), onProblem);
+      if (told === CHAIN_CHANGED || !stands()) {
+        await lookAgain(seen);
+        continue;
+      }
+      set({ phase: "unsold" });
+      return current();
+    }
+    const sale = {
+      winner: end.winner,
+      amountWei: end.amountWei,
+      ...(end.blockNumber === undefined ? {} : { blockNumber: end.blockNumber }),
+    };
+    set({ phase: "sold", winner: end.winner, amountWei: end.amountWei });
+    const arrange = (): Promise<MeetingInput | ChainChanged> =>
+      untilDone(() => steps.arrangeMeeting(input, sale), onProblem);
+    let arranged = await arrange();
+    if (arranged !== CHAIN_CHANGED) set({ meetingId: arranged.meetingId });
+
+    while (arranged !== CHAIN_CHANGED && stands() && settled.get("mint")?.status !== "done") {
+      const mint = settled.get("mint");
+      const revertsSeen = reverts;
+      onProblem(mint?.status === "refused" ? `mint: ${mint.reason}` : null);
+      await waitUntil(
+        Date.now() + ASK_AGAIN_MS,
+        () => settled.get("mint") !== mint || reverts !== revertsSeen,
+        "waiting for the pass on chain",
+      );
+      seen = news;
+      if (!stands()) break;
+      if (settled.get("mint") === mint || reverts !== revertsSeen) arranged = await arrange();
+    }
+    onProblem(null);
+    if (arranged === CHAIN_CHANGED || !stands()) {
+      await lookAgain(seen);
+      continue;
+    }
+    await startMeeting(arranged);
+    if (!stands()) {
+      await lookAgain(seen);
+      continue;
+    }
+    set({ phase: "meeting", passMinted: true });
+    await condition(allHandlersFinished);
     return current();
   }
-  const sale = { winner: end.winner, amountWei: end.amountWei };
-  set({ phase: "sold", ...sale });
-  const arranged = await untilDone(() => steps.arrangeMeeting(input, sale), onProblem);
-  set({ meetingId: arranged.meetingId });
-
-  while (settled.get("mint")?.status !== "done") {
-    const mint = settled.get("mint");
-    onProblem(mint?.status === "refused" ? `mint: ${mint.reason}` : null);
-    await waitUntil(
-      Date.now() + ASK_AGAIN_MS,
-      () => settled.get("mint") !== mint,
-      "waiting for the pass on chain",
-    );
-    if (settled.get("mint") === mint)
-      await untilDone(() => steps.arrangeMeeting(input, sale), onProblem);
-  }
-  onProblem(null);
-  await startMeeting(arranged);
-  set({ phase: "meeting", passMinted: true });
-  await condition(allHandlersFinished);
-  return current();
 }
 
 /** Starts the process of the meeting, once for ever: one that is there already (an operator reset this auction) is enough. */

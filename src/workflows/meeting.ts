@@ -7,6 +7,8 @@ import {
 } from "@temporalio/workflow";
 import { meetingDetails } from "./details.ts";
 import {
+  CHAIN_CHANGED,
+  type ChainChanged,
   closeUpdate,
   extendUpdate,
   type MeetingInput,
@@ -14,6 +16,8 @@ import {
   meetingStateQuery,
   type OperationSettledMessage,
   operationSettledSignal,
+  type Outcome,
+  withdrawnSignal,
 } from "./messages.ts";
 import { untilDone, waitUntil } from "./patience.ts";
 import { ASK_AGAIN_MS, steps } from "./steps.ts";
@@ -23,10 +27,14 @@ function refuse(type: string, message: string): never {
   throw ApplicationFailure.create({ type, message, nonRetryable: true });
 }
 
-/** One meeting: scheduled → open → closing → closed, with the host's updates `extend` and `close` while it is not closing. */
+/**
+ * One meeting: scheduled → open → closing → closed, with the host's updates `extend` and `close` while it is not closing. From
+ * any of these it can become withdrawn: the chain took back the sale.
+ */
 export async function meeting(input: MeetingInput): Promise<MeetingState> {
   let endsAtMs = input.endsAtMs;
   let closedBy: string | null = null;
+  let withdrawn = false;
   let settlement: OperationSettledMessage | undefined;
   let state: Omit<MeetingState, "endsAtMs"> = {
     phase: "scheduled",
@@ -48,6 +56,7 @@ export async function meeting(input: MeetingInput): Promise<MeetingState> {
     if (by !== input.host) refuse("not_the_host", "only the host of this meeting can do that");
     if (
       closedBy !== null ||
+      withdrawn ||
       Date.now() >= endsAtMs ||
       state.phase === "closing" ||
       state.phase === "closed"
@@ -59,6 +68,9 @@ export async function meeting(input: MeetingInput): Promise<MeetingState> {
   setHandler(operationSettledSignal, (message) => {
     // What is done stays done, in whatever order its messages come.
     if (settlement?.status !== "done") settlement = message;
+  });
+  setHandler(withdrawnSignal, () => {
+    withdrawn = true;
   });
   setHandler(
     extendUpdate,
@@ -98,43 +110,64 @@ export async function meeting(input: MeetingInput): Promise<MeetingState> {
       await steps.checkEarlyClose(input.meetingId);
       if (Date.now() < endsAtMs) closedBy ??= command.by;
       // Answered once the room is closed and it is decided how the meeting came out.
-      await condition(() => state.outcome !== null);
+      await condition(() => state.outcome !== null || withdrawn);
+      if (withdrawn)
+        refuse("meeting_over", "this meeting is withdrawn: the chain took back the sale");
       return current();
     },
     { description: "Close the meeting now", validator: (command) => checkCommand(command.by) },
   );
   set({});
 
+  const isOver = (): boolean => closedBy !== null || withdrawn;
+  // The step may know before the message comes, which is lost when it came before this process.
+  const unlessWithdrawn = async <T>(
+    step: () => Promise<T | ChainChanged>,
+  ): Promise<T | undefined> => {
+    const result = await untilDone(step, onProblem);
+    if (result !== CHAIN_CHANGED) return result;
+    withdrawn = true;
+    return undefined;
+  };
+  const leave = async (): Promise<MeetingState> => {
+    set({ phase: "withdrawn" });
+    await untilDone(() => steps.leaveWithdrawn(input.meetingId), onProblem);
+    await condition(allHandlersFinished);
+    return current();
+  };
+
   if (input.remindAtMs !== undefined) {
-    await waitUntil(input.remindAtMs, () => closedBy !== null, "until the reminder");
-    if (closedBy === null) await untilDone(() => steps.remind(input.meetingId), onProblem);
+    await waitUntil(input.remindAtMs, isOver, "until the reminder");
+    if (!isOver()) await unlessWithdrawn(() => steps.remind(input.meetingId));
   }
-  await waitUntil(input.opensAtMs, () => closedBy !== null, "until the room opens");
-  await untilDone(() => steps.openMeeting(input.meetingId), onProblem);
+  await waitUntil(input.opensAtMs, isOver, "until the room opens");
+  if (!withdrawn) await unlessWithdrawn(() => steps.openMeeting(input.meetingId));
+  if (withdrawn) return leave();
   set({ phase: "open" });
-  while (closedBy === null && Date.now() < endsAtMs) {
+  while (!isOver() && Date.now() < endsAtMs) {
     const untilMs = endsAtMs;
-    await waitUntil(
-      untilMs,
-      () => closedBy !== null || endsAtMs !== untilMs,
-      "until the meeting ends",
-    );
+    await waitUntil(untilMs, () => isOver() || endsAtMs !== untilMs, "until the meeting ends");
   }
+  if (withdrawn) return leave();
 
   set({ phase: "closing" });
-  const outcome = await untilDone(() => steps.closeMeeting(input, closedBy), onProblem);
+  const close = (): Promise<Outcome | undefined> =>
+    unlessWithdrawn(() => steps.closeMeeting(input, closedBy));
+  const outcome = await close();
+  if (withdrawn || outcome === undefined) return leave();
   set({ outcome });
-  while (settlement?.status !== "done") {
+  while (settlement?.status !== "done" && !withdrawn) {
     const seen = settlement;
     onProblem(seen?.status === "refused" ? `settle: ${seen.reason}` : null);
     await waitUntil(
       Date.now() + ASK_AGAIN_MS,
-      () => settlement !== seen,
+      () => settlement !== seen || withdrawn,
       "waiting for the settlement on chain",
     );
-    if (settlement === seen) await untilDone(() => steps.closeMeeting(input, closedBy), onProblem);
+    if (settlement === seen && !withdrawn) await close();
   }
-  await untilDone(() => steps.announceSettlement(input.meetingId), onProblem);
+  if (!withdrawn) await unlessWithdrawn(() => steps.announceSettlement(input.meetingId));
+  if (withdrawn) return leave();
   set({ phase: "closed", settled: true });
   await condition(allHandlersFinished);
   return current();

@@ -8,6 +8,7 @@ import type {
   MeetingState,
   OperationSettledMessage,
   RevertedMessage,
+  WithdrawnMessage,
 } from "../domain/process.ts";
 
 export * from "../domain/process.ts";
@@ -17,6 +18,7 @@ export const extendedSignal = defineSignal<[ExtendedMessage]>("extended");
 export const cancelledSignal = defineSignal<[CancelledMessage]>("cancelled");
 export const revertedSignal = defineSignal<[RevertedMessage]>("reverted");
 export const operationSettledSignal = defineSignal<[OperationSettledMessage]>("operationSettled");
+export const withdrawnSignal = defineSignal<[WithdrawnMessage]>("withdrawn");
 export const auctionStateQuery = defineQuery<AuctionState>("state");
 export const extendUpdate = defineUpdate<MeetingState, [ExtendCommand]>("extend");
 export const closeUpdate = defineUpdate<MeetingState, [CloseCommand]>("close");

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { loadAuction, replayAuction } from "../../src/chain/indexing/store.ts";
+import { loadAuction, replayAuction } from "../../src/chain/indexing/auctions.ts";
 import type { Queryable, Transactor } from "../../src/db/database.ts";
 import { operationKey } from "../../src/domain/process.ts";
 import { Engine } from "./support.ts";

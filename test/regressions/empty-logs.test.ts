@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { loadAuction } from "../../src/chain/indexing/store.ts";
+import { loadAuction } from "../../src/chain/indexing/auctions.ts";
 import { Engine } from "../chain/support.ts";
 
 let engine: Engine;

@@ -1,6 +1,6 @@
 import { createMeetingActivities } from "../../src/activities/meeting.ts";
 import { applyEvent } from "../../src/chain/indexing/projection.ts";
-import { loadAuction, saveAuction } from "../../src/chain/indexing/store.ts";
+import { loadAuction, saveAuctions } from "../../src/chain/indexing/auctions.ts";
 import { testLogger } from "../support/logs.ts";
 import {
   AUCTION_CONTRACT,
@@ -38,7 +38,7 @@ async function project(
       logIndex: 0,
       address: NOBODY,
     });
-  if (state !== undefined) await saveAuction(api.db, state);
+  if (state !== undefined) await saveAuctions(api.db, [state]);
 }
 const transfer = (from: string, to: string): [string, Record<string, string>] => [
   "Transfer",

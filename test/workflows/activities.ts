@@ -84,6 +84,7 @@ export class FakeActivities {
       checkEarlyClose: this.#recorded("checkEarlyClose", nothing),
       closeMeeting: this.#recorded("closeMeeting", async () => held),
       announceSettlement: this.#recorded("announceSettlement", nothing),
+      leaveWithdrawn: this.#recorded("leaveWithdrawn", nothing),
       reconcile: this.#recorded("reconcile", async () => ({ lostWorkflows: 0, stuckMessages: 0 })),
       runIndexer: this.#recorded("runIndexer", async () => "turn-over"),
       runWallet: this.#recorded("runWallet", nothing),

@@ -100,7 +100,7 @@ export const ExtendBody = z
 export const CommandAnswer = z
   .strictObject({
     meetingId: z.uuid(),
-    phase: z.enum(["scheduled", "open", "closing", "closed"]),
+    phase: State,
     endsAt: Time,
     outcome: Outcome,
     settled: z.boolean(),

@@ -1,7 +1,11 @@
 import { getAddress } from "ethers";
 import type { NewEvent } from "../../db/events.ts";
-import type { OutboxMessage } from "../../db/outbox.ts";
-import { auctionWorkflowId } from "../../domain/process.ts";
+import type { OutboxMessage, StartMessage } from "../../db/outbox.ts";
+import {
+  auctionWorkflowId,
+  type OperationKind,
+  type RevertedMessage,
+} from "../../domain/process.ts";
 import type { ChainEvent } from "./decode.ts";
 import { type AuctionProjection, ZERO_ADDRESS } from "./projection.ts";
 
@@ -25,7 +29,7 @@ export function effectsOf(
   after: AuctionProjection,
   sighting = 1,
 ): Effects {
-  const { chainId, contract, auctionId } = after;
+  const { chainId, auctionId } = after;
   const workflowId = auctionWorkflowId(after);
   const place = {
     auctionId,
@@ -52,19 +56,7 @@ export function effectsOf(
             reservePriceWei: after.reservePriceWei,
           }),
         ],
-        messages: [
-          {
-            kind: "start-auction",
-            workflowId,
-            payload: {
-              chainId,
-              contract,
-              auctionId,
-              host: after.host,
-              endsAtMs: after.endsAtS * 1000,
-            },
-          },
-        ],
+        messages: [startOf(after)],
       };
     case "BidPlaced": {
       const outbid = before?.highBidder ?? null;
@@ -110,29 +102,38 @@ export function effectsOf(
         messages: [],
       };
     case "AuctionCancelled":
-      return {
-        events: [tell("auction-cancelled", ["public", host], {})],
-        messages: [
-          {
-            kind: "signal",
-            workflowId,
-            payload: { signal: "cancelled", args: [{ blockNumber: event.blockNumber }] },
-          },
-        ],
-      };
+      // Its process is told once the cancellation is deep enough: see apply.ts.
+      return { events: [tell("auction-cancelled", ["public", host], {})], messages: [] };
     default:
       return NOTHING;
   }
 }
 
-/** What a reorg means: `after` is the projection of what is left, undefined when the auction is gone with its creation. */
+/** What a reorg undoes, as the auction's process knows it. */
+function undoneOf(
+  before: AuctionProjection,
+  after: AuctionProjection | undefined,
+): ("end" | "mint")[] {
+  const undone: ("end" | "mint")[] = [];
+  if (before.steps.ended !== undefined && after?.steps.ended === undefined) undone.push("end");
+  if (before.steps.minted !== undefined && after?.steps.minted === undefined) undone.push("mint");
+  return undone;
+}
+
+/**
+ * What a reorg means: `after` is the projection of what is left, undefined when the auction is gone with its creation.
+ * Blocks up to `confirmedUpTo` are deep enough below the ancestor to be acted on.
+ */
 export function effectsOfReorg(
   before: AuctionProjection,
   after: AuctionProjection | undefined,
   ancestor: number,
-  cause: string,
+  confirmedUpTo: number,
 ): Effects {
   const facts = after ?? before;
+  const cancelledAt = after?.steps.cancelled?.blockNumber;
+  // Its process had come to an end, and there is more to do again.
+  const reopened = after !== undefined && after.phase === "bidding" && before.phase !== "bidding";
   return {
     events: [
       {
@@ -145,23 +146,65 @@ export function effectsOfReorg(
           endsAt: iso(facts.endsAtS),
           highBidWei: after?.highBidWei ?? null,
         },
-        cause: `${cause}:${before.auctionId}`,
       },
     ],
-    messages: [restated(facts, ancestor, after?.phase === "cancelled")],
+    messages: [
+      ...(reopened ? [startAgain(after)] : []),
+      told(facts, {
+        blockNumber: ancestor,
+        cancelled: cancelledAt !== undefined && cancelledAt <= confirmedUpTo,
+        undone: undoneOf(before, after),
+      }),
+    ],
   };
 }
 
 /** Tells an auction's process what holds now, whatever it was told before. */
-export function restated(
+export function told(
   auction: AuctionProjection,
-  blockNumber: number,
-  cancelled = false,
+  now: {
+    readonly blockNumber: number;
+    readonly cancelled?: boolean;
+    readonly undone: readonly OperationKind[];
+  },
 ): OutboxMessage {
-  const message = { endsAtMs: auction.endsAtS * 1000, cancelled, blockNumber };
+  const message: RevertedMessage = {
+    endsAtMs: auction.endsAtS * 1000,
+    cancelled: now.cancelled ?? false,
+    blockNumber: now.blockNumber,
+    undone: now.undone,
+  };
   return {
     kind: "signal",
     workflowId: auctionWorkflowId(auction),
     payload: { signal: "reverted", args: [message] },
+  };
+}
+
+/** Has the auction's process run, also when it has come to its end before; one that runs is left alone. */
+export function startAgain(auction: AuctionProjection): OutboxMessage {
+  return { ...startOf(auction), again: true };
+}
+
+/** An id that was another auction before the reorg, or the same one in another block. */
+export function recreated(auction: AuctionProjection, blockNumber: number): OutboxMessage[] {
+  return [startAgain(auction), told(auction, { blockNumber, undone: ["end", "mint"] })];
+}
+
+/** The host's cancellation is deep enough to be acted on. */
+export function cancelled(auction: AuctionProjection): OutboxMessage {
+  const blockNumber = auction.steps.cancelled?.blockNumber ?? auction.updatedBlock;
+  return {
+    kind: "signal",
+    workflowId: auctionWorkflowId(auction),
+    payload: { signal: "cancelled", args: [{ blockNumber }] },
+  };
+}
+
+function startOf({ chainId, contract, auctionId, host, endsAtS }: AuctionProjection): StartMessage {
+  return {
+    kind: "start-auction",
+    workflowId: auctionWorkflowId({ chainId, contract, auctionId }),
+    payload: { chainId, contract, auctionId, host, endsAtMs: endsAtS * 1000 },
   };
 }

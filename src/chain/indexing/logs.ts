@@ -1,71 +1,152 @@
 import { z } from "zod";
-import { type JsonRpc, RpcError } from "../rpc.ts";
-import { type Block, type Log, LogSchema, ReceiptSchema } from "../types.ts";
-import { mayHaveLogs } from "./bloom.ts";
+import { AppError, messageOf } from "../../errors.ts";
+import type { Logger } from "../../logging.ts";
+import type { JsonRpc } from "../rpc.ts";
+import { type Block, type Log, LogSchema } from "../types.ts";
+import { Bloom } from "./bloom.ts";
 
-const Logs = z.array(LogSchema);
+export const Logs = z.array(LogSchema);
 
-const Receipts = z.array(ReceiptSchema);
+const Receipts = z.array(z.object({ logs: Logs }));
 
-/**
- * The logs of one block, asked for by its hash, so that the answer cannot belong to another fork. An empty answer that
- * the block's bloom filter contradicts is checked against the block's receipts: nodes do answer eth_getLogs from an index
- * that is behind (reference: reth #17678, lotus #12078).
- * @throws AppError `rpc_unavailable` (retry)
- */
-export async function logsOfBlock(
-  rpc: JsonRpc,
-  block: Block,
-  addresses: readonly string[],
-): Promise<Log[]> {
-  const answer = await rpc.call(Logs, "eth_getLogs", [
-    { blockHash: block.hash, address: addresses },
-  ]);
-  const logs = answer.filter((log) => log.blockHash === block.hash);
-  const suspicious =
-    logs.length !== answer.length ||
-    (logs.length === 0 && addresses.some((address) => mayHaveLogs(block.logsBloom, address)));
-  if (!suspicious) return logs;
-  const receipts = await rpc.call(Receipts, "eth_getBlockReceipts", [block.hash]);
-  return receipts
-    .flatMap((receipt) => receipt.logs)
-    .filter((log) => log.blockHash === block.hash && addresses.includes(log.address));
+/** What a block needs to be checked against. */
+export type Header = Pick<Block, "hash" | "number" | "logsBloom">;
+
+const place = (log: Log): string => `${log.transactionHash}:${log.logIndex}`;
+
+/** Whether these can be all the logs of the block in order: of this block, canonical, and numbered without a gap. */
+function inOrder(logs: readonly Log[], block: Header): boolean {
+  return [...logs]
+    .sort((a, b) => a.logIndex - b.logIndex)
+    .every(
+      (log, index) =>
+        log.logIndex === index && log.blockHash === block.hash && log["removed"] !== true,
+    );
 }
 
-/** Asks for fewer blocks at a time when a provider finds the answer too large, and for more again while it does not. */
-export class LogRange {
-  #blocks: number;
-  readonly #maxBlocks: number;
+/**
+ * Logs of our contracts that are known to be all of them. Nodes do leave logs out: an index that is behind, a cache, a
+ * load balancer (reth #17678, lotus #12078, hyperindex #1498), and an answer that leaves some out looks like any other.
+ * Only the header can tell: its bloom filter is made from every log of the block, so all logs together must give that
+ * filter again. Such an answer proves itself, whoever gave it.
+ *
+ * What it cannot show: that the last log of a block is missing if its address and each of its topics also occur in other
+ * logs of the same block. Therefore, near the head, two answers must agree: one filtered by our addresses and one not.
+ */
+export class LogReader {
+  readonly #rpc: JsonRpc;
+  /** Lower-case. */
+  readonly #addresses: readonly string[];
+  readonly #logger: Logger;
+  #warned = false;
 
-  constructor(maxBlocks = 2_000) {
-    this.#blocks = maxBlocks;
-    this.#maxBlocks = maxBlocks;
+  constructor(rpc: JsonRpc, addresses: readonly string[], logger: Logger) {
+    this.#rpc = rpc;
+    this.#addresses = addresses;
+    this.#logger = logger;
   }
 
-  /** Logs from `from` on, at most up to `to`, and the block they reach. */
-  async fetch(
-    rpc: JsonRpc,
-    from: number,
-    to: number,
-    addresses: readonly string[],
-  ): Promise<{ readonly logs: Log[]; readonly upTo: number }> {
-    for (;;) {
-      const upTo = Math.min(to, from + this.#blocks - 1);
-      try {
-        const logs = await rpc.call(Logs, "eth_getLogs", [
-          {
-            fromBlock: `0x${from.toString(16)}`,
-            toBlock: `0x${upTo.toString(16)}`,
-            address: addresses,
-          },
-        ]);
-        this.#blocks = Math.min(this.#maxBlocks, Math.ceil(this.#blocks * 1.1));
-        return { logs, upTo };
-      } catch (error) {
-        // Each provider words "too large" in its own way, so every refusal of a wide range is answered with a narrower one.
-        if (!(error instanceof RpcError) || upTo === from) throw error;
-        this.#blocks = Math.max(1, Math.floor((upTo - from + 1) / 2));
+  /**
+   * The logs of one block, asked for by its hash, so that the answer cannot belong to another fork.
+   * @throws AppError `rpc_unavailable`, `logs_incomplete` (retry)
+   */
+  async ofBlock(block: Header): Promise<readonly Log[]> {
+    const answer = await this.#rpc.call(Logs, "eth_getLogs", [
+      { blockHash: block.hash, address: this.#addresses },
+    ]);
+    return this.completed(block, answer, false);
+  }
+
+  /**
+   * The logs of a block, when `answer` is what a node gave for our addresses: the answer itself where the header confirms
+   * it, else one that the header confirms. `alone`: an answer that proves itself needs no second one to agree with.
+   * @throws AppError `logs_incomplete` (retry) when nobody has one
+   */
+  async completed(block: Header, answer: readonly Log[], alone: boolean): Promise<readonly Log[]> {
+    const bloom = Bloom.ofHeader(block.logsBloom);
+    const sound = answer.every(
+      (log) => log.blockHash === block.hash && this.#isOurs(log) && log["removed"] !== true,
+    );
+    if (bloom === undefined || (bloom.isEmpty && answer.length > 0 && sound)) {
+      this.#warnOfBloom(block);
+      if (sound) return answer;
+    } else {
+      const possible = this.#addresses.some((address) => bloom.mayHold(address));
+      if (!possible && answer.length === 0) return answer;
+      // Where a block has no logs but ours, the filtered answer already proves itself.
+      if (alone && answer.length > 0 && sound && this.#proves(answer, block, bloom)) return answer;
+    }
+    return this.#proven(block, bloom, sound ? answer : []);
+  }
+
+  #isOurs(log: Log): boolean {
+    return this.#addresses.includes(log.address);
+  }
+
+  /**
+   * Whether these are all logs of the block. Chains that add logs of their own to a block's answer without putting them
+   * into the header (Polygon's state sync) are no exception: what the header has must be there, and ours must be in it.
+   */
+  #proves(logs: readonly Log[], block: Header, bloom: Bloom): boolean {
+    return (
+      inOrder(logs, block) &&
+      Bloom.ofLogs(logs).covers(bloom) &&
+      bloom.covers(Bloom.ofLogs(logs.filter((log) => this.#isOurs(log))))
+    );
+  }
+
+  /** Asks every endpoint in two ways for all logs of the block until an answer proves itself and has what `known` has. */
+  async #proven(
+    block: Header,
+    bloom: Bloom | undefined,
+    known: readonly Log[],
+  ): Promise<readonly Log[]> {
+    const asks = [
+      {
+        method: "eth_getLogs",
+        parameters: [{ blockHash: block.hash }],
+        read: (answer: unknown): Log[] => Logs.parse(answer),
+      },
+      {
+        method: "eth_getBlockReceipts",
+        parameters: [block.hash],
+        read: (answer: unknown): Log[] => Receipts.parse(answer).flatMap((one) => one.logs),
+      },
+    ];
+    const failures: string[] = [];
+    for (const index of this.#rpc.endpoints.keys()) {
+      for (const { method, parameters, read } of asks) {
+        try {
+          const logs = read(await this.#rpc.callEndpoint(index, method, parameters));
+          const places = new Set(logs.map(place));
+          const proves =
+            bloom === undefined ? inOrder(logs, block) : this.#proves(logs, block, bloom);
+          if (proves && known.every((log) => places.has(place(log))))
+            return logs.filter((log) => this.#isOurs(log));
+          failures.push(`${method} of endpoint ${index}: ${logs.length} logs, not all of them`);
+        } catch (error) {
+          failures.push(`${method} of endpoint ${index}: ${messageOf(error).slice(0, 200)}`);
+        }
       }
     }
+    this.#logger.warn("no endpoint gives all logs of a block", {
+      blockNumber: block.number,
+      blockHash: block.hash,
+      failures,
+    });
+    throw new AppError({
+      kind: "retry",
+      code: "logs_incomplete",
+      message: `no RPC endpoint gives all logs of block ${block.number}: ${failures.join("; ")}`,
+    });
+  }
+
+  #warnOfBloom(block: Header): void {
+    if (this.#warned) return;
+    this.#warned = true;
+    this.#logger.warn(
+      "this chain's headers have no usable bloom filter: logs that an endpoint leaves out cannot be noticed",
+      { blockNumber: block.number },
+    );
   }
 }

@@ -1,7 +1,6 @@
 import { first, type Queryable } from "../../db/database.ts";
 import type { Block } from "../types.ts";
 import type { ChainEvent } from "./decode.ts";
-import { applyEvent, type AuctionProjection } from "./projection.ts";
 
 /** The indexer's one stream: the auction contract and its passes. */
 export const STREAM = "auctions";
@@ -53,21 +52,28 @@ export async function haltCursor(db: Queryable, chainId: number, reason: string)
   );
 }
 
-/** Remembers the block's hash for reorg detection and forgets those deeper than the window. */
-export async function insertBlock(
+/** Remembers the blocks' hashes for reorg detection. */
+export async function insertBlocks(
   tx: Queryable,
   chainId: number,
-  block: Block,
-  windowBlocks: number,
+  blocks: readonly Block[],
 ): Promise<void> {
   await tx.query(
-    "INSERT INTO chain_blocks (chain_id, number, hash, parent_hash, timestamp_s) VALUES ($1, $2, $3, $4, $5)",
-    [chainId, block.number, block.hash, block.parentHash, block.timestampS],
+    `INSERT INTO chain_blocks (chain_id, number, hash, parent_hash, timestamp_s)
+     SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[])`,
+    [
+      chainId,
+      blocks.map((one) => one.number),
+      blocks.map((one) => one.hash),
+      blocks.map((one) => one.parentHash),
+      blocks.map((one) => one.timestampS),
+    ],
   );
-  await tx.query("DELETE FROM chain_blocks WHERE chain_id = $1 AND number < $2", [
-    chainId,
-    block.number - windowBlocks,
-  ]);
+}
+
+/** Forgets the blocks that are deeper than the window. */
+export async function forgetBlocks(tx: Queryable, chainId: number, below: number): Promise<void> {
+  await tx.query("DELETE FROM chain_blocks WHERE chain_id = $1 AND number < $2", [chainId, below]);
 }
 
 export async function knownBlocks(
@@ -115,17 +121,33 @@ export async function insertLogs(
   return new Map(rows.map((row) => [logKey(row), row.sightings]));
 }
 
-/** Whether a reorg has ever dropped the creation of an auction with this id. */
-export async function wasDropped(
+/** Those of the ids under which a reorg has ever dropped the creation of an auction. */
+export async function droppedCreations(
   db: Queryable,
   chainId: number,
-  auctionId: string,
-): Promise<boolean> {
-  const rows = await db.query(
-    "SELECT FROM chain_logs WHERE chain_id = $1 AND auction_id = $2 AND event = 'AuctionCreated' AND NOT canonical LIMIT 1",
-    [chainId, auctionId],
+  auctionIds: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const rows = await db.query<{ auctionId: string }>(
+    `SELECT DISTINCT auction_id AS "auctionId" FROM chain_logs
+     WHERE chain_id = $1 AND auction_id = ANY($2::numeric[]) AND event = 'AuctionCreated' AND NOT canonical`,
+    [chainId, auctionIds],
   );
-  return rows.length > 0;
+  return new Set(rows.map((row) => row.auctionId));
+}
+
+/** The auctions cancelled in blocks above `above`, up to and with `upTo`. */
+export async function cancelledBetween(
+  db: Queryable,
+  chainId: number,
+  above: number,
+  upTo: number,
+): Promise<string[]> {
+  const rows = await db.query<{ auctionId: string }>(
+    `SELECT auction_id AS "auctionId" FROM chain_logs
+     WHERE chain_id = $1 AND block_number > $2 AND block_number <= $3 AND event = 'AuctionCancelled' AND canonical`,
+    [chainId, above, upTo],
+  );
+  return rows.map((row) => row.auctionId);
 }
 
 export async function insertBids(
@@ -156,113 +178,6 @@ export async function insertBids(
   );
 }
 
-const COLUMNS = `chain_id AS "chainId", contract, auction_id AS "auctionId", host, salt, phase,
-  extract(epoch FROM starts_at)::bigint AS "startsAtS", extract(epoch FROM ends_at)::bigint AS "endsAtS",
-  extract(epoch FROM original_ends_at)::bigint AS "originalEndsAtS", extract(epoch FROM meeting_starts_at)::bigint AS "meetingStartsAtS",
-  meeting_duration_s AS "meetingDurationS", reserve_price_wei AS "reservePriceWei", min_increment_wei AS "minIncrementWei",
-  fee_bps AS "feeBps", transferable, high_bidder AS "highBidder", high_bid_wei AS "highBidWei", bid_count AS "bidCount",
-  winner, pass_owner AS "passOwner", last_pass_owner AS "lastPassOwner", outcome, host_paid_wei AS "hostPaidWei", refund_wei AS "refundWei", steps, updated_block AS "updatedBlock"`;
-
-export async function loadAuction(
-  db: Queryable,
-  chainId: number,
-  contract: string,
-  auctionId: string,
-): Promise<AuctionProjection | undefined> {
-  return first<AuctionProjection>(
-    db,
-    `SELECT ${COLUMNS} FROM auctions WHERE chain_id = $1 AND contract = $2 AND auction_id = $3`,
-    [chainId, contract, auctionId],
-  );
-}
-
-export async function loadAuctions(
-  db: Queryable,
-  chainId: number,
-  contract: string,
-  auctionIds: readonly string[],
-): Promise<AuctionProjection[]> {
-  return db.query<AuctionProjection>(
-    `SELECT ${COLUMNS} FROM auctions WHERE chain_id = $1 AND contract = $2 AND auction_id = ANY($3::numeric[])`,
-    [chainId, contract, auctionIds],
-  );
-}
-
-export async function saveAuction(tx: Queryable, auction: AuctionProjection): Promise<void> {
-  await tx.query(
-    `INSERT INTO auctions (chain_id, contract, auction_id, host, salt, phase, starts_at, ends_at, original_ends_at, meeting_starts_at, meeting_duration_s,
-       reserve_price_wei, min_increment_wei, fee_bps, transferable, high_bidder, high_bid_wei, bid_count, winner, pass_owner, outcome, host_paid_wei,
-       refund_wei, steps, updated_block, last_pass_owner)
-     VALUES ($1, $2, $3, $4, $5, $6, to_timestamp($7), to_timestamp($8), to_timestamp($9), to_timestamp($10), $11, $12, $13, $14, $15, $16, $17, $18, $19,
-       $20, $21, $22, $23, $24, $25, $26)
-     ON CONFLICT (chain_id, contract, auction_id) DO UPDATE SET
-       host = excluded.host, salt = excluded.salt, phase = excluded.phase, starts_at = excluded.starts_at, ends_at = excluded.ends_at,
-       original_ends_at = excluded.original_ends_at, meeting_starts_at = excluded.meeting_starts_at, meeting_duration_s = excluded.meeting_duration_s,
-       reserve_price_wei = excluded.reserve_price_wei, min_increment_wei = excluded.min_increment_wei, fee_bps = excluded.fee_bps,
-       transferable = excluded.transferable, high_bidder = excluded.high_bidder, high_bid_wei = excluded.high_bid_wei, bid_count = excluded.bid_count,
-       winner = excluded.winner, pass_owner = excluded.pass_owner, last_pass_owner = excluded.last_pass_owner, outcome = excluded.outcome, host_paid_wei = excluded.host_paid_wei,
-       refund_wei = excluded.refund_wei, steps = excluded.steps, updated_block = excluded.updated_block, version = auctions.version + 1`,
-    [
-      auction.chainId,
-      auction.contract,
-      auction.auctionId,
-      auction.host,
-      auction.salt,
-      auction.phase,
-      auction.startsAtS,
-      auction.endsAtS,
-      auction.originalEndsAtS,
-      auction.meetingStartsAtS,
-      auction.meetingDurationS,
-      auction.reservePriceWei,
-      auction.minIncrementWei,
-      auction.feeBps,
-      auction.transferable,
-      auction.highBidder,
-      auction.highBidWei,
-      auction.bidCount,
-      auction.winner,
-      auction.passOwner,
-      auction.outcome,
-      auction.hostPaidWei,
-      auction.refundWei,
-      JSON.stringify(auction.steps),
-      auction.updatedBlock,
-      auction.lastPassOwner,
-    ],
-  );
-}
-
-interface LogRow {
-  readonly name: string;
-  readonly auctionId: string;
-  readonly args: Record<string, string | boolean>;
-  readonly blockNumber: number;
-  readonly blockHash: string;
-  readonly blockTimestampS: number;
-  readonly transactionHash: string;
-  readonly logIndex: number;
-  readonly address: string;
-}
-
-/** The projection that the canonical logs give, or undefined when none are left. */
-export async function replayAuction(
-  db: Queryable,
-  chainId: number,
-  contract: string,
-  auctionId: string,
-): Promise<AuctionProjection | undefined> {
-  const rows = await db.query<LogRow>(
-    `SELECT event AS name, auction_id AS "auctionId", args, block_number AS "blockNumber", block_hash AS "blockHash", block_timestamp_s AS "blockTimestampS",
-       transaction_hash AS "transactionHash", log_index AS "logIndex", address
-     FROM chain_logs WHERE chain_id = $1 AND auction_id = $2 AND canonical ORDER BY block_number, log_index`,
-    [chainId, auctionId],
-  );
-  let state: AuctionProjection | undefined;
-  for (const row of rows) state = applyEvent(chainId, contract, state, row);
-  return state;
-}
-
 /** Takes everything above `ancestor` out of the canonical record and returns the auctions it concerned. */
 export async function rollBack(
   tx: Queryable,
@@ -280,17 +195,4 @@ export async function rollBack(
     ancestor,
   ]);
   return rows.map((row) => row.auctionId).filter((id) => id !== null);
-}
-
-export async function deleteAuction(
-  tx: Queryable,
-  chainId: number,
-  contract: string,
-  auctionId: string,
-): Promise<void> {
-  await tx.query("DELETE FROM auctions WHERE chain_id = $1 AND contract = $2 AND auction_id = $3", [
-    chainId,
-    contract,
-    auctionId,
-  ]);
 }
