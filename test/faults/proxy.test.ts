@@ -122,6 +122,7 @@ test("a dropped response: the node has the transaction; one never forwarded: it 
   proxy.add({ kind: "a", methods: SEND, fault: neverForward, times: 1 });
   await expect(ask("eth_sendRawTransaction", lost.raw)).rejects.toThrow();
   expect(await direct("eth_getTransactionByHash", lost.hash)).toBeNull();
+  expect([dropped, lost].map(({ hash: at }) => proxy.record.get(at)?.taken)).toEqual([true, false]);
   // Spent: the next one passes, and both were recorded.
   expect(await ask("eth_sendRawTransaction", lost.raw)).toBe(lost.hash);
   expect(proxy.record.get(lost.hash)?.passes).toBe(2);

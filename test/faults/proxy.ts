@@ -171,6 +171,7 @@ export class FaultProxy {
         body: JSON.stringify({ jsonrpc: "2.0", id: this.#nextId++, ...call }),
       });
       const answer = (await response.json()) as RpcAnswer;
+      if (call.method === "eth_sendRawTransaction") this.record.noteAnswer(call, answer);
       return isFailure(answer) ? { error: answer.error } : { result: answer.result };
     });
   }

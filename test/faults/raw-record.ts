@@ -1,4 +1,5 @@
 import { keccak256 } from "ethers";
+import { isFailure, type RpcAnswer, type RpcCall } from "./rpc-types.ts";
 
 /** A raw transaction as it first passed the proxy. */
 export interface SentRaw {
@@ -11,6 +12,8 @@ export interface SentRaw {
   readonly firstEndpoint: number;
   /** How often it has passed so far, over all endpoints. */
   passes: number;
+  /** Whether the node has taken it, now or before. */
+  taken: boolean;
 }
 
 /** Every raw transaction that passed, and a look at the world before each is let through for the first time. */
@@ -32,6 +35,13 @@ export class RawRecord {
     return this.#sent.get(hash);
   }
 
+  /** What the node itself answered when it was given a raw transaction. */
+  noteAnswer(call: RpcCall, answer: RpcAnswer): void {
+    const sent = this.#sent.get(keccak256(String(call.params[0])));
+    const taken = !isFailure(answer) || /already|known/i.test(answer.error.message);
+    if (sent !== undefined && taken) sent.taken = true;
+  }
+
   /** Settles when the transaction may be forwarded: not before the look at the world is over, whoever sent it first. */
   async note(raw: string, endpoint: number): Promise<void> {
     const firstAtMs = performance.now();
@@ -40,7 +50,15 @@ export class RawRecord {
     if (known !== undefined) known.passes += 1;
     else {
       const order = this.#sent.size;
-      const sent: SentRaw = { hash, raw, order, firstAtMs, firstEndpoint: endpoint, passes: 1 };
+      const sent: SentRaw = {
+        hash,
+        raw,
+        order,
+        firstAtMs,
+        firstEndpoint: endpoint,
+        passes: 1,
+        taken: false,
+      };
       this.#sent.set(hash, sent);
       this.#looked.set(hash, this.#beforeFirst(sent));
     }

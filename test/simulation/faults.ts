@@ -18,6 +18,7 @@ import { LAGGING_METHODS, laggingBy } from "../faults/lagging.ts";
 import type { FaultProxy, Rule } from "../faults/proxy.ts";
 import type { RawRecord } from "../faults/raw-record.ts";
 import type { RpcCall } from "../faults/rpc-types.ts";
+import type { Money } from "./money.ts";
 import type { FaultKind, FaultWindow } from "./plan-faults.ts";
 import type { Story } from "./story.ts";
 
@@ -97,6 +98,14 @@ const RULES: Partial<Record<FaultKind, RuleOf>> = {
   ],
   "stale-head": (size) => [{ methods: LAGGING_METHODS, fault: laggingBy(size) }],
   slow: (size) => [{ methods: [...READS, ...SEND], fault: delay(40 * size) }],
+  // A gateway with rules of its own: it refuses for sure, and the node never hears of it.
+  rejected: () => [
+    {
+      methods: SEND,
+      when: (call, record) => !isRepetition(call, record),
+      fault: answerError(-32_000, "exceeds block gas limit"),
+    },
+  ],
   "server-error": () => [
     { methods: [...READS, ...SEND], fault: answerError(-32_603, "Internal error") },
   ],
@@ -110,27 +119,51 @@ export class FaultSchedule {
   readonly #windows: readonly FaultWindow[];
   readonly #proxy: FaultProxy;
   readonly #story: Story;
+  readonly #money: Money;
   readonly #active = new Map<FaultWindow, (() => void)[]>();
+  #reorgsSeen = 0;
+  #broke: number | undefined;
 
-  constructor(windows: readonly FaultWindow[], proxy: FaultProxy, story: Story) {
+  constructor(
+    windows: readonly FaultWindow[],
+    parts: { readonly proxy: FaultProxy; readonly story: Story; readonly money: Money },
+  ) {
     this.#windows = windows;
-    this.#proxy = proxy;
-    this.#story = story;
+    this.#proxy = parts.proxy;
+    this.#story = parts.story;
+    this.#money = parts.money;
   }
 
   /** Called when `block` is the head. */
-  at(block: number): void {
+  async at(block: number, chainId: number): Promise<void> {
     for (const window of this.#windows) {
       const due = window.fromBlock <= block && block < window.toBlock;
       if (due && !this.#active.has(window)) this.#begin(window);
       if (!due && this.#active.has(window)) this.#end(window);
     }
-    this.#story.dear = [...this.#active.keys()].some(({ kind }) => DEAR.includes(kind));
+    const active = [...this.#active.keys()];
+    this.#story.dear = active.some(({ kind }) => DEAR.includes(kind));
+    await this.#fund(active.find(({ kind }) => kind === "no-funds")?.size);
+    for (const { kind, fromBlock, size } of active) {
+      if (kind !== "foreign-nonce" || fromBlock !== block) continue;
+      this.#proxy.count(kind);
+      await this.#money.useNonce(size, chainId);
+    }
   }
 
-  end(): void {
+  async end(): Promise<void> {
     for (const window of this.#active.keys()) this.#end(window);
     this.#story.dear = false;
+    await this.#fund(undefined);
+  }
+
+  /** Balances are part of the state that a reorg takes back. */
+  async #fund(broke: number | undefined): Promise<void> {
+    if (broke === this.#broke && this.#story.reorgs === this.#reorgsSeen) return;
+    if (broke !== undefined && broke !== this.#broke) this.#proxy.count("no-funds");
+    this.#broke = broke;
+    this.#reorgsSeen = this.#story.reorgs;
+    await this.#money.allFunded(broke);
   }
 
   #begin(window: FaultWindow): void {

@@ -22,6 +22,9 @@ export const FAULT_KINDS = [
   "stale-head",
   "slow",
   "server-error",
+  "rejected",
+  "foreign-nonce",
+  "no-funds",
 ] as const;
 
 export type FaultKind = (typeof FAULT_KINDS)[number];
@@ -35,7 +38,7 @@ export interface FaultWindow {
   readonly endpoint?: number;
   /** How many requests it hits at most. */
   readonly times?: number;
-  /** How much of it, where the kind has a size: blocks behind, nonces too few. */
+  /** How much of it, where the kind has a size: blocks behind, nonces too few, the wallet concerned. */
   readonly size: number;
 }
 
@@ -51,7 +54,11 @@ const LIMITED: Partial<Record<FaultKind, number>> = {
   "m-one-log-less": 4,
   "m-no-logs": 4,
   "server-error": 6,
+  rejected: 2,
 };
+
+/** Kinds that mean what they do only when every endpoint says so. */
+const EVERYWHERE: readonly FaultKind[] = ["rejected"];
 
 export function planFaults(
   random: Prng,
@@ -67,7 +74,7 @@ export function planFaults(
     if (kind === "f-hang" && random.chance(0.6)) continue;
     const fromBlock = random.int(2, lastBlock - 5);
     const times = LIMITED[kind];
-    const oneEndpoint = endpoints > 1 && random.chance(0.6);
+    const oneEndpoint = endpoints > 1 && random.chance(0.6) && !EVERYWHERE.includes(kind);
     windows.push({
       kind,
       fromBlock,

@@ -26,6 +26,8 @@ export interface Plan {
   readonly chainId: number;
   readonly rules: ContractRules;
   readonly wallets: number;
+  /** The most operations that share a transaction: few make many transactions. */
+  readonly batchItems: number;
   readonly endpoints: number;
   readonly socket: boolean;
   readonly confirmations: number;
@@ -83,6 +85,7 @@ export function makePlan(options: PlanOptions): Plan {
     chainId: 100_000 + seed,
     rules,
     wallets: world.int(1, 3),
+    batchItems: world.pick([50, 50, 3, 1]),
     endpoints: world.int(1, 2),
     socket: world.chance(0.5),
     confirmations: world.int(1, 3),

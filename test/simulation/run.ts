@@ -80,7 +80,7 @@ class Player {
     this.#stage = stage;
     this.#plan = plan;
     this.#reorgs = [...plan.reorgs];
-    this.#faults = new FaultSchedule(plan.faults, stage.proxy, stage.story);
+    this.#faults = new FaultSchedule(plan.faults, stage);
     stage.proxy.onRequest = ({ method, params }) => {
       if (method === "eth_getBlockByNumber" && params[0] === "latest") this.#looks += 1;
     };
@@ -92,7 +92,7 @@ class Player {
     await this.#awake();
     while (story.block < this.#plan.lastBlock) {
       await this.#block();
-      this.#faults.at(story.block);
+      await this.#faults.at(story.block, this.#plan.chainId);
       const { life } = product;
       if (product.alive && life?.killAtBlock !== undefined && life.killAtBlock <= story.block)
         await product.kill();
@@ -101,7 +101,7 @@ class Player {
       this.#reorgs.splice(this.#reorgs.indexOf(reorg), 1);
       await story.reorg(reorg);
     }
-    this.#faults.end();
+    await this.#faults.end();
   }
 
   /** Goes on until nothing is left to happen; what is left when the limit passes is a violation. */

@@ -9,6 +9,7 @@ import { waitFor } from "../../dev/stack/wait.ts";
 import { FaultProxy } from "../faults/proxy.ts";
 import { RawWatch } from "./checker/raw-watch.ts";
 import type { World } from "./checker/sources.ts";
+import { Money } from "./money.ts";
 import { Node } from "./node.ts";
 import { People } from "./people.ts";
 import type { Plan } from "./plan.ts";
@@ -27,6 +28,7 @@ export interface Stage {
   readonly proxy: FaultProxy;
   readonly story: Story;
   readonly product: Product;
+  readonly money: Money;
   readonly watch: RawWatch;
   readonly world: World;
   readonly workflows: Workflows;
@@ -55,8 +57,8 @@ export async function setStage(servers: Servers, plan: Plan, name: string): Prom
       { length: plan.wallets },
       (_, index) => new Wallet(keccak256(toUtf8Bytes(`wallet ${index} of ${plan.seed}`))),
     );
-    for (const { address } of platform)
-      await node.send("anvil_setBalance", address, `0x${(10n ** 21n).toString(16)}`);
+    const money = new Money(node, platform);
+    await money.allFunded();
     const deployed = await deployContracts({
       rpcUrl,
       deployerKey: anvilAccounts(1)[0]?.privateKey ?? "",
@@ -78,7 +80,7 @@ export async function setStage(servers: Servers, plan: Plan, name: string): Prom
     await people.fund();
     await node.send("evm_setAutomine", false);
 
-    const watch = new RawWatch(world);
+    const watch = new RawWatch(world, (hash) => proxy.record.get(hash)?.taken === true);
     closers.push(() => watch.close());
     const proxy = await FaultProxy.start({
       rpcUrl,
@@ -101,6 +103,7 @@ export async function setStage(servers: Servers, plan: Plan, name: string): Prom
         ...(proxy.sockets[0] === undefined ? {} : { ETH_WSS_ENDPOINT: proxy.sockets[0].url }),
         CHAIN_CONFIRMATIONS: String(plan.confirmations),
         CHAIN_FINALITY_DEPTH: String(plan.finalityDepth),
+        CHAIN_BATCH_ITEMS: String(plan.batchItems),
         AUCTION_CONTRACT_ADDRESS: deployed.auctionAddress,
         PLATFORM_PRIVATE_KEY: platform.map((one) => one.privateKey).join(","),
         JITSI_APP_ID: "meeting-auction",
@@ -116,7 +119,7 @@ export async function setStage(servers: Servers, plan: Plan, name: string): Prom
     closers.push(() => product.stop());
     const firstBlock = Number(head.number);
     const story = new Story({ node, proxy, plan, people, firstBlock, startS });
-    return { folder, node, proxy, story, product, watch, world, workflows, rest, close };
+    return { folder, node, proxy, story, product, money, watch, world, workflows, rest, close };
   } catch (error) {
     await close();
     throw error;

@@ -42,8 +42,12 @@ export class RawWatch {
   readonly #world: World;
   readonly #pool: Pool;
 
-  constructor(world: World) {
+  readonly #wasTaken: (hash: string) => boolean;
+
+  /** `wasTaken`: whether the node ever took a transaction; one that it never took occupies no nonce. */
+  constructor(world: World, wasTaken: (hash: string) => boolean) {
     this.#world = world;
+    this.#wasTaken = wasTaken;
     this.#pool = new Pool({ connectionString: world.databaseUrl, max: 4 });
     this.#pool.on("error", () => undefined);
   }
@@ -80,6 +84,7 @@ export class RawWatch {
       for (const earlier of this.seen) {
         if (!earlier.operations.includes(operation)) continue;
         if (earlier.from === sent.from && earlier.nonce === sent.nonce) continue;
+        if (!this.#wasTaken(earlier.hash)) continue;
         const head = Number(await ask<string>("eth_blockNumber"));
         const confirmed = `0x${Math.max(0, head - confirmations + 1).toString(16)}`;
         const consumed = Number(

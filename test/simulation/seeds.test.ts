@@ -1,0 +1,40 @@
+// A dozen fixed seeds of the simulation, and every seed that ever went red (regressions.json).
+import regressions from "./regressions.json" with { type: "json" };
+import { digestOf, makePlan } from "./plan.ts";
+import { runSeed } from "./run.ts";
+import type { Servers } from "./servers.ts";
+import { expectNoViolation, testServers } from "./support.ts";
+
+const AUCTIONS = 6;
+/** Chosen so that together they hold every kind of fault and every way of a reorg, and few kills: those have their own test. */
+const SEEDS = [2, 3, 6, 7, 11, 12, 13, 14, 16, 19, 20, 21];
+
+let servers: Servers;
+beforeAll(async () => {
+  servers = await testServers();
+});
+afterAll(() => servers.stop());
+
+test("a seed gives the same plan each time, and another seed another one", () => {
+  const digest = (seed: number): string => digestOf(makePlan({ seed, auctions: 30 }));
+  expect(digest(1)).toBe(digest(1));
+  expect(new Set([1, 2, 3, 4, 5].map(digest)).size).toBe(5);
+});
+
+test.each(SEEDS)(
+  "seed %i: nothing is lost, nothing is doubled, and all comes to rest",
+  async (seed) => {
+    expectNoViolation(await runSeed(servers, { seed, auctions: AUCTIONS }), AUCTIONS);
+  },
+  300_000,
+);
+
+if (regressions.length > 0) {
+  test.each(regressions)(
+    "seed $seed with $auctions auctions: $was",
+    async ({ seed, auctions }) => {
+      expectNoViolation(await runSeed(servers, { seed, auctions }), auctions);
+    },
+    300_000,
+  );
+}
