@@ -5,9 +5,12 @@ import { parseArgs } from "node:util";
 import type { Bench, Figure } from "./bench.ts";
 import { median } from "./bench.ts";
 
+import { backfill } from "./backfill.ts";
 import { lateness } from "./lateness.ts";
+import { recovery } from "./recovery.ts";
+import { sender } from "./sender.ts";
 
-const BENCHES: readonly Bench[] = [...lateness];
+const BENCHES: readonly Bench[] = [...lateness, recovery, backfill, sender];
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 

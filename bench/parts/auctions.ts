@@ -15,7 +15,8 @@ export class Person {
   readonly #wallet: Wallet;
   readonly #rpcUrl: string;
   readonly #chainId: number;
-  #nonce: number | undefined;
+  #first: Promise<number> | undefined;
+  #sent = 0;
 
   constructor(rpcUrl: string, chainId: number, index: number) {
     const account = anvilAccounts(FIRST_PERSON + index + 1)[FIRST_PERSON + index];
@@ -30,10 +31,12 @@ export class Person {
     data: string,
     options: { readonly valueWei?: bigint; readonly gas: number; readonly tipGwei?: bigint },
   ): Promise<string> {
-    this.#nonce ??= Number(
-      await rpc(this.#rpcUrl, "eth_getTransactionCount", [this.#wallet.address, "pending"]),
-    );
-    const nonce = this.#nonce++;
+    this.#first ??= rpc<string>(this.#rpcUrl, "eth_getTransactionCount", [
+      this.#wallet.address,
+      "pending",
+    ]).then(Number);
+    const offset = this.#sent++;
+    const nonce = (await this.#first) + offset;
     const raw = await this.#wallet.signTransaction({
       type: 2,
       chainId: this.#chainId,
