@@ -104,6 +104,33 @@ test("nothing is sent before the block that reaches its time, and then at once",
   expect(Number((await chain.state(auctionId))["state"])).toBe(2);
 });
 
+test("an end does not go out when a bid has just moved it, though the indexer has not read that block yet", async () => {
+  const { chain } = engine;
+  // A chain that is known to have a block each second.
+  for (let block = 0; block < 16; block += 1) await engine.mine();
+  const auctionId = await chain.create();
+  const endsAtS = Number((await chain.state(auctionId))["endTime"]);
+  await engine.index();
+  const key = await engine.ask("end", auctionId, { notBeforeS: endsAtS });
+  const sender = await engine.sender();
+  while (chain.nowS < endsAtS - 2) await engine.mine();
+  // In the last block before the end.
+  await chain.bid(auctionId, chain.person(0), 2_000n);
+  expect(chain.nowS).toBe(endsAtS - 1);
+  await sender.tick();
+  expect(await engine.transactions()).toHaveLength(0);
+  const movedS = Number((await chain.state(auctionId))["endTime"]);
+  expect(movedS).toBeGreaterThan(endsAtS);
+  expect(await engine.operation(key)).toMatchObject({ state: "pending", not_before_s: movedS });
+  // Without that look it would have gone out at this head.
+  await engine.db.query("UPDATE chain_operations SET not_before_s = $1", [endsAtS]);
+  engine.rpc.before = async (method) => {
+    if (method === "eth_getLogs") throw new Error("no answer");
+  };
+  await sender.tick();
+  expect(await engine.transactions()).toHaveLength(1);
+});
+
 test("an end that is not due yet does not go out with one that is", async () => {
   const [auctionId = 0n] = await due(1);
   const key = await engine.ask("end", auctionId);

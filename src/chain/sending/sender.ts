@@ -9,6 +9,7 @@ import type { JsonRpc } from "../rpc.ts";
 import { type Block, blockByNumber, latestBlock, QuantityNumber } from "../types.ts";
 import { Broadcaster } from "./broadcaster.ts";
 import { batchLimit } from "./calls.ts";
+import { followExtensions } from "./extensions.ts";
 import { cappedFees, type FeeCaps, type Fees, marketFees } from "./fees.ts";
 import { claimDue, nextDueS, type Operation } from "./operations.ts";
 import { Purse } from "./purse.ts";
@@ -78,6 +79,7 @@ export class WalletSender {
   readonly #nowMs: () => number;
   readonly wallet: string;
   #lastSeenBlock = -1;
+  #nextDueS: number | undefined;
 
   constructor(options: SenderOptions) {
     this.#o = options;
@@ -132,14 +134,16 @@ export class WalletSender {
 
   /** How long until the next round, in milliseconds. */
   get pollMs(): number {
-    return this.#clock.pollMs(this.#nowMs());
+    return this.#clock.pollMs(this.#nowMs(), this.#nextDueS);
   }
 
   async #sendDue(head: Block): Promise<void> {
     const { db, rpc, chainId, auctionContract } = this.#o;
     const nextTimestampS = this.#clock.nextTimestampS(this.#nowMs());
     const dueS = await nextDueS(db, chainId, auctionContract);
+    this.#nextDueS = dueS;
     if (nextTimestampS === undefined || dueS === undefined || dueS > nextTimestampS) return;
+    await followExtensions(this.#o, head);
     const market = await marketFees(rpc, head);
     const signed = await this.#allocate(head, nextTimestampS, market);
     if (signed.length > 0) crashPoint("sender.stored");

@@ -99,7 +99,8 @@ export class Upkeep {
     );
     const age = (one: StoredTransaction): number => head.number - one.signedAtBlock;
     const stale = waiting.filter(
-      (one) => !one.wasBroadcast || age(one) >= RESEND_AFTER_BLOCKS || isUnderpriced(one, head),
+      // What a node did not plainly take (no room, an earlier nonce missing, no answer) goes out again with each block.
+      (one) => one.lastSendError !== null || !one.wasBroadcast || age(one) >= RESEND_AFTER_BLOCKS,
     );
     if (stale.length === 0) return;
     const market = await marketFees(rpc, head);
