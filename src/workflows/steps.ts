@@ -8,7 +8,8 @@ import { TASK_QUEUES } from "./messages.ts";
  */
 export const steps = proxyActivities<Activities>({
   taskQueue: TASK_QUEUES.auction,
-  startToCloseTimeout: "30 seconds",
+  // Short database work: a worker that is killed in the middle of a step must not hold an end up for long.
+  startToCloseTimeout: "10 seconds",
   retry: { initialInterval: "500 milliseconds", maximumInterval: "20 seconds" },
 });
 

@@ -105,6 +105,13 @@ test("each event of clients and each message to a workflow is written once, with
   expect((await engine.signals()).map((one) => one.signal)).toEqual(["extended", "cancelled"]);
 });
 
+test("what anybody can make the contract say of an auction that never was changes nothing", async () => {
+  const { chain } = engine;
+  await chain.send(chain.person(3), "endAuctions", [[987_654_321n]]);
+  expect(await engine.index()).toBe("idle");
+  expect(await load(987_654_321n)).toBeUndefined();
+});
+
 test("a crash before the commit leaves nothing, and the next run does the block again", async () => {
   const auctionId = await engine.chain.create();
   const failing: Transactor = {

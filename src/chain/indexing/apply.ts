@@ -7,7 +7,7 @@ import type { Block } from "../types.ts";
 import { stands, withdrawMeeting, withdrawOrphans } from "./compensation.ts";
 import type { ChainEvent } from "./decode.ts";
 import { cancelled, effectsOf, recreated } from "./effects.ts";
-import { applyEvent, type AuctionProjection } from "./projection.ts";
+import { applyEvent, type AuctionProjection, PROJECTED } from "./projection.ts";
 import { loadAuctions, saveAuctions } from "./auctions.ts";
 import * as store from "./store.ts";
 
@@ -49,7 +49,7 @@ export async function applyBlocks(
   await project(
     tx,
     stream,
-    events.filter((one) => one.auctionId !== null),
+    events.filter((one) => one.auctionId !== null && PROJECTED.has(one.name)),
     sightings,
   );
   await tellConfirmedCancellations(tx, stream, from, head.number);

@@ -1,5 +1,5 @@
 import { first, type Queryable } from "../../db/database.ts";
-import { applyEvent, type AuctionProjection } from "./projection.ts";
+import { applyEvent, type AuctionProjection, PROJECTED } from "./projection.ts";
 
 const COLUMNS = `chain_id AS "chainId", contract, auction_id AS "auctionId", host, salt, phase,
   extract(epoch FROM starts_at)::bigint AS "startsAtS", extract(epoch FROM ends_at)::bigint AS "endsAtS",
@@ -99,8 +99,8 @@ export async function replayAuction(
   const rows = await db.query<LogRow>(
     `SELECT event AS name, auction_id AS "auctionId", args, block_number AS "blockNumber", block_hash AS "blockHash", block_timestamp_s AS "blockTimestampS",
        transaction_hash AS "transactionHash", log_index AS "logIndex", address
-     FROM chain_logs WHERE chain_id = $1 AND auction_id = $2 AND canonical ORDER BY block_number, log_index`,
-    [chainId, auctionId],
+     FROM chain_logs WHERE chain_id = $1 AND auction_id = $2 AND canonical AND event = ANY($3) ORDER BY block_number, log_index`,
+    [chainId, auctionId, [...PROJECTED]],
   );
   let state: AuctionProjection | undefined;
   for (const row of rows) state = applyEvent(chainId, contract, state, row);

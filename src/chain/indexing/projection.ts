@@ -107,7 +107,20 @@ function transferred(state: AuctionProjection, event: ChainEvent): AuctionProjec
 }
 
 /**
- * The state after one event. Pure: the same canonical logs give the same projection, on the way forward and when it is
+ * The events that make a projection. The contract also reports what it did not do, of any id that anybody names
+ * (`AuctionEndFailed` of an auction that never was): those change nothing.
+ */
+export const PROJECTED: ReadonlySet<string> = new Set([
+  "AuctionCreated",
+  "BidPlaced",
+  "AuctionEnded",
+  "AuctionCancelled",
+  "Transfer",
+  "MeetingSettled",
+]);
+
+/**
+ * The state after one event of those in PROJECTED. Pure: the same canonical logs give the same projection, on the way forward and when it is
  * rebuilt after a reorg.
  * @throws TypeError when an event of an auction comes before its creation: the logs are incomplete.
  */
