@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { IndexerOptions } from "./chain/indexing/indexer.ts";
 import type { SenderObserver } from "./chain/observer.ts";
 
 /** What is measured of the sender. Names follow what operators of other transaction engines know. */
@@ -80,5 +81,45 @@ export function createSenderMetrics(registry: Registry): SenderObserver {
       for (const [name, gauge] of Object.entries(wallets))
         gauge.set({ wallet }, Number(reading[name as keyof typeof wallets]));
     },
+  };
+}
+
+/** What the indexer reports, as its options name it. */
+export type IndexerMetrics = Required<
+  Pick<IndexerOptions, "onStep" | "onReorg" | "onHalted" | "onLag" | "onRange">
+>;
+
+/** What is measured of the indexer. */
+export function createIndexerMetrics(registry: Registry): IndexerMetrics {
+  const registers = [registry];
+  const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers });
+  const lagBlocks = gauge("index_head_lag_blocks", "Blocks between the chain's head and the index");
+  const halted = gauge("index_halted", "1 while the stream waits for an operator");
+  const range = gauge("getlogs_range_size", "How many blocks the next request for logs may span");
+  const lagSeconds = new Histogram({
+    name: "index_log_lag_seconds",
+    help: "Seconds from a block's timestamp to the commit of what it said",
+    buckets: [0.25, 0.5, 1, 2, 5, 12, 30, 120, 600],
+    registers,
+  });
+  const reorgs = new Counter({ name: "reorgs_total", help: "Reorganisations followed", registers });
+  const depths = new Histogram({
+    name: "reorg_depth",
+    help: "Blocks dropped by a reorganisation",
+    buckets: [1, 2, 3, 5, 8, 13, 32, 64],
+    registers,
+  });
+  return {
+    onStep: ({ indexed, head }) => {
+      halted.set(0);
+      lagBlocks.set(Math.max(0, head - indexed));
+    },
+    onReorg: (depth) => {
+      reorgs.inc();
+      depths.observe(depth);
+    },
+    onHalted: () => halted.set(1),
+    onLag: (seconds) => lagSeconds.observe(Math.max(0, seconds)),
+    onRange: (blocks) => range.set(blocks),
   };
 }

@@ -1,6 +1,6 @@
 import { createServer, type Server } from "node:http";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
-import { createSenderMetrics } from "./chain-metrics.ts";
+import { createIndexerMetrics, createSenderMetrics, type IndexerMetrics } from "./chain-metrics.ts";
 import type { SenderObserver } from "./chain/observer.ts";
 import type { HealthReport } from "./health.ts";
 import type { Logger } from "./logging.ts";
@@ -8,8 +8,7 @@ import type { Logger } from "./logging.ts";
 /** What the worker measures. docs list: README, “Metrics”. */
 export interface WorkerMetrics {
   readonly registry: Registry;
-  readonly indexed: (progress: { readonly indexed: number; readonly head: number }) => void;
-  readonly reorg: (depth: number) => void;
+  readonly indexer: IndexerMetrics;
   readonly rpcRequest: (
     method: string,
     endpoint: string,
@@ -22,22 +21,6 @@ export interface WorkerMetrics {
 export function createMetrics(): WorkerMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const lag = new Gauge({
-    name: "index_head_lag_blocks",
-    help: "Blocks between the head of the chain and the projection",
-    registers: [registry],
-  });
-  const reorgs = new Counter({
-    name: "reorgs_total",
-    help: "Reorganisations followed",
-    registers: [registry],
-  });
-  const depths = new Histogram({
-    name: "reorg_depth",
-    help: "Blocks dropped by a reorganisation",
-    buckets: [1, 2, 3, 5, 8, 13, 32, 64],
-    registers: [registry],
-  });
   const requests = new Counter({
     name: "rpc_requests_total",
     help: "JSON-RPC requests",
@@ -54,11 +37,7 @@ export function createMetrics(): WorkerMetrics {
   return {
     registry,
     sender: createSenderMetrics(registry),
-    indexed: ({ indexed, head }) => lag.set(Math.max(0, head - indexed)),
-    reorg: (depth) => {
-      reorgs.inc();
-      depths.observe(depth);
-    },
+    indexer: createIndexerMetrics(registry),
     rpcRequest: (method, endpoint, outcome, durationS) => {
       requests.inc({ method, endpoint, outcome });
       latency.observe({ method, endpoint }, durationS);

@@ -1,5 +1,5 @@
 import type { Wallet } from "ethers";
-import { ChainIndexer } from "../chain/indexing/indexer.ts";
+import { ChainIndexer, type IndexerOptions } from "../chain/indexing/indexer.ts";
 import type { JsonRpc } from "../chain/rpc.ts";
 import type { SenderObserver } from "../chain/observer.ts";
 import type { FeeCaps } from "../chain/sending/fees.ts";
@@ -26,8 +26,10 @@ export interface ChainActivityOptions {
   readonly maxBatchItems: number;
   readonly logger: Logger;
   readonly senderObserver?: SenderObserver;
-  readonly onIndexed?: (progress: { readonly indexed: number; readonly head: number }) => void;
-  readonly onReorg?: (depth: number) => void;
+  readonly indexerMetrics?: Pick<
+    IndexerOptions,
+    "onStep" | "onReorg" | "onHalted" | "onLag" | "onRange"
+  >;
 }
 
 const INDEXER_POLL_MS = 200;
@@ -42,7 +44,7 @@ export function createChainActivities(options: ChainActivityOptions) {
         throw refused("wrong_chain", `this worker serves chain ${chainId}, not ${forChainId}`);
       let result: "turn-over" | "halted" = "turn-over";
       await lead(options, `chain-indexer/${chainId}`, async (leader, running) => {
-        const indexer = new ChainIndexer({ ...options, db: leader });
+        const indexer = new ChainIndexer({ ...options, ...options.indexerMetrics, db: leader });
         const alarm = new Alarm();
         await inRounds(running, logger, async () => {
           const step = await indexer.step();

@@ -109,8 +109,7 @@ export async function startWorker(dependencies: WorkerDependencies): Promise<Run
       senderObserver: metrics.sender,
       stopping: stopping.signal,
       logger,
-      onIndexed: metrics.indexed,
-      onReorg: metrics.reorg,
+      indexerMetrics: metrics.indexer,
     }),
   });
 
