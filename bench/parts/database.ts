@@ -1,12 +1,13 @@
 // A Postgres of its own, migrated, as durable as in production: what a commit costs is part of the figures.
+import { execFileSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { repositoryRoot } from "../../dev/stack/paths.ts";
 import { freePorts } from "../../dev/stack/ports.ts";
 import { startPostgres } from "../../dev/stack/postgres.ts";
 import { createProcesses } from "../../dev/stack/processes.ts";
 import { Database } from "../../src/db/database.ts";
-import { migrate } from "../../src/db/migrate.ts";
 
 export async function startDatabase(): Promise<{ readonly db: Database; stop(): Promise<void> }> {
   const folder = mkdtempSync(join(tmpdir(), "meeting-auction-bench-"));
@@ -20,7 +21,11 @@ export async function startDatabase(): Promise<{ readonly db: Database; stop(): 
     port,
     database: "bench",
   });
-  await migrate(server.url());
+  // A process of its own, as its library writes to the terminal.
+  execFileSync(process.execPath, [join(repositoryRoot, "dev/stack/migrate.ts")], {
+    env: { ...process.env, DATABASE_URL: server.url() },
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   const db = new Database({ url: server.url(), applicationName: "bench" });
   return {
     db,
