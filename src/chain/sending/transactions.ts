@@ -161,6 +161,12 @@ export async function highestNonce(
   return row?.nonce ?? -1;
 }
 
+/** A nonce that nothing occupies, and the void transaction that had it, if there was one. */
+export interface EmptyNonce {
+  readonly nonce: number;
+  readonly refused: (Fees & { readonly hash: string }) | null;
+}
+
 /** The nonces from `from` up to but without `to` for which nothing is stored but what is void. */
 export async function emptyNonces(
   db: Queryable,
@@ -168,13 +174,31 @@ export async function emptyNonces(
   wallet: string,
   from: number,
   to: number,
-): Promise<{ readonly nonce: number; readonly voidHash: string | null }[]> {
-  return db.query(
-    `SELECT n AS nonce, (SELECT hash FROM chain_transactions WHERE chain_id = $1 AND wallet = $2 AND nonce = n ORDER BY created_at DESC LIMIT 1) AS "voidHash"
+): Promise<EmptyNonce[]> {
+  const rows = await db.query<{
+    nonce: number;
+    hash: string | null;
+    maxFee: string;
+    maxPriorityFee: string;
+  }>(
+    `SELECT n AS nonce, v.hash, v.max_fee_per_gas_wei AS "maxFee", v.max_priority_fee_per_gas_wei AS "maxPriorityFee"
      FROM generate_series($3::bigint, $4::bigint - 1) AS n
+     LEFT JOIN LATERAL (SELECT * FROM chain_transactions WHERE chain_id = $1 AND wallet = $2 AND nonce = n
+       ORDER BY max_fee_per_gas_wei DESC LIMIT 1) v ON true
      WHERE NOT EXISTS (SELECT FROM chain_transactions WHERE chain_id = $1 AND wallet = $2 AND nonce = n AND state <> 'void') ORDER BY n`,
     [chainId, wallet, from, to],
   );
+  return rows.map(({ nonce, hash, maxFee, maxPriorityFee }) => ({
+    nonce,
+    refused:
+      hash === null
+        ? null
+        : {
+            hash,
+            maxFeePerGasWei: BigInt(maxFee),
+            maxPriorityFeePerGasWei: BigInt(maxPriorityFee),
+          },
+  }));
 }
 
 export async function markMined(

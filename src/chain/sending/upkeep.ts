@@ -124,8 +124,12 @@ export class Upkeep {
     const gaps = await emptyNonces(db, chainId, wallet, purse.chainPending, purse.nextNonce);
     if (gaps.length === 0) return;
     observer.gaps("detected", gaps.length);
-    const fees = cappedFees(await marketFees(rpc, head), feeCaps.cancel);
-    for (const { nonce, voidHash } of gaps) {
+    const market = await marketFees(rpc, head);
+    const first = cappedFees(market, feeCaps.cancel);
+    for (const { nonce, refused } of gaps) {
+      // Should a node have kept what it refused, the cancel must be able to take its place.
+      const fees =
+        refused === null ? first : (bumpedFees(refused, market, feeCaps.cancel) ?? first);
       const cancel = await sign(
         this.#o,
         { kind: "cancel" },
@@ -133,8 +137,8 @@ export class Upkeep {
           nonce,
           fees,
           signedAtBlock: head.number,
-          replaces: voidHash,
-          replacementReason: voidHash === null ? "gap" : "void",
+          replaces: refused?.hash ?? null,
+          replacementReason: refused === null ? "gap" : "void",
         },
       );
       if (!purse.affords(await openTransactions(db, chainId, wallet), cancel)) return;
