@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { meetingAuctionInterface } from "../../src/chain/contracts.ts";
 import { LogReader } from "../../src/chain/indexing/logs.ts";
-import { JsonRpc } from "../../src/chain/rpc.ts";
+import type { JsonRpc } from "../../src/chain/rpc.ts";
 import { type Block, latestBlock, type Log } from "../../src/chain/types.ts";
 import { testLogger } from "../support/logs.ts";
 import { Engine, TappedRpc } from "./support.ts";
