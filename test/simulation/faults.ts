@@ -112,7 +112,7 @@ const RULES: Partial<Record<FaultKind, RuleOf>> = {
 };
 
 /** In these windows the base fee is beyond what was offered, so that transactions are outbid. */
-const DEAR: readonly FaultKind[] = ["e-underpriced", "h-old-hash-mined"];
+const DEAR: readonly FaultKind[] = ["e-underpriced", "h-old-hash-mined", "dear"];
 
 /** Begins and ends the faults of a run as its blocks come. */
 export class FaultSchedule {
@@ -145,9 +145,9 @@ export class FaultSchedule {
     this.#story.dear = active.some(({ kind }) => DEAR.includes(kind));
     await this.#fund(active.find(({ kind }) => kind === "no-funds")?.size);
     for (const { kind, fromBlock, size } of active) {
-      if (kind !== "foreign-nonce" || fromBlock !== block) continue;
-      this.#proxy.count(kind);
-      await this.#money.useNonce(size, chainId);
+      if (fromBlock !== block) continue;
+      if (kind === "foreign-nonce" || kind === "dear") this.#proxy.count(kind);
+      if (kind === "foreign-nonce") await this.#money.useNonce(size, chainId);
     }
   }
 

@@ -25,6 +25,7 @@ export const FAULT_KINDS = [
   "rejected",
   "foreign-nonce",
   "no-funds",
+  "dear",
 ] as const;
 
 export type FaultKind = (typeof FAULT_KINDS)[number];

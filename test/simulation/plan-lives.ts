@@ -17,6 +17,7 @@ export const CRASH_AT_POINTS = [
   "sender.broadcast",
   "sender.noted",
   "sender.replacement-stored",
+  "sender.cancel-stored",
   "receipts.read",
   "receipts.committed",
   "receipts.vanished",

@@ -49,8 +49,8 @@ export interface PlanOptions {
   readonly auctions: number;
   /** Leaves out faults, reorgs and kills. */
   readonly calm?: boolean;
-  /** Instead of the planned ones. */
-  readonly lives?: readonly Life[];
+  /** Instead of what the seed says. */
+  readonly instead?: Partial<Pick<Plan, "faults" | "reorgs" | "lives" | "lastBlock">>;
 }
 
 /** Blocks for which timestamps are decided; a run that needs more goes on at the same spacing. */
@@ -102,7 +102,8 @@ export function makePlan(options: PlanOptions): Plan {
     faults: calm
       ? []
       : planFaults(new Prng(seed, "faults"), lastBlock, base.endpoints, base.socket),
-    lives: options.lives ?? (calm ? [] : planLives(new Prng(seed, "lives"), lastBlock)),
+    lives: calm ? [] : planLives(new Prng(seed, "lives"), lastBlock),
+    ...options.instead,
   };
 }
 

@@ -10,7 +10,9 @@ export interface Violation {
 export class Findings {
   readonly list: Violation[] = [];
 
+  /** Says each thing once, from however many sides it is seen. */
   add(rule: string, subject: string, what: string): void {
+    if (this.list.some((one) => one.subject === subject && one.what === what)) return;
     this.list.push({ rule, subject, what });
   }
 
