@@ -1,8 +1,9 @@
 // Records the histories that test/replay checks every change of the workflows against:
 //
-//     node scripts/record-histories.ts
+//     node scripts/record-histories.ts [scenario ...]
 //
-// Run it only when the workflows changed on purpose and no auction that runs the old code is left anywhere.
+// Name the scenarios that are new: what was recorded with older code shows that the code of today still finishes what that
+// began. Record one again only when no process that runs the old code is left anywhere.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,7 +25,9 @@ try {
   const { address } = await startTemporal({ processes, port, httpPort });
   const world = await createWorld({ address, namespace: "default" });
   await world.startWorkers();
+  const wanted = process.argv.slice(2);
   for (const [scenario, play] of Object.entries(SCENARIOS)) {
+    if (wanted.length > 0 && !wanted.includes(scenario)) continue;
     for (const [name, handle] of Object.entries(await play(world))) {
       const history = historyToJson(await handle.fetchHistory());
       const file = `${scenario}.${name}.json`;

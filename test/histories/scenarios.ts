@@ -1,6 +1,11 @@
 import type { WorkflowHandle } from "@temporalio/client";
-import { type MeetingInput, meetingWorkflowId, type Outcome } from "../../src/domain/process.ts";
-import { meetingOf } from "../workflows/activities.ts";
+import {
+  CHAIN_CHANGED,
+  type MeetingInput,
+  meetingWorkflowId,
+  type Outcome,
+} from "../../src/domain/process.ts";
+import { HOST, meetingOf } from "../workflows/activities.ts";
 import { SALE, startAuction, type StartOptions, type TestAuction } from "../workflows/auctions.ts";
 import { TestMeeting } from "../workflows/meetings.ts";
 import { historyOf, until, type World } from "../workflows/world.ts";
@@ -142,6 +147,57 @@ export const SCENARIOS: Readonly<Record<string, (world: World) => Promise<Runs>>
     await auction.settle("mint");
     await auction.handle.result();
     return { auction: auction.handle };
+  },
+
+  "sold-twice": async (world) => {
+    const auction = await ended(world);
+    await auction.settle("end", { ...SALE, blockNumber: 5 });
+    await auction.state(({ phase, meetingId }) => phase === "sold" && meetingId !== null);
+    await asleep(auction);
+    await auction.undo("end");
+    await until("the second request", () => auction.requestedEnds.length > 1);
+    await asleep(auction);
+    await auction.settle("end", { winner: HOST, amountWei: "7", blockNumber: 6 });
+    await auction.state(({ winner, meetingId }) => winner === HOST && meetingId !== null);
+    await asleep(auction);
+    await auction.settle("mint");
+    await auction.handle.result();
+    return { auction: auction.handle };
+  },
+
+  "chain-changed": async (world) => {
+    let changed = true;
+    const auction = await ended(world, {
+      script: {
+        announceUnsold: async () => {
+          if (!changed) return undefined;
+          changed = false;
+          return CHAIN_CHANGED;
+        },
+      },
+    });
+    await auction.settle("end", { blockNumber: 5 });
+    await until("the step", () => !changed);
+    await asleep(auction);
+    await auction.settle("end", { blockNumber: 6 });
+    await auction.handle.result();
+    return { auction: auction.handle };
+  },
+
+  "end-refused-as-cancelled": async (world) => {
+    const auction = await ended(world);
+    await auction.settle("end", { status: "refused", reason: "cancelled", blockNumber: 5 });
+    await auction.handle.result();
+    return { auction: auction.handle };
+  },
+
+  withdrawn: async (world) => {
+    const held = await sell(world, { endsAtMs: Date.now() + 600_000 });
+    await held.meeting.phase("open");
+    await asleep(held.meeting);
+    await held.meeting.withdraw();
+    await held.meeting.handle.result();
+    return { meeting: held.meeting.handle };
   },
 
   "continue-as-new": async (world) => {

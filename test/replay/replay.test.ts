@@ -38,6 +38,10 @@ test("there is a history of every way an auction and a meeting may go", () => {
     "extended",
     "host-absent",
     "refused-then-done",
+    "sold-twice",
+    "chain-changed",
+    "end-refused-as-cancelled",
+    "withdrawn.meeting",
     "continue-as-new.first",
     "continue-as-new.last",
   ])

@@ -68,6 +68,12 @@ export class TestAuction {
     return this.handle.signal("reverted", { endsAtMs, cancelled, blockNumber: 3 });
   }
 
+  /** The chain took back what had been done. */
+  undo(...undone: readonly OperationKind[]): Promise<void> {
+    const { endsAtMs } = this.input;
+    return this.handle.signal("reverted", { endsAtMs, cancelled: false, blockNumber: 3, undone });
+  }
+
   /** What the wallet sender says once the operation is settled. */
   settle(kind: OperationKind, message: Partial<OperationSettledMessage> = {}): Promise<void> {
     const settled: OperationSettledMessage = {

@@ -62,6 +62,11 @@ export class TestMeeting {
     return this.handle.executeUpdate(closeUpdate, { args: [{ by }] });
   }
 
+  /** What the indexer says when the chain took back the sale. */
+  withdraw(): Promise<void> {
+    return this.handle.signal("withdrawn", { blockNumber: 7 });
+  }
+
   /** What the wallet sender says once the settlement is final. */
   settle(message: Partial<OperationSettledMessage> = {}): Promise<void> {
     const settled: OperationSettledMessage = {

@@ -1,0 +1,201 @@
+// The chain takes back what a process was told: what it does then.
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { type AuctionState, CHAIN_CHANGED, meetingWorkflowId } from "../../src/domain/process.ts";
+import { getTestTemporal } from "../support/stack.ts";
+import { HOST, meetingOf } from "./activities.ts";
+import { SALE, startAuction, type TestAuction } from "./auctions.ts";
+import { startMeeting } from "./meetings.ts";
+import { createWorld, eventsOf, statusOf, until, type World } from "./world.ts";
+
+let world: World;
+beforeAll(async () => {
+  world = await createWorld(await getTestTemporal());
+  await world.startWorkers();
+});
+afterAll(async () => {
+  await world.close();
+  expect(world.taskFailures).toEqual([]);
+});
+
+const OTHER = "0x4444444444444444444444444444444444444444";
+const ending = ({ phase }: AuctionState): boolean => phase === "ending";
+const isArranged = ({ meetingId }: AuctionState): boolean => meetingId !== null;
+
+/** An auction that was sold, while its pass is waited for. */
+async function sold(auction: TestAuction): Promise<void> {
+  await auction.state(ending);
+  await auction.settle("end", { ...SALE, blockNumber: 10 });
+  await auction.state(isArranged);
+}
+
+const requests = (auction: TestAuction, count: number): Promise<unknown> =>
+  until(`request ${count}`, () => auction.requestedEnds.length >= count);
+
+test("an end that is undone while the pass is waited for is asked for again, and another winner gets another meeting", async () => {
+  const auction = await startAuction(world, {
+    script: {
+      arrangeMeeting: async (ref, { winner }) =>
+        meetingOf(ref, { meetingId: `meeting-of-${ref.auctionId}-${winner}`, winner }),
+    },
+  });
+  await sold(auction);
+  await auction.undo("end", "mint");
+  await requests(auction, 2);
+  expect(await auction.state(ending)).toMatchObject({ winner: null, meetingId: null });
+
+  await auction.settle("end", { winner: OTHER, amountWei: "7", blockNumber: 12 });
+  const meetingId = `meeting-of-${auction.input.auctionId}-${OTHER}`;
+  expect(await auction.state(isArranged)).toMatchObject({ winner: OTHER, meetingId });
+  await auction.settle("mint");
+  expect(await auction.handle.result()).toMatchObject({
+    phase: "meeting",
+    winner: OTHER,
+    meetingId,
+  });
+  expect(await statusOf(world.client.workflow.getHandle(meetingWorkflowId(meetingId)))).toBe(
+    "RUNNING",
+  );
+});
+
+test("a pass that was minted before the end was undone counts for nothing", async () => {
+  const auction = await startAuction(world);
+  await sold(auction);
+  await auction.undo("mint");
+  await until(
+    "the pass to be asked for again",
+    () => world.activities.of(auction.id, "arrangeMeeting").length === 2,
+  );
+  expect(await auction.state(() => true)).toMatchObject({ phase: "sold", passMinted: false });
+  await auction.settle("mint");
+  expect(await auction.handle.result()).toMatchObject({ phase: "meeting" });
+});
+
+test("an end that is undone and due only later puts the process back to sleep", async () => {
+  const auction = await startAuction(world);
+  await sold(auction);
+  const later = Date.now() + 3_600_000;
+  await auction.handle.signal("reverted", {
+    endsAtMs: later,
+    cancelled: false,
+    blockNumber: 11,
+    undone: ["end"],
+  });
+  expect(await auction.state(({ phase }) => phase === "bidding")).toMatchObject({
+    endsAtMs: later,
+    winner: null,
+  });
+  expect(auction.requestedEnds).toHaveLength(1);
+  await auction.cancel();
+  expect(await auction.handle.result()).toMatchObject({ phase: "cancelled" });
+});
+
+test("a step that finds the chain changed waits for what is said next, and asks nobody meanwhile", async () => {
+  let unsold = false;
+  const auction = await startAuction(world, {
+    script: { announceUnsold: async () => (unsold ? undefined : CHAIN_CHANGED) },
+  });
+  await auction.state(ending);
+  await auction.settle("end", { blockNumber: 10 });
+  await until("the wait", async () => {
+    const timers = await eventsOf(auction.handle, "timerStartedEventAttributes");
+    return timers.length >= 3 && auction.steps.includes("announceUnsold");
+  });
+  expect(auction.steps).toEqual(["requestEnd", "announceUnsold"]);
+  expect(await auction.state(() => true)).toMatchObject({ phase: "bidding", winner: null });
+
+  unsold = true;
+  await auction.settle("end", { blockNumber: 12 });
+  expect(await auction.handle.result()).toMatchObject({ phase: "unsold" });
+  expect(world.activities.of(auction.id, "announceUnsold").map((call) => call.args[1])).toEqual([
+    10, 12,
+  ]);
+});
+
+test("a sale that the chain took back before it was arranged is not arranged", async () => {
+  let asked = 0;
+  const auction = await startAuction(world, {
+    script: {
+      arrangeMeeting: async (ref) => {
+        asked += 1;
+        return asked === 1 ? CHAIN_CHANGED : meetingOf(ref);
+      },
+    },
+  });
+  await auction.state(ending);
+  await auction.settle("end", { ...SALE, blockNumber: 10 });
+  await until("the step", () => asked === 1);
+  await auction.undo("end");
+  await requests(auction, 2);
+  await auction.settle("end", { ...SALE, blockNumber: 12 });
+  await auction.state(isArranged);
+  await auction.settle("mint");
+  expect(await auction.handle.result()).toMatchObject({ phase: "meeting", ...SALE });
+});
+
+test("an unsold auction whose end is undone while that is announced goes on", async () => {
+  const told = Promise.withResolvers<void>();
+  const auction = await startAuction(world, { script: { announceUnsold: () => told.promise } });
+  await auction.state(ending);
+  await auction.settle("end", { blockNumber: 10 });
+  await until("the announcement", () => auction.steps.includes("announceUnsold"));
+  await auction.undo("end");
+  told.resolve();
+  await requests(auction, 2);
+  await auction.settle("end", { ...SALE, blockNumber: 12 });
+  expect(await auction.state(isArranged)).toMatchObject({ phase: "sold", ...SALE });
+});
+
+test("an end refused because of a cancellation ends the process, unless the chain takes it back", async () => {
+  const auction = await startAuction(world);
+  await auction.state(ending);
+  await auction.settle("end", { status: "refused", reason: "cancelled", blockNumber: 10 });
+  expect(await auction.handle.result()).toMatchObject({ phase: "cancelled", problem: null });
+  expect(world.activities.of(auction.id, "announceCancelled").map((call) => call.args[1])).toEqual([
+    10,
+  ]);
+
+  const doubtful = await startAuction(world, {
+    script: { announceCancelled: async () => CHAIN_CHANGED },
+  });
+  await doubtful.state(ending);
+  await doubtful.settle("end", { status: "refused", reason: "cancelled", blockNumber: 10 });
+  await until("the step", () => doubtful.steps.includes("announceCancelled"));
+  await doubtful.undo("end");
+  await requests(doubtful, 2);
+  await doubtful.settle("end", { blockNumber: 12 });
+  expect(await doubtful.handle.result()).toMatchObject({ phase: "unsold" });
+});
+
+test.each(["scheduled", "open", "closing"] as const)(
+  "a meeting that is withdrawn while %s ends its room and itself",
+  async (phase) => {
+    const times = { scheduled: { opensInMs: 60_000 }, open: {}, closing: { endsInMs: 500 } }[phase];
+    const meeting = await startMeeting(world, times);
+    await meeting.state(
+      (state) => state.phase === phase && (phase !== "closing" || state.outcome !== null),
+    );
+    await meeting.withdraw();
+    expect(await meeting.handle.result()).toMatchObject({ phase: "withdrawn", settled: false });
+    expect(meeting.steps.at(-1)).toBe("leaveWithdrawn");
+    expect(meeting.steps).not.toContain("announceSettlement");
+  },
+);
+
+test("a meeting that was withdrawn before its process began finds that out by itself", async () => {
+  const meeting = await startMeeting(world, {}, { openMeeting: async () => CHAIN_CHANGED });
+  expect(await meeting.handle.result()).toMatchObject({ phase: "withdrawn" });
+  expect(meeting.steps).toEqual(["openMeeting", "leaveWithdrawn"]);
+});
+
+test("whoever closes a meeting that is then withdrawn is told so", async () => {
+  const closing = Promise.withResolvers<1>();
+  const meeting = await startMeeting(world, {}, { closeMeeting: () => closing.promise });
+  await meeting.phase("open");
+  const closed = meeting.close(HOST);
+  closed.catch(() => undefined);
+  await until("the step", () => meeting.steps.includes("closeMeeting"));
+  await meeting.withdraw();
+  await expect(closed).rejects.toMatchObject({ cause: { type: "meeting_over" } });
+  closing.resolve(1);
+  expect(await meeting.handle.result()).toMatchObject({ phase: "withdrawn" });
+});
