@@ -38,6 +38,9 @@ export interface IndexerOptions {
   readonly onRange?: (blocks: number) => void;
 }
 
+/** How many blocks the chain's pace is taken from. */
+const PACE_BLOCKS = 16;
+
 /** `advanced`: there may be more to do at once; `idle`: the head is reached; `halted`: an operator is needed. */
 export type StepResult = "advanced" | "idle" | "halted";
 
@@ -52,6 +55,8 @@ export class ChainIndexer {
   readonly #reader: LogReader;
   readonly #range = new LogRange();
   #cursor: store.Cursor | undefined;
+  /** The last blocks that were applied, for the chain's pace. */
+  #recent: readonly Block[] = [];
 
   constructor(options: IndexerOptions) {
     const { rpc, chainId, auctionContract, passContract, finalityDepth, logger } = options;
@@ -98,6 +103,14 @@ export class ChainIndexer {
       this.#decode(logs, () => next.timestampS),
     );
     return next.number === head.number ? "idle" : "advanced";
+  }
+
+  /** The chain's block time in milliseconds, from the last blocks; a second while too few are known. */
+  get blockTimeMs(): number {
+    const [first, last] = [this.#recent[0], this.#recent.at(-1)];
+    if (first === undefined || last === undefined || last.number <= first.number) return 1_000;
+    const ms = ((last.timestampS - first.timestampS) * 1_000) / (last.number - first.number);
+    return Math.min(60_000, Math.max(100, ms));
   }
 
   async #storedHash(number: number): Promise<string | undefined> {
@@ -191,6 +204,8 @@ export class ChainIndexer {
     crashPoint("indexer.committed");
     const last = blocks.at(-1) ?? blocks[0];
     this.#cursor = { ...cursor, blockNumber: last.number, blockHash: last.hash };
+    // A reorg may have taken back some of them; the pace stays about the same.
+    this.#recent = [...this.#recent, ...blocks].slice(-PACE_BLOCKS);
     this.#o.onLag?.(Date.now() / 1000 - last.timestampS);
   }
 
