@@ -5,7 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { repositoryRoot } from "../../dev/stack/paths.ts";
 import { freePorts } from "../../dev/stack/ports.ts";
+import { createProcesses } from "../../dev/stack/processes.ts";
+import { productSearchAttributes } from "../../dev/stack/search-attributes.ts";
 import { startStack, type Stack } from "../../dev/stack/stack.ts";
+import { startTemporal } from "../../dev/stack/temporal.ts";
 import { type BenchContext, until } from "../bench.ts";
 
 export interface Worker {
@@ -33,13 +36,26 @@ export async function startProduct(
 ): Promise<Product> {
   context.note(`starting Postgres, Temporal and a chain with ${options.blockTimeS} s blocks`);
   const folder = mkdtempSync(join(tmpdir(), "meeting-auction-bench-"));
+  const { temporal, temporalHttp, workerMetrics } = await freePorts();
+  const processes = createProcesses({
+    logDir: join(folder, "temporal"),
+    pidFile: join(folder, "temporal.json"),
+  });
+  // The stack keeps workflows in a file, in which they start several times slower than on a server worth the name.
+  const server = await startTemporal({
+    processes,
+    port: temporal,
+    httpPort: temporalHttp,
+    searchAttributes: await productSearchAttributes(),
+  });
+  process.env["TEMPORAL_ADDRESS"] = server.address;
   const stack = await startStack({
-    dataDir: folder,
+    dataDir: join(folder, "stack"),
     ports: "free",
     app: false,
     blockTimeS: options.blockTimeS,
   });
-  const { workerMetrics } = await freePorts();
+  delete process.env["TEMPORAL_ADDRESS"];
   const workers: Worker[] = [];
 
   return {
@@ -99,6 +115,7 @@ export async function startProduct(
     async stop() {
       for (const worker of workers) await worker.end();
       await stack.stop();
+      await processes.stopAll();
       rmSync(folder, { recursive: true, force: true });
     },
   };
