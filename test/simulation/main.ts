@@ -1,10 +1,11 @@
-// npm run simulate -- --seed N --auctions N [--seeds FROM-TO] [--lanes N] [--json FILE] [--calm] [--keep]
+// npm run simulate -- --seed N --auctions N [--seeds FROM-TO] [--lanes N] [--json FILE] [--calm] [--keep] [--plan]
 import { cpSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { repositoryRoot } from "../../dev/stack/paths.ts";
 import { stopOnSignals } from "../../dev/stack/signals.ts";
+import { makePlan } from "./plan.ts";
 import { reportOf, summaryOf } from "./report.ts";
 import { type RunResult, runSeed } from "./run.ts";
 import { startServers } from "./servers.ts";
@@ -18,6 +19,7 @@ const { values } = parseArgs({
     json: { type: "string" },
     calm: { type: "boolean", default: false },
     keep: { type: "boolean", default: false },
+    plan: { type: "boolean", default: false },
   },
 });
 
@@ -31,6 +33,13 @@ if (seeds.length === 0 || !Number.isInteger(auctions) || auctions < 1) {
 const lanes = Math.min(seeds.length, Number(values.lanes ?? Math.min(2, availableParallelism())));
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
+if (values.plan) {
+  for (const seed of seeds) {
+    const { secondsAt: _, ...plan } = makePlan({ seed, auctions, calm: values.calm });
+    print(JSON.stringify(plan));
+  }
+  process.exit(0);
+}
 const startedAtMs = performance.now();
 const servers = await startServers(seeds.length);
 stopOnSignals({ stop: servers.stop, force: () => process.exit(1) }, () => 130);

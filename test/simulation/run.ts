@@ -119,7 +119,12 @@ class Player {
         reconciledAtMs = performance.now();
       }
       const reasons = product.alive ? await rest.restless() : ["the worker is away"];
-      if (reasons.length === 0) return [];
+      if (reasons.length === 0) {
+        // Asked last, as it is the slowest: what is over on the chain must be over for its process too.
+        const unaware = (await workflows.running()).filter((id) => /^(auction|meeting)\//.test(id));
+        if (unaware.length === 0) return [];
+        reasons.push(`processes: ${unaware.join(", ")} still run`);
+      }
       waitsForBlocks = reasons.some((reason) => !reason.startsWith("indexer:"));
       if (performance.now() > deadlineMs)
         return reasons.map((what) => ({ rule: "comes-to-rest", subject: "the run", what }));

@@ -1,6 +1,6 @@
 // A dozen fixed seeds of the simulation, and every seed that ever went red (regressions.json).
 import regressions from "./regressions.json" with { type: "json" };
-import { digestOf, makePlan } from "./plan.ts";
+import { digestOf, makePlan, type Plan } from "./plan.ts";
 import { runSeed } from "./run.ts";
 import type { Servers } from "./servers.ts";
 import { expectNoViolation, testServers } from "./support.ts";
@@ -29,12 +29,18 @@ test.each(SEEDS)(
   300_000,
 );
 
-if (regressions.length > 0) {
-  test.each(regressions)(
-    "seed $seed with $auctions auctions: $was",
-    async ({ seed, auctions }) => {
-      expectNoViolation(await runSeed(servers, { seed, auctions }), auctions);
-    },
-    300_000,
-  );
+/** A seed that went red keeps its faults, reorgs and kills: a kind added later changes what a bare seed means. */
+interface Regression {
+  readonly seed: number;
+  readonly auctions: number;
+  readonly was: string;
+  readonly instead: Pick<Plan, "faults" | "reorgs" | "lives">;
 }
+
+test.each(regressions as Regression[])(
+  "seed $seed with $auctions auctions: $was",
+  async ({ seed, auctions, instead }) => {
+    expectNoViolation(await runSeed(servers, { seed, auctions, instead }), auctions);
+  },
+  300_000,
+);
