@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { repositoryRoot } from "../../dev/stack/paths.ts";
 import { loadAuction } from "../../src/chain/indexing/auctions.ts";
-import { ChainIndexer, type IndexerOptions } from "../../src/chain/indexing/indexer.ts";
+import type { ChainIndexer, IndexerOptions } from "../../src/chain/indexing/indexer.ts";
 import { Engine } from "./support.ts";
 
 /** Twice this is the window of known blocks. */
