@@ -221,3 +221,22 @@ test("a dearer transaction that every node refuses for good leaves the first one
     expect.objectContaining({ hash: first?.["hash"], state: "mined" }),
   );
 });
+
+test("a nonce that was used before our transaction was even signed is found out, and nothing is outbid meanwhile", async () => {
+  const nonce = await engine.chain.provider.getTransactionCount(engine.signer.address);
+  const thief = await foreign(nonce);
+  for (let block = 0; block < 40; block += 1) await engine.mine();
+  const [auctionId = 0n] = await engine.due(1);
+  const key = await engine.ask("end", auctionId);
+  // The node lags so far that it counts the nonce as free.
+  const stale = `0x${nonce.toString(16)}`;
+  engine.rpc.after = async (method, _parameters, answer) =>
+    method === "eth_getTransactionCount" ? stale : answer;
+  const sender = await engine.sender();
+  await sender.tick();
+  expect(await engine.operation(key)).toMatchObject({ nonce });
+  engine.rpc.calm();
+  await engine.rounds(sender, () => isSettled(key));
+  const ofNonce = (await engine.transactions()).filter((one) => one["nonce"] === nonce);
+  expect(ofNonce).toEqual([expect.objectContaining({ state: "consumed", consumed_by: thief })]);
+});

@@ -354,3 +354,32 @@ test("an error of the node that nobody knows means: maybe sent", async () => {
   });
   expect(await engine.operation(key)).toMatchObject({ state: "broadcast", settled: false });
 });
+
+test("an end that nobody has asked for goes out on time all the same, and its process learns of it when it asks", async () => {
+  const { chain } = engine;
+  for (let block = 0; block < 16; block += 1) await engine.mine();
+  const ids = [await chain.create(), await chain.create()];
+  const [auctionId = 0n] = ids;
+  const cancelled = await chain.create();
+  await chain.send(chain.host, "cancel", [cancelled]);
+  const sender = await engine.sender();
+  await engine.automine(false);
+  const endsAtS = Number((await chain.state(auctionId))["endTime"]);
+  while (chain.nowS < endsAtS) {
+    await engine.index();
+    await sender.tick();
+    await engine.mine();
+  }
+  expect(Number((await chain.state(auctionId))["state"])).toBe(2);
+  const asked = await engine.db.query(
+    "SELECT auction_id FROM chain_operations ORDER BY auction_id",
+  );
+  expect(asked.map((one) => BigInt(String((one as { auction_id: string }).auction_id)))).toEqual(
+    ids,
+  );
+  await sender.tick();
+  const key = await engine.ask("end", auctionId, { notBeforeS: endsAtS });
+  expect(
+    (await engine.signals()).map((one) => one.args[0]?.["key"]).filter((one) => one === key),
+  ).toHaveLength(2);
+});

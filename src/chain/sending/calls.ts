@@ -7,7 +7,7 @@ import {
 } from "../contracts.ts";
 import type { OperationKind } from "../../domain/process.ts";
 import type { Receipt } from "../types.ts";
-import { decodeLog } from "../indexing/decode.ts";
+import { type ChainEvent, decodeLog } from "../indexing/decode.ts";
 import { ZERO_ADDRESS } from "../indexing/projection.ts";
 
 /** What one operation needs to be put into a transaction. */
@@ -97,18 +97,27 @@ export function reasonName(code: number): string {
   ).toLowerCase();
 }
 
-/** Reads an item's outcome from the receipt of its transaction. */
-export function outcomeOf(
+/**
+ * Reads a receipt once and tells the outcome of each item of its transaction by auction id: a batch has as many logs as items,
+ * and each is decoded once.
+ */
+export function outcomesOf(
   kind: OperationKind,
-  auctionId: string,
   receipt: Receipt,
   auctionContract: string,
-): ItemOutcome {
-  if (receipt.status !== 1) return { status: "again", reason: "transaction_reverted" };
+): (auctionId: string) => ItemOutcome {
   const events = receipt.logs
     .map((log) => decodeLog(log, 0, auctionContract))
-    .filter((one) => one?.auctionId === auctionId);
-  const done = events.find((one) => one?.name === DONE_EVENT[kind]);
+    .filter((one) => one !== undefined);
+  const byAuction = Map.groupBy(events, (one) => one.auctionId);
+  return (auctionId) =>
+    receipt.status === 1
+      ? outcomeIn(kind, byAuction.get(auctionId) ?? [])
+      : { status: "again", reason: "transaction_reverted" };
+}
+
+function outcomeIn(kind: OperationKind, events: readonly ChainEvent[]): ItemOutcome {
+  const done = events.find((one) => one.name === DONE_EVENT[kind]);
   if (done !== undefined) {
     const winner = done.args["winner"];
     const sold = kind === "end" && typeof winner === "string" && winner !== ZERO_ADDRESS;
@@ -118,7 +127,7 @@ export function outcomeOf(
       ...(sold ? { winner, amountWei: String(done.args["amountWei"]) } : {}),
     };
   }
-  const code = Number(events.find((one) => one?.name === FAILED_EVENT[kind])?.args["reason"]);
+  const code = Number(events.find((one) => one.name === FAILED_EVENT[kind])?.args["reason"]);
   if (ALREADY[kind].includes(code)) return { status: "done", byOther: true };
   // An item the batch did not reach left no event: it was starved.
   if (Number.isNaN(code) || AGAIN.includes(code))

@@ -7,6 +7,8 @@ const FullBlock = z.object({
   transactions: z.array(z.object({ hash: Hash, from: Address, nonce: QuantityNumber })),
 });
 
+const FIRST_STEP_BACK = 16;
+
 /** Which transaction used a nonce, and in which block. */
 export interface Consumption {
   readonly hash: string;
@@ -31,8 +33,13 @@ export async function transactionOfNonce(
     Math.min(...(await transactionCounts(rpc, wallet, block))) > nonce;
   try {
     if (fromBlock > toBlock || !(await usedAt(toBlock))) return undefined;
+    // What used the nonce may be older than our transaction: an endpoint that lagged let us give the nonce away twice.
     let low = fromBlock;
     let high = toBlock;
+    for (let step = FIRST_STEP_BACK; low > 0 && (await usedAt(low)); step *= 4) {
+      high = low;
+      low = Math.max(0, low - step);
+    }
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
       if (await usedAt(middle)) high = middle;

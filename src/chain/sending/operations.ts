@@ -1,6 +1,11 @@
 import { first, type Queryable } from "../../db/database.ts";
 import { enqueue } from "../../db/outbox.ts";
-import type { OperationKind, OperationSettledMessage } from "../../domain/process.ts";
+import {
+  auctionWorkflowId,
+  type OperationKind,
+  operationKey,
+  type OperationSettledMessage,
+} from "../../domain/process.ts";
 
 /** An operation as the sender sees it. */
 export interface Operation {
@@ -77,6 +82,43 @@ export async function requestOperation(tx: Queryable, operation: NewOperation): 
       },
     ]);
   }
+}
+
+/**
+ * Asks for the end of every projected auction that ends by `untilS` (block timestamp) and whose process has not asked yet: a
+ * thousand timers due at once, or a Temporal server that is away, must not make an end late. The process asks all the same,
+ * and learns what came of it then. Returns how many were asked for.
+ */
+export async function armEnds(
+  tx: Queryable,
+  chainId: number,
+  contract: string,
+  untilS: number,
+): Promise<number> {
+  const due = await tx.query<{ auctionId: string; endsAtS: number }>(
+    `SELECT auction_id AS "auctionId", extract(epoch FROM ends_at)::bigint AS "endsAtS" FROM auctions a
+     WHERE chain_id = $1 AND contract = $2 AND phase = 'bidding' AND ends_at <= to_timestamp($3)
+       AND NOT EXISTS (SELECT FROM chain_operations o WHERE o.kind = 'end' AND o.chain_id = a.chain_id AND o.contract = a.contract AND o.auction_id = a.auction_id)
+     ORDER BY ends_at LIMIT 1000`,
+    [chainId, contract, untilS],
+  );
+  if (due.length === 0) return 0;
+  const refs = due.map(({ auctionId }) => ({ chainId, contract, auctionId }));
+  await tx.query(
+    `INSERT INTO chain_operations (key, kind, chain_id, contract, auction_id, not_before_s, workflow_id)
+     SELECT key, 'end', $1, $2, auction_id, not_before_s, workflow_id
+     FROM unnest($3::text[], $4::numeric[], $5::bigint[], $6::text[]) AS one (key, auction_id, not_before_s, workflow_id)
+     ON CONFLICT (key) DO NOTHING`,
+    [
+      chainId,
+      contract,
+      refs.map((ref) => operationKey("end", ref)),
+      due.map((one) => one.auctionId),
+      due.map((one) => one.endsAtS),
+      refs.map(auctionWorkflowId),
+    ],
+  );
+  return due.length;
 }
 
 /** Withdraws an operation that nobody has begun; true when it was still waiting. */

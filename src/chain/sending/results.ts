@@ -5,7 +5,7 @@ import type { SenderObserver } from "../observer.ts";
 import { readAuctionState } from "../reader.ts";
 import type { JsonRpc } from "../rpc.ts";
 import type { Block, Receipt } from "../types.ts";
-import { type ItemOutcome, outcomeOf } from "./calls.ts";
+import { type ItemOutcome, outcomesOf } from "./calls.ts";
 import { latenessOf } from "./lateness.ts";
 import { askAgain, type Operation, operationsAt, settleOperation } from "./operations.ts";
 import type { StoredTransaction } from "./transactions.ts";
@@ -52,6 +52,7 @@ export class Results {
   ): Promise<OperationResult[]> {
     const { db, chainId, wallet, auctionContract, observer, rpc } = this.#o;
     const results: OperationResult[] = [];
+    const outcomeOf = outcomesOf(transaction.kind as OperationKind, receipt, auctionContract);
     for (const operation of await operationsAt(db, chainId, wallet, transaction.nonce)) {
       if (operation.settled) continue;
       if (!transaction.operationKeys.includes(operation.key)) {
@@ -62,12 +63,7 @@ export class Results {
         results.push({ operation, outcome, notBeforeS: 0 });
         continue;
       }
-      const outcome = outcomeOf(
-        transaction.kind as OperationKind,
-        operation.auctionId,
-        receipt,
-        auctionContract,
-      );
+      const outcome = outcomeOf(operation.auctionId);
       results.push(await this.#withState(operation, outcome));
       if (operation.kind === "end" && outcome.status === "done" && !outcome.byOther)
         observer.deadline(await latenessOf(rpc, block, operation.notBeforeS));

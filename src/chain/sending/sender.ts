@@ -11,7 +11,7 @@ import { Broadcaster } from "./broadcaster.ts";
 import { batchLimit } from "./calls.ts";
 import { followExtensions } from "./extensions.ts";
 import { cappedFees, type FeeCaps, type Fees, marketFees } from "./fees.ts";
-import { claimDue, nextDueS, type Operation } from "./operations.ts";
+import { armEnds, claimDue, nextDueS, type Operation } from "./operations.ts";
 import { Purse } from "./purse.ts";
 import { ReceiptWatcher } from "./receipts.ts";
 import { sign } from "./signing.ts";
@@ -45,6 +45,8 @@ export interface SenderOptions {
 
 /** Nodes keep 16 executable transactions of an account for sure (geth AccountSlots). */
 const MAX_IN_FLIGHT = 16;
+/** An end that nobody has asked for so shortly before its time is asked for by the sender itself. */
+const ARM_AHEAD_S = 3;
 /** Blocks that tell the clock how regular the chain is. */
 const CLOCK_HISTORY = 16;
 
@@ -79,6 +81,7 @@ export class WalletSender {
   readonly #nowMs: () => number;
   readonly wallet: string;
   #lastSeenBlock = -1;
+  #armedAtBlock = -1;
   #nextDueS: number | undefined;
 
   constructor(options: SenderOptions) {
@@ -140,6 +143,12 @@ export class WalletSender {
   async #sendDue(head: Block): Promise<void> {
     const { db, rpc, chainId, auctionContract } = this.#o;
     const nextTimestampS = this.#clock.nextTimestampS(this.#nowMs());
+    if (nextTimestampS !== undefined && head.number !== this.#armedAtBlock) {
+      await db.transaction((tx) =>
+        armEnds(tx, chainId, auctionContract, nextTimestampS + this.#clock.intervalS + ARM_AHEAD_S),
+      );
+      this.#armedAtBlock = head.number;
+    }
     const dueS = await nextDueS(db, chainId, auctionContract);
     this.#nextDueS = dueS;
     if (nextTimestampS === undefined || dueS === undefined || dueS > nextTimestampS) return;

@@ -161,6 +161,8 @@ export class Upkeep {
   ): Promise<ReplacementReason | undefined> {
     const { db, chainId, wallet } = this.#o;
     const age = head.number - transaction.signedAtBlock;
+    // The chain counts the nonce as used: what is needed is to find out by what, not a dearer transaction.
+    if (transaction.nonce < this.#o.purse.chainLatest) return undefined;
     // A reorg brought back a transaction some of whose operations have gone elsewhere: it must not carry them any more.
     const still = await operationsAt(db, chainId, wallet, transaction.nonce);
     if (still.length < transaction.operationKeys.length) return "moved";
