@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { HeadStreamOptions } from "./chain/heads.ts";
 import type { IndexerOptions } from "./chain/indexing/indexer.ts";
 import type { SenderObserver } from "./chain/observer.ts";
 
@@ -122,4 +123,15 @@ export function createIndexerMetrics(registry: Registry): IndexerMetrics {
     onLag: (seconds) => lagSeconds.observe(Math.max(0, seconds)),
     onRange: (blocks) => range.set(blocks),
   };
+}
+
+/** What is measured of the socket that tells of new blocks. */
+export function createHeadMetrics(
+  registry: Registry,
+): Required<Pick<HeadStreamOptions, "onReconnect" | "onStall">> {
+  const registers = [registry];
+  const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });
+  const reconnects = counter("ws_reconnects_total", "Times the socket for new blocks was reopened");
+  const stalls = counter("ws_stalls_total", "Times it was open and silent while HTTP had blocks");
+  return { onReconnect: () => reconnects.inc(), onStall: () => stalls.inc() };
 }

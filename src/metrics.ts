@@ -1,6 +1,11 @@
 import { createServer, type Server } from "node:http";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
-import { createIndexerMetrics, createSenderMetrics, type IndexerMetrics } from "./chain-metrics.ts";
+import {
+  createHeadMetrics,
+  createIndexerMetrics,
+  createSenderMetrics,
+  type IndexerMetrics,
+} from "./chain-metrics.ts";
 import type { SenderObserver } from "./chain/observer.ts";
 import type { HealthReport } from "./health.ts";
 import type { Logger } from "./logging.ts";
@@ -9,6 +14,7 @@ import type { Logger } from "./logging.ts";
 export interface WorkerMetrics {
   readonly registry: Registry;
   readonly indexer: IndexerMetrics;
+  readonly heads: ReturnType<typeof createHeadMetrics>;
   readonly rpcRequest: (
     method: string,
     endpoint: string,
@@ -38,6 +44,7 @@ export function createMetrics(): WorkerMetrics {
     registry,
     sender: createSenderMetrics(registry),
     indexer: createIndexerMetrics(registry),
+    heads: createHeadMetrics(registry),
     rpcRequest: (method, endpoint, outcome, durationS) => {
       requests.inc({ method, endpoint, outcome });
       latency.observe({ method, endpoint }, durationS);

@@ -29,6 +29,8 @@ test("the worker exports what operators of a transaction engine look for", async
   indexer.onReorg(3);
   indexer.onLag(0.4);
   indexer.onRange(500);
+  metrics.heads.onReconnect();
+  metrics.heads.onStall();
   metrics.rpcRequest("eth_call", "node:1", "unanswered", 5);
 
   const text = await metrics.registry.metrics();
@@ -61,6 +63,8 @@ test("the worker exports what operators of a transaction engine look for", async
     halted: valueOf("index_halted"),
     reorgs: valueOf("reorgs_total"),
     range: valueOf("getlogs_range_size"),
+    reconnects: valueOf("ws_reconnects_total"),
+    stalls: valueOf("ws_stalls_total"),
     requests: valueOf(
       'rpc_requests_total{method="eth_call",endpoint="node:1",outcome="unanswered"}',
     ),
@@ -88,6 +92,8 @@ test("the worker exports what operators of a transaction engine look for", async
     halted: "1",
     reorgs: "1",
     range: "500",
+    reconnects: "1",
+    stalls: "1",
     requests: "1",
   });
   indexer.onStep({ indexed: 7, head: 9 });

@@ -1,5 +1,6 @@
 import type { Wallet } from "ethers";
 import { ChainIndexer, type IndexerOptions } from "../chain/indexing/indexer.ts";
+import { HeadStream, type HeadStreamOptions } from "../chain/heads.ts";
 import type { JsonRpc } from "../chain/rpc.ts";
 import type { SenderObserver } from "../chain/observer.ts";
 import type { FeeCaps } from "../chain/sending/fees.ts";
@@ -26,6 +27,9 @@ export interface ChainActivityOptions {
   readonly maxBatchItems: number;
   readonly logger: Logger;
   readonly senderObserver?: SenderObserver;
+  /** WebSocket address of a node; new blocks are then noticed at once. */
+  readonly headsEndpoint?: string;
+  readonly headsMetrics?: Pick<HeadStreamOptions, "onReconnect" | "onStall">;
   readonly indexerMetrics?: Pick<
     IndexerOptions,
     "onStep" | "onReorg" | "onHalted" | "onLag" | "onRange"
@@ -37,6 +41,21 @@ const INDEXER_POLL_MS = 200;
 /** The activities that own a stream or a wallet for as long as they run. */
 export function createChainActivities(options: ChainActivityOptions) {
   const { db, rpc, chainId, auctionContract, logger } = options;
+
+  /** Rings the alarm with each new block, when there is a socket to hear of it. The caller closes it. */
+  function listenForHeads(alarm: Alarm, blockTimeMs: () => number): HeadStream | undefined {
+    if (options.headsEndpoint === undefined) return undefined;
+    const heads = new HeadStream({
+      endpoint: options.headsEndpoint,
+      blockTimeMs,
+      onHead: () => alarm.ring(),
+      logger,
+      ...options.headsMetrics,
+    });
+    heads.start();
+    return heads;
+  }
+
   return {
     /** Indexes until the turn is over. */
     async runIndexer(forChainId: number): Promise<"turn-over" | "halted"> {
@@ -44,17 +63,32 @@ export function createChainActivities(options: ChainActivityOptions) {
         throw refused("wrong_chain", `this worker serves chain ${chainId}, not ${forChainId}`);
       let result: "turn-over" | "halted" = "turn-over";
       await lead(options, `chain-indexer/${chainId}`, async (leader, running) => {
-        const indexer = new ChainIndexer({ ...options, ...options.indexerMetrics, db: leader });
         const alarm = new Alarm();
-        await inRounds(running, logger, async () => {
-          const step = await indexer.step();
-          if (step === "halted") {
-            result = "halted";
-            return "done";
-          }
-          if (step === "idle") await alarm.sleep(INDEXER_POLL_MS);
-          return "more";
+        const indexer: ChainIndexer = new ChainIndexer({
+          ...options,
+          ...options.indexerMetrics,
+          onStep: (progress) => {
+            heads?.noteHttpHead(progress.head);
+            options.indexerMetrics?.onStep?.(progress);
+          },
+          db: leader,
         });
+        const heads = listenForHeads(alarm, () => indexer.blockTimeMs);
+        try {
+          await inRounds(running, logger, async () => {
+            const step = await indexer.step();
+            if (step === "halted") {
+              result = "halted";
+              return "done";
+            }
+            // A socket that speaks makes polling the exception; it is compared with HTTP all the same.
+            const pollMs = heads?.healthy === true ? 2 * indexer.blockTimeMs : INDEXER_POLL_MS;
+            if (step === "idle") await alarm.sleep(Math.max(INDEXER_POLL_MS, pollMs));
+            return "more";
+          });
+        } finally {
+          heads?.close();
+        }
       });
       return result;
     },
@@ -87,15 +121,17 @@ export function createChainActivities(options: ChainActivityOptions) {
         const alarm = new Alarm();
         const listener = new Listener(db, ["chain_operations"], () => alarm.ring());
         listener.start();
+        const heads = listenForHeads(alarm, () => sender.blockTimeMs);
         try {
           await inRounds(running, logger, async () => {
             if (!started) await sender.start();
             started = true;
-            await sender.tick();
+            heads?.noteHttpHead(await sender.tick());
             await alarm.sleep(sender.pollMs);
             return "more";
           });
         } finally {
+          heads?.close();
           await listener.close();
         }
       });

@@ -110,6 +110,8 @@ export async function startWorker(dependencies: WorkerDependencies): Promise<Run
       stopping: stopping.signal,
       logger,
       indexerMetrics: metrics.indexer,
+      headsMetrics: metrics.heads,
+      ...(config.ETH_WSS_ENDPOINT === undefined ? {} : { headsEndpoint: config.ETH_WSS_ENDPOINT }),
     }),
   });
 

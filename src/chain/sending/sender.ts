@@ -121,18 +121,27 @@ export class WalletSender {
     crashPoint("sender.started");
   }
 
-  /** One round: sends what is due and, when there is a new block, looks at what became of everything that is open. */
-  async tick(): Promise<void> {
+  /**
+   * One round: sends what is due and, when there is a new block, looks at what became of everything that is open. Returns the
+   * number of the chain's head.
+   */
+  async tick(): Promise<number> {
     const head = await latestBlock(this.#o.rpc);
     this.#clock.observe(head, this.#nowMs());
     // What is due goes out first: looking at receipts takes several requests, and the block does not wait.
     await this.#sendDue(head);
-    if (head.number === this.#lastSeenBlock) return;
+    if (head.number === this.#lastSeenBlock) return head.number;
     await this.#receipts.review(head);
     await this.#purse.look();
     await this.#upkeep.revive(head);
     await this.#upkeep.closeGaps(head);
     this.#lastSeenBlock = head.number;
+    return head.number;
+  }
+
+  /** The usual time between blocks, in milliseconds. */
+  get blockTimeMs(): number {
+    return this.#clock.intervalS * 1_000;
   }
 
   /** How long until the next round, in milliseconds. */
