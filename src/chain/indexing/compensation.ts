@@ -53,7 +53,8 @@ export async function withdrawMeeting(
   }
   const reverted: NewEvent = {
     type: "auction-reverted",
-    audience: [`auction:${auctionId}`, "public", ...[...people].map((one) => `wallet:${one}`)],
+    // Only those whose meeting it is; everybody else has heard of the reorg and hears of the new end.
+    audience: [...people].map((one) => `wallet:${one}`),
     data: {
       ...data,
       blockNumber,
