@@ -17,6 +17,19 @@ export interface Effects {
 
 const NOTHING: Effects = { events: [], messages: [] };
 
+/** The same people come again and again, and a checksum is a hash: most of what an event costs. */
+const checksums = new Map<string, string>();
+const CHECKSUM_LIMIT = 10_000;
+
+function checksummed(address: string): string {
+  const known = checksums.get(address);
+  if (known !== undefined) return known;
+  if (checksums.size >= CHECKSUM_LIMIT) checksums.clear();
+  const fresh = getAddress(address);
+  checksums.set(address, fresh);
+  return fresh;
+}
+
 const iso = (seconds: number): string => new Date(seconds * 1000).toISOString();
 
 /**
@@ -51,7 +64,7 @@ export function effectsOf(
       return {
         events: [
           tell("auction-created", ["public"], {
-            host: getAddress(after.host),
+            host: checksummed(after.host),
             endsAt: iso(after.endsAtS),
             reservePriceWei: after.reservePriceWei,
           }),
@@ -61,7 +74,7 @@ export function effectsOf(
     case "BidPlaced": {
       const outbid = before?.highBidder ?? null;
       const bid = tell("bid-placed", [host, ...(outbid === null ? [] : [`wallet:${outbid}`])], {
-        bidder: getAddress(after.highBidder ?? ZERO_ADDRESS),
+        bidder: checksummed(after.highBidder ?? ZERO_ADDRESS),
         amountWei: after.highBidWei,
         endsAt: iso(after.endsAtS),
       });
@@ -94,7 +107,7 @@ export function effectsOf(
             "auction-ended",
             ["public", host, ...(after.winner === null ? [] : [`wallet:${after.winner}`])],
             {
-              winner: after.winner === null ? null : getAddress(after.winner),
+              winner: after.winner === null ? null : checksummed(after.winner),
               amountWei: after.winner === null ? null : after.highBidWei,
             },
           ),
