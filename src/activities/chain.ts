@@ -126,7 +126,8 @@ export function createChainActivities(options: ChainActivityOptions) {
           await inRounds(running, logger, async () => {
             if (!started) await sender.start();
             started = true;
-            heads?.noteHttpHead(await sender.tick());
+            const head = await sender.tick();
+            heads?.noteHttpHead(head);
             await alarm.sleep(sender.pollMs);
             return "more";
           });
