@@ -1,5 +1,6 @@
 // Several endpoints: what one shows is believed, what one fails to show is not.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { markMined } from "../../src/chain/sending/transactions.ts";
 import { Engine, type TappedRpc } from "./support.ts";
 
 let engine: Engine;
@@ -98,4 +99,20 @@ test("a sender whose second endpoint serves another chain refuses to start", asy
     code: "wrong_chain",
     kind: "refuse",
   });
+});
+
+test("what was told of a transaction is read again when a reorg has put it into another block between two looks", async () => {
+  const [auctionId = 0n] = await engine.due(1);
+  const key = await engine.ask("end", auctionId);
+  const sender = await engine.sender({ rpc });
+  await engine.rounds(sender, () => isSettled(key));
+  const [mined] = await engine.transactions();
+  const hash = String(mined?.["hash"]);
+  const receipt = { blockNumber: Number(mined?.["block_number"]), status: 1 };
+  await markMined(engine.db, hash, { ...receipt, blockHash: String(mined?.["block_hash"]) });
+  expect(await isSettled(key)).toBe(true);
+  await markMined(engine.db, hash, { ...receipt, blockHash: `0x${"cd".repeat(32)}` });
+  expect(await isSettled(key)).toBe(false);
+  await engine.rounds(sender, () => isSettled(key));
+  expect(await engine.signals()).toHaveLength(2);
 });

@@ -121,7 +121,9 @@ export class ReceiptWatcher {
     const { db, chainId, confirmations, finalityDepth, observer } = this.#o;
     this.#lost.forget(transaction.nonce);
     const depth = head.number - receipt.blockNumber + 1;
-    const final = depth >= finalityDepth && (await this.#agreed(receipt));
+    // In another block than before: what was told is read again in the next round, and until then nothing is final.
+    const moved = transaction.blockHash !== null && transaction.blockHash !== receipt.blockHash;
+    const final = depth >= finalityDepth && !moved && (await this.#agreed(receipt));
     const results =
       depth >= confirmations ? await this.#results.read(transaction, receipt, block, final) : [];
     // Someone is still owed an answer: the transaction stays under review until it can be given.

@@ -81,7 +81,6 @@ export class WalletSender {
   readonly #nowMs: () => number;
   readonly wallet: string;
   #lastSeenBlock = -1;
-  #armedAtBlock = -1;
   #nextDueS: number | undefined;
 
   constructor(options: SenderOptions) {
@@ -131,6 +130,7 @@ export class WalletSender {
     // What is due goes out first: looking at receipts takes several requests, and the block does not wait.
     await this.#sendDue(head);
     if (head.number === this.#lastSeenBlock) return head.number;
+    await this.#armEnds(head);
     await this.#receipts.review(head);
     await this.#purse.look();
     await this.#upkeep.revive(head);
@@ -149,20 +149,19 @@ export class WalletSender {
     return this.#clock.pollMs(this.#nowMs(), this.#nextDueS);
   }
 
+  async #armEnds(head: Block): Promise<void> {
+    const { db, chainId, auctionContract } = this.#o;
+    const aheadS = 2 * this.#clock.intervalS + ARM_AHEAD_S;
+    await armEnds(db, chainId, auctionContract, head.timestampS + aheadS);
+  }
+
   async #sendDue(head: Block): Promise<void> {
     const { db, rpc, chainId, auctionContract } = this.#o;
     const nextTimestampS = this.#clock.nextTimestampS(this.#nowMs());
-    if (nextTimestampS !== undefined && head.number !== this.#armedAtBlock) {
-      await db.transaction((tx) =>
-        armEnds(tx, chainId, auctionContract, nextTimestampS + this.#clock.intervalS + ARM_AHEAD_S),
-      );
-      this.#armedAtBlock = head.number;
-    }
     const dueS = await nextDueS(db, chainId, auctionContract);
     this.#nextDueS = dueS;
     if (nextTimestampS === undefined || dueS === undefined || dueS > nextTimestampS) return;
-    await followExtensions(this.#o, head);
-    const market = await marketFees(rpc, head);
+    const [market] = await Promise.all([marketFees(rpc, head), followExtensions(this.#o, head)]);
     const signed = await this.#allocate(head, nextTimestampS, market);
     if (signed.length > 0) crashPoint("sender.stored");
     await Promise.all(signed.map((transaction) => this.#first(transaction)));

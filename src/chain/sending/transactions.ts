@@ -201,16 +201,21 @@ export async function emptyNonces(
   }));
 }
 
+/**
+ * The transaction is in a block. If it was in another one before (a reorg included it anew between two looks), what was told
+ * of its operations may no longer be true: they are to be read again.
+ */
 export async function markMined(
   tx: Queryable,
   hash: string,
   receipt: { readonly blockNumber: number; readonly blockHash: string; readonly status: number },
 ): Promise<void> {
   await tx.query(
-    `WITH mined AS (
+    `WITH before AS (SELECT block_hash IS NOT NULL AND block_hash <> $3 AS elsewhere FROM chain_transactions WHERE hash = $1), mined AS (
        UPDATE chain_transactions SET state = 'mined', held_reason = NULL, block_number = $2, block_hash = $3, status = $4 WHERE hash = $1 RETURNING chain_id, wallet, nonce)
-     UPDATE chain_operations o SET state = 'mined', updated_at = now() FROM mined
-     WHERE o.chain_id = mined.chain_id AND o.wallet = mined.wallet AND o.nonce = mined.nonce AND o.state IN ('signed', 'broadcast')`,
+     UPDATE chain_operations o SET state = 'mined', settled = settled AND NOT elsewhere, updated_at = now() FROM mined, before
+     WHERE o.chain_id = mined.chain_id AND o.wallet = mined.wallet AND o.nonce = mined.nonce
+       AND (o.state IN ('signed', 'broadcast') OR elsewhere AND o.state IN ('mined', 'refused'))`,
     [hash, receipt.blockNumber, receipt.blockHash, receipt.status],
   );
 }
