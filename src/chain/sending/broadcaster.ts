@@ -11,8 +11,8 @@ import { markBroadcast, noteSendError, type SignedTransaction } from "./transact
 const SEND_TIMEOUT_MS = 2_000;
 
 /**
- * What became of handing a transaction to the nodes: `taken` at least one has it; `maybe` one may have it; otherwise the
- * reason why every one of them refused it for sure.
+ * What became of handing a transaction to the nodes: `taken` at least one has it; `maybe` one may have it; `nonce_too_high`
+ * all of them say that they miss an earlier one; otherwise the reason why every one of them refused it for sure.
  */
 export type SendResult = "taken" | "maybe" | SendErrorClass;
 
@@ -55,7 +55,7 @@ export class Broadcaster {
     const doubt = meanings.find((one) => !isSurelyNotTaken(one));
     if (doubt !== undefined) {
       await markBroadcast(this.#db, hash, doubt);
-      return "maybe";
+      return meanings.every((one) => one === "nonce_too_high") ? "nonce_too_high" : "maybe";
     }
     const refusal = meanings[0] ?? "unknown";
     await noteSendError(this.#db, hash, refusal);

@@ -130,34 +130,45 @@ export async function withdrawOperation(tx: Queryable, key: string): Promise<boo
   return rows.length > 0;
 }
 
+/** Which waiting operations may go out: those of a contract, due by a block timestamp, as the chain stands. */
+export interface Due {
+  readonly chainId: number;
+  readonly contract: string;
+  /** The timestamp that the next block will carry at least. */
+  readonly nextTimestampS: number;
+  /** The newest block that no reorg takes back. */
+  readonly finalBlock: number;
+}
+
+/**
+ * Money is settled only for a sale that nothing can take back: a settlement that waits for its block while a reorg sells the
+ * auction to somebody else would settle the new sale with the outcome of the old one.
+ */
+const MAY_GO = `state = 'pending' AND chain_id = $1 AND contract = $2 AND NOT (kind = 'settle' AND EXISTS (
+  SELECT FROM auctions a WHERE a.chain_id = o.chain_id AND a.contract = o.contract AND a.auction_id = o.auction_id
+    AND (a.steps->'ended'->>'blockNumber')::bigint > $3))`;
+
 /**
  * Locks and returns operations whose time has come: ends first, as only they have a block to be in, then the oldest due.
  * What another wallet has locked is left to it.
  */
-export async function claimDue(
-  tx: Queryable,
-  chainId: number,
-  contract: string,
-  nextTimestampS: number,
-  limit: number,
-): Promise<Operation[]> {
+export async function claimDue(tx: Queryable, due: Due, limit: number): Promise<Operation[]> {
   return tx.query<Operation>(
-    `SELECT ${OPERATION} FROM chain_operations WHERE chain_id = $1 AND contract = $2 AND state = 'pending' AND not_before_s <= $3
-     ORDER BY kind = 'end' DESC, not_before_s, created_at LIMIT $4 FOR UPDATE SKIP LOCKED`,
-    [chainId, contract, nextTimestampS, limit],
+    `SELECT ${OPERATION} FROM chain_operations o WHERE ${MAY_GO} AND not_before_s <= $4
+     ORDER BY kind = 'end' DESC, not_before_s, created_at LIMIT $5 FOR UPDATE OF o SKIP LOCKED`,
+    [due.chainId, due.contract, due.finalBlock, due.nextTimestampS, limit],
   );
 }
 
 /** When the next waiting operation is due (block timestamp in seconds), or undefined when none waits. */
 export async function nextDueS(
   db: Queryable,
-  chainId: number,
-  contract: string,
+  { chainId, contract, finalBlock }: Omit<Due, "nextTimestampS">,
 ): Promise<number | undefined> {
   const row = await first<{ dueS: number | null }>(
     db,
-    `SELECT min(not_before_s) AS "dueS" FROM chain_operations WHERE chain_id = $1 AND contract = $2 AND state = 'pending'`,
-    [chainId, contract],
+    `SELECT min(not_before_s) AS "dueS" FROM chain_operations o WHERE ${MAY_GO}`,
+    [chainId, contract, finalBlock],
   );
   return row?.dueS ?? undefined;
 }

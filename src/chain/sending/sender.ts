@@ -11,7 +11,7 @@ import { Broadcaster } from "./broadcaster.ts";
 import { batchLimit } from "./calls.ts";
 import { followExtensions } from "./extensions.ts";
 import { cappedFees, type FeeCaps, type Fees, marketFees } from "./fees.ts";
-import { armEnds, claimDue, nextDueS, type Operation } from "./operations.ts";
+import { armEnds, claimDue, type Due, nextDueS, type Operation } from "./operations.ts";
 import { Purse } from "./purse.ts";
 import { ReceiptWatcher } from "./receipts.ts";
 import { sign } from "./signing.ts";
@@ -156,26 +156,37 @@ export class WalletSender {
   }
 
   async #sendDue(head: Block): Promise<void> {
-    const { db, rpc, chainId, auctionContract } = this.#o;
+    const { db, rpc, chainId, auctionContract, finalityDepth } = this.#o;
     const nextTimestampS = this.#clock.nextTimestampS(this.#nowMs());
-    const dueS = await nextDueS(db, chainId, auctionContract);
+    const finalBlock = head.number - finalityDepth;
+    const due = { chainId, contract: auctionContract, finalBlock };
+    const dueS = await nextDueS(db, due);
     this.#nextDueS = dueS;
     if (nextTimestampS === undefined || dueS === undefined || dueS > nextTimestampS) return;
     const [market] = await Promise.all([marketFees(rpc, head), followExtensions(this.#o, head)]);
-    const signed = await this.#allocate(head, nextTimestampS, market);
+    const signed = await this.#allocate(head, { ...due, nextTimestampS }, market);
     if (signed.length > 0) crashPoint("sender.stored");
-    await Promise.all(signed.map((transaction) => this.#first(transaction)));
+    await this.#sendFirst(signed);
   }
 
-  /** The first broadcast of a transaction. */
-  async #first(transaction: SignedTransaction): Promise<void> {
-    const result = await this.#broadcaster.send(transaction);
-    await this.#upkeep.handle(transaction, result);
+  /** The first broadcast of new transactions, all at once. */
+  async #sendFirst(signed: readonly SignedTransaction[]): Promise<void> {
+    const early: SignedTransaction[] = [];
+    await Promise.all(
+      signed.map(async (transaction) => {
+        const result = await this.#broadcaster.send(transaction);
+        if (result === "nonce_too_high") early.push(transaction);
+        await this.#upkeep.handle(transaction, result);
+      }),
+    );
+    // Some nodes (nethermind, nitro) do not keep a transaction that overtook the one before it on the way.
+    for (const transaction of early.sort((a, b) => a.nonce - b.nonce))
+      await this.#upkeep.handle(transaction, await this.#broadcaster.send(transaction));
   }
 
   /** Claims due operations, signs a transaction per batch and stores both, in one commit. Nothing is broadcast here. */
-  async #allocate(head: Block, nextTimestampS: number, market: Fees): Promise<SignedTransaction[]> {
-    const { db, chainId, auctionContract, feeCaps } = this.#o;
+  async #allocate(head: Block, which: Due, market: Fees): Promise<SignedTransaction[]> {
+    const { db, chainId, feeCaps } = this.#o;
     let nonce = this.#purse.nextNonce;
     const queuedSinceMs: [OperationKind, number][] = [];
     const signed = await db.transaction(async (tx) => {
@@ -183,7 +194,7 @@ export class WalletSender {
       const room = MAX_IN_FLIGHT - inFlight(open);
       if (room <= 0) return [];
       const limits = this.#batchLimits(head);
-      const due = await claimDue(tx, chainId, auctionContract, nextTimestampS, room * limits.end);
+      const due = await claimDue(tx, which, room * limits.end);
       const batches = batchesOf(due, limits);
       const others = await roomOfOthers(tx, chainId, this.wallet, MAX_IN_FLIGHT);
       const transactions: SignedTransaction[] = [];

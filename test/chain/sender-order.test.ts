@@ -1,0 +1,55 @@
+// What must come before what: an earlier nonce, a final sale.
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { Transaction } from "ethers";
+import { RpcError } from "../../src/chain/rpc.ts";
+import { Engine } from "./support.ts";
+
+let engine: Engine;
+beforeEach(async () => {
+  engine = await Engine.start();
+});
+afterEach(() => engine.stop());
+
+const isSettled = async (key: string): Promise<boolean> =>
+  (await engine.operation(key))["settled"] === true;
+
+test("money is settled only for a sale that nothing can take back", async () => {
+  const [auctionId = 0n] = await engine.due(1);
+  const end = await engine.ask("end", auctionId);
+  const sender = await engine.sender({ finalityDepth: 6 });
+  await engine.rounds(sender, () => isSettled(end));
+  await engine.index();
+  const [ended] = await engine.transactions();
+  const settle = await engine.ask("settle", auctionId, { outcome: 1 });
+  await engine.rounds(sender, () => isSettled(settle));
+  const settlement = (await engine.transactions()).find((one) => one["kind"] === "settle");
+  expect(Number(settlement?.["signed_at_block"])).toBe(Number(ended?.["block_number"]) + 6);
+});
+
+test("a transaction that overtook the one before it goes out again at once", async () => {
+  const ids = await engine.due(3);
+  for (const id of ids) await engine.ask("end", id);
+  await engine.automine(false);
+  const sender = await engine.sender({ maxBatchItems: 1 });
+  const first = await engine.chain.provider.getTransactionCount(engine.signer.address);
+  const { promise: refusals, resolve } = Promise.withResolvers<void>();
+  const taken = new Set<number>();
+  let refused = 0;
+  // A node without room for gaps; the first transaction is slow on the way.
+  engine.rpc.before = async (method, [raw]) => {
+    if (method !== "eth_sendRawTransaction") return;
+    const { nonce } = Transaction.from(String(raw));
+    if (nonce === first) await refusals;
+    else if (!taken.has(nonce - 1)) {
+      refused += 1;
+      if (refused === 2) resolve();
+      throw new RpcError(method, -32_000, "nonce too high");
+    }
+    taken.add(nonce);
+  };
+  await sender.tick();
+  expect([...taken]).toEqual([first, first + 1, first + 2]);
+  expect(await engine.chain.provider.getTransactionCount(engine.signer.address, "pending")).toBe(
+    first + 3,
+  );
+});
