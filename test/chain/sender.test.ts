@@ -374,9 +374,7 @@ test("an end that nobody has asked for goes out on time all the same, and its pr
   const asked = await engine.db.query(
     "SELECT auction_id FROM chain_operations ORDER BY auction_id",
   );
-  expect(asked.map((one) => BigInt(String((one as { auction_id: string }).auction_id)))).toEqual(
-    ids,
-  );
+  expect(asked.map((one) => BigInt(one.auction_id))).toEqual(ids);
   await sender.tick();
   const key = await engine.ask("end", auctionId, { notBeforeS: endsAtS });
   expect(
