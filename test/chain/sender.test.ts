@@ -371,7 +371,7 @@ test("an end that nobody has asked for goes out on time all the same, and its pr
     await engine.mine();
   }
   expect(Number((await chain.state(auctionId))["state"])).toBe(2);
-  const asked = await engine.db.query(
+  const asked = await engine.db.query<{ auction_id: string }>(
     "SELECT auction_id FROM chain_operations ORDER BY auction_id",
   );
   expect(asked.map((one) => BigInt(one.auction_id))).toEqual(ids);
