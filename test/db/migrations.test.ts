@@ -1,0 +1,112 @@
+// Migrations run from an empty database and from one that an earlier version has filled.
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { repositoryRoot } from "../../dev/stack/paths.ts";
+import { Database } from "../../src/db/database.ts";
+import { recordEvents } from "../../src/db/events.ts";
+import { createTestDatabase, type TestDatabase } from "../support/stack.ts";
+
+const FIRST = "Migration20261122000000_initial";
+const CONTRACT = `0x${"c0".repeat(20)}`;
+const WALLET = `0x${"aa".repeat(20)}`;
+const hash = (digit: string): string => `0x${digit.repeat(64)}`;
+
+let database: TestDatabase;
+let db: Database;
+beforeEach(async () => {
+  database = await createTestDatabase({ empty: true });
+  db = new Database({ url: database.url, applicationName: "test" });
+});
+afterEach(async () => {
+  await db.close();
+  await database.drop();
+});
+
+/** Runs the migrations up to one, or all, and returns the names of those that ran. */
+async function migrate(to: readonly string[] = []): Promise<string[]> {
+  const script = join(repositoryRoot, "test/db/migrate-to.ts");
+  // jest's own options are not for this process.
+  const env = { ...process.env, NODE_OPTIONS: "" };
+  const run = await promisify(execFile)(process.execPath, [script, database.url, ...to], { env });
+  // MikroORM prints its progress before.
+  return JSON.parse(run.stdout.slice(run.stdout.lastIndexOf("\n") + 1)) as string[];
+}
+
+/** What a version that knew only the first migration leaves behind in the middle of its work. */
+async function fill(): Promise<void> {
+  await db.query(
+    `INSERT INTO chain_operations (key, kind, chain_id, contract, auction_id, state, wallet, nonce, workflow_id)
+     VALUES ('end:1', 'end', 1, $1, 1, 'mined', $2, 4, 'auction/1'), ('end:2', 'end', 1, $1, 2, 'pending', NULL, NULL, 'auction/2')`,
+    [CONTRACT, WALLET],
+  );
+  for (const [one, replaces, state] of [
+    ["1", null, "replaced"],
+    ["2", hash("1"), "mined"],
+  ] as const)
+    await db.query(
+      `INSERT INTO chain_transactions (hash, chain_id, wallet, nonce, kind, operation_keys, raw_transaction, gas_limit, max_fee_per_gas_wei,
+         max_priority_fee_per_gas_wei, state, replaces, signed_at_block) VALUES ($1, 1, $2, 4, 'end', '{end:1}', '0x02', 1, 1, 1, $3, $4, 7)`,
+      [hash(one), WALLET, state, replaces],
+    );
+  await db.query(
+    `INSERT INTO meetings (chain_id, contract, auction_id, host, winner, room_name, starts_at, ends_at, latest_ends_at)
+     VALUES (1, $1, 1, $2, $2, 'room', now(), now(), now())`,
+    [CONTRACT, WALLET],
+  );
+  await db.query("INSERT INTO outbox (workflow_id, kind, payload) VALUES ('w', 'signal', '{}')");
+  await db.query(
+    "INSERT INTO events (type, audience, data) VALUES ('bid-placed', '{public}', '{}')",
+  );
+}
+
+test("an empty database gets every migration, and a second run has nothing to do", async () => {
+  expect((await migrate())[0]).toBe(FIRST);
+  expect(await migrate()).toEqual([]);
+});
+
+test("a database that the first release has filled keeps everything, and goes on where it stood", async () => {
+  await migrate([FIRST]);
+  await fill();
+  expect(await migrate()).not.toContain(FIRST);
+
+  expect(
+    await db.query(
+      "SELECT hash, state, held_reason, replacement_reason FROM chain_transactions ORDER BY hash",
+    ),
+  ).toEqual([
+    { hash: hash("1"), state: "replaced", held_reason: null, replacement_reason: null },
+    { hash: hash("2"), state: "mined", held_reason: null, replacement_reason: null },
+  ]);
+  expect(await db.query("SELECT key, state FROM chain_operations ORDER BY key")).toEqual([
+    { key: "end:1", state: "mined" },
+    { key: "end:2", state: "pending" },
+  ]);
+  // A message that waits is not mistaken for one that may open a finished process again.
+  expect(await db.query("SELECT again FROM outbox")).toEqual([{ again: false }]);
+  // One meeting that stands for an auction, and any number that were withdrawn.
+  const another = `INSERT INTO meetings (chain_id, contract, auction_id, host, winner, room_name, starts_at, ends_at, latest_ends_at)
+    SELECT chain_id, contract, auction_id, host, winner, room_name || '2', starts_at, ends_at, latest_ends_at FROM meetings`;
+  await expect(db.query(another)).rejects.toThrow("meetings_standing");
+  await db.query("UPDATE meetings SET state = 'withdrawn'");
+  await db.query(another);
+  // Events are numbered on, without a gap, one number each.
+  await db.transaction((tx) =>
+    recordEvents(
+      tx,
+      ["a", "b"].map((cause) => ({
+        type: "auction-created",
+        audience: ["public"],
+        data: {},
+        cause,
+        occurredAt: new Date(0),
+      })),
+    ),
+  );
+  expect(await db.query("SELECT seq, cause FROM events ORDER BY seq")).toEqual([
+    { seq: 1, cause: null },
+    { seq: 2, cause: "a" },
+    { seq: 3, cause: "b" },
+  ]);
+});
