@@ -22,6 +22,8 @@ const STATEMENTS = [
   `CREATE INDEX chain_transactions_live ON chain_transactions (chain_id, wallet, nonce) WHERE state IN ('signed', 'broadcast', 'mined', 'void')`,
   `CREATE INDEX chain_transactions_nonce ON chain_transactions (chain_id, wallet, nonce)`,
   `CREATE INDEX chain_operations_unanswered ON chain_operations (chain_id, wallet) WHERE nonce IS NOT NULL AND NOT settled`,
+  `CREATE INDEX chain_operations_auction ON chain_operations (chain_id, contract, auction_id)`,
+  `CREATE INDEX bids_block ON bids (chain_id, block_number)`,
   `CREATE TABLE chain_wallets (
     chain_id bigint NOT NULL,
     address eth_address NOT NULL,

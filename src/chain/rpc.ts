@@ -18,13 +18,16 @@ export class RpcError extends Error {
 
 /** Answers that speak of the node and not of the request: another endpoint may do better, later so may this one. */
 const NODE_TROUBLE =
-  /rate.?limit|too many requests|capacity|request count|quota|header not found|unknown block|internal error|overloaded|timed? ?out|unavailable|syncing/i;
+  /rate.?limit|too many requests|capacity|request count|quota|header not found|unknown block|internal error|overloaded|timed? ?out|unavailable|syncing|method .*(not found|not supported|not available|does not exist)|unsupported method|resource not found/i;
 /** "Too large" in the words of the providers: the request must change, whoever is asked. */
 const TOO_LARGE = /block range|results|response size|query returned|log response/i;
 
 function isNodeTrouble(error: RpcError): boolean {
   if (/revert/i.test(error.message) || TOO_LARGE.test(error.message)) return false;
-  return error.code === 429 || error.code === -32_005 || NODE_TROUBLE.test(error.message);
+  return (
+    // "Method not found": another client, or another plan of a provider, may have it.
+    [429, -32_005, -32_601].includes(error.code) || NODE_TROUBLE.test(error.message)
+  );
 }
 
 const AnswerSchema = z.union([
@@ -49,6 +52,13 @@ export interface JsonRpcOptions {
 
 /** How long an endpoint that did not answer is left out where the others suffice. */
 const REST_MS = 10_000;
+/** How long the others are waited for once one endpoint has answered. */
+const GRACE_MS = 500;
+
+interface Answer<T> {
+  readonly index: number;
+  readonly value: T;
+}
 
 /**
  * Ethereum JSON-RPC over HTTP: one request per call, our own time-out, fail-over between endpoints.
@@ -105,7 +115,7 @@ export class JsonRpc {
 
   /**
    * Asks every endpoint at once and returns what each answered: for questions on which a single node that lags must not be
-   * believed. An endpoint that did not answer a moment ago is left out while another is left to ask.
+   * believed. Once one has answered the others have GRACE_MS left: a node that hangs must not hold everything up.
    * @throws AppError `rpc_unavailable` (retry) when none gave an answer of the right form
    */
   async callAll<T>(
@@ -113,20 +123,62 @@ export class JsonRpc {
     method: string,
     parameters: readonly unknown[],
   ): Promise<T[]> {
+    return (await this.#fromEach(schema, method, parameters)).map((one) => one.value);
+  }
+
+  /**
+   * The answer of the endpoint that is furthest ahead, as `progress` measures it. That endpoint is asked first from now on: a
+   * node that answers but has stopped following the chain would otherwise stay the one that is believed.
+   * @throws AppError `rpc_unavailable` (retry)
+   */
+  async furthest<T>(
+    schema: z.ZodType<T>,
+    method: string,
+    parameters: readonly unknown[],
+    progress: (value: T) => number,
+  ): Promise<T> {
+    if (this.endpoints.length === 1) return this.call(schema, method, parameters);
+    const answers = await this.#fromEach(schema, method, parameters);
+    const best = answers.reduce((a, b) => (progress(b.value) > progress(a.value) ? b : a));
+    const preferred = answers.find((one) => one.index === this.#preferred);
+    if (preferred === undefined || progress(preferred.value) < progress(best.value))
+      this.#preferred = best.index;
+    return best.value;
+  }
+
+  /** What each endpoint answers; at least one answer. */
+  async #fromEach<T>(
+    schema: z.ZodType<T>,
+    method: string,
+    parameters: readonly unknown[],
+  ): Promise<[Answer<T>, ...Answer<T>[]]> {
     const everyone = [...this.endpoints.keys()];
     const awake = everyone.filter((index) => (this.#restsUntilMs[index] ?? 0) <= Date.now());
-    const answers = await Promise.allSettled(
-      (awake.length > 0 ? awake : everyone).map(async (index) =>
-        schema.parse(await this.callEndpoint(index, method, parameters)),
-      ),
-    );
-    const values = answers.filter((one) => one.status === "fulfilled").map((one) => one.value);
-    if (values.length > 0) return values;
-    const failed = answers.find((one) => one.status === "rejected");
+    const answers: Answer<T>[] = [];
+    const failures: unknown[] = [];
+    const asked = awake.length > 0 ? awake : everyone;
+    await new Promise<void>((resolve) => {
+      let grace: NodeJS.Timeout | undefined;
+      const ask = async (index: number): Promise<void> => {
+        try {
+          const value = schema.parse(await this.callEndpoint(index, method, parameters));
+          answers.push({ index, value });
+          grace ??= setTimeout(resolve, GRACE_MS);
+        } catch (error) {
+          failures.push(error);
+        }
+      };
+      void Promise.all(asked.map(ask)).then(() => {
+        clearTimeout(grace);
+        resolve();
+      });
+    });
+    const [first, ...rest] = [...answers].sort((a, b) => a.index - b.index);
+    if (first !== undefined) return [first, ...rest];
     throw unavailable(
       "rpc_unavailable",
-      `no RPC endpoint answered ${method} as it should: ${messageOf(failed?.reason).slice(0, 200)}`,
-      failed?.reason,
+      `no RPC endpoint answered ${method} as it should: ${messageOf(failures[0]).slice(0, 200)}`,
+      failures[0],
     );
   }
 

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { Wallet } from "ethers";
 import { type SenderObserver, SILENT } from "../../src/chain/observer.ts";
+import type { FeeCaps } from "../../src/chain/sending/fees.ts";
 import { rememberSecrets } from "../support/logs.ts";
 import { Engine } from "./support.ts";
 
@@ -112,32 +113,52 @@ test("a silent wallet takes no share", async () => {
   expect(await engine.transactions()).toHaveLength(4);
 });
 
-test("at the cap a transaction is held and told of, is sent again all the same, and goes through when the market falls", async () => {
+const gwei = 10n ** 9n;
+const setBaseFee = (wei: bigint): Promise<unknown> =>
+  engine.chain.provider.send("anvil_setNextBlockBaseFeePerGas", [`0x${wei.toString(16)}`]);
+const capsOf = (wei: bigint): FeeCaps => ({ end: wei, mint: wei, settle: wei, cancel: wei });
+
+test("what the cap cannot pay for is not signed, operators are told once, and it goes out when the market falls", async () => {
   const [auctionId = 0n] = await engine.due(1);
   const key = await engine.ask("end", auctionId);
-  const gwei = 10n ** 9n;
-  const setBaseFee = (wei: bigint): Promise<unknown> =>
-    engine.chain.provider.send("anvil_setNextBlockBaseFeePerGas", [`0x${wei.toString(16)}`]);
   await engine.automine(false);
   await setBaseFee(40n * gwei);
   await engine.mine();
   const hits: string[] = [];
   const observer: SenderObserver = { ...SILENT, feeCapHit: (kind) => void hits.push(kind) };
-  const capWei = 30n * gwei;
-  const sender = await engine.sender({
-    feeCaps: { end: capWei, mint: capWei, settle: capWei, cancel: capWei },
-    observer,
-  });
-  let sends = 0;
-  engine.rpc.before = async (method) => void (method === "eth_sendRawTransaction" && (sends += 1));
-  for (let block = 0; block < 8; block += 1) {
+  const sender = await engine.sender({ feeCaps: capsOf(30n * gwei), observer });
+  for (let block = 0; block < 5; block += 1) {
     await sender.tick();
     await setBaseFee(40n * gwei);
     await engine.mine();
   }
-  const held = await engine.transactions();
-  expect(held).toHaveLength(1);
-  expect(held[0]).toMatchObject({ held_reason: "fee_cap", max_fee_per_gas_wei: capWei.toString() });
+  expect(await engine.transactions()).toEqual([]);
+  expect(hits).toEqual(["end"]);
+  await setBaseFee(gwei);
+  await engine.rounds(sender, () => allSettled([key]));
+});
+
+test("a transaction that the market has left behind is held at the cap, told of once, and sent again all the same", async () => {
+  const [auctionId = 0n] = await engine.due(1);
+  const key = await engine.ask("end", auctionId);
+  await engine.automine(false);
+  await setBaseFee(20n * gwei);
+  await engine.mine();
+  const hits: string[] = [];
+  const observer: SenderObserver = { ...SILENT, feeCapHit: (kind) => void hits.push(kind) };
+  const sender = await engine.sender({ feeCaps: capsOf(30n * gwei), observer });
+  await sender.tick();
+  expect(await engine.transactions()).toHaveLength(1);
+  let sends = 0;
+  engine.rpc.before = async (method) => void (method === "eth_sendRawTransaction" && (sends += 1));
+  for (let block = 0; block < 8; block += 1) {
+    await setBaseFee(40n * gwei);
+    await engine.mine();
+    await sender.tick();
+  }
+  const [held, ...more] = await engine.transactions();
+  expect(more).toEqual([]);
+  expect(held).toMatchObject({ held_reason: "fee_cap" });
   expect(hits).toEqual(["end"]);
   expect(sends).toBeGreaterThan(2);
   await setBaseFee(gwei);

@@ -166,7 +166,8 @@ export class Engine {
       chainId: this.chainId,
       auctionContract: this.contract,
       confirmations: options.confirmations ?? 1,
-      finalityDepth: options.finalityDepth ?? 5,
+      // Deep enough that nothing becomes final by the way.
+      finalityDepth: options.finalityDepth ?? 40,
       feeCaps: options.feeCaps ?? HIGH_CAPS,
       maxBatchItems: options.maxBatchItems ?? 50,
       logger: testLogger(),

@@ -29,6 +29,19 @@ export function batchLimit(kind: OperationKind, blockGasLimit: bigint, maxItems:
   return Math.max(1, Math.min(BATCH_ITEMS[kind], maxItems, maxBatchItems(kind), affordable));
 }
 
+/** How many of the items can be paid for with `spareWei`. */
+export function affordableItems(
+  kind: OperationKind,
+  items: number,
+  maxFeePerGasWei: bigint,
+  spareWei: bigint,
+): number {
+  const { base, perItem } = BATCH_GAS[kind];
+  const gas = maxFeePerGasWei === 0n ? batchGasLimit(kind, items) : spareWei / maxFeePerGasWei;
+  const affordable = gas < base + perItem ? 0 : Number((gas - base) / perItem);
+  return Math.min(items, affordable);
+}
+
 /** Gas of a plain transfer: what a cancel costs. */
 export const CANCEL_GAS = 21_000;
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { AppError } from "../../errors.ts";
 import { type JsonRpc, RpcError } from "../rpc.ts";
 import { Address, Hash, QuantityNumber, transactionCounts } from "../types.ts";
 
@@ -19,8 +20,7 @@ export interface Consumption {
 /**
  * Looks in the chain itself for the transaction that used a nonce. A receipt that is missing proves nothing (nodes lag, and
  * lose their indexes); the block that raised the account's count does. A binary search over the count finds that block.
- * Undefined when the nonce is not used up to `toBlock`, or when the nodes no longer keep the state of so old a block.
- * @throws AppError `rpc_unavailable` (retry)
+ * `unused`: not used up to `toBlock`. `pruned`: the nodes no longer keep the state of so old a block, or the block.
  */
 export async function transactionOfNonce(
   rpc: JsonRpc,
@@ -28,11 +28,11 @@ export async function transactionOfNonce(
   nonce: number,
   fromBlock: number,
   toBlock: number,
-): Promise<Consumption | undefined> {
+): Promise<Consumption | "unused" | "pruned"> {
   const usedAt = async (block: number): Promise<boolean> =>
     Math.min(...(await transactionCounts(rpc, wallet, block))) > nonce;
   try {
-    if (fromBlock > toBlock || !(await usedAt(toBlock))) return undefined;
+    if (fromBlock > toBlock || !(await usedAt(toBlock))) return "unused";
     // What used the nonce may be older than our transaction: an endpoint that lagged let us give the nonce away twice.
     let low = fromBlock;
     let high = toBlock;
@@ -50,10 +50,12 @@ export async function transactionOfNonce(
       true,
     ]);
     const found = block?.transactions.find((one) => one.from === wallet && one.nonce === nonce);
-    if (block === null || found === undefined) return undefined;
+    if (block === null || found === undefined) return "pruned";
     return { hash: found.hash, blockNumber: high, blockHash: block.hash };
   } catch (error) {
-    if (error instanceof RpcError) return undefined;
+    // Nodes word a state that they have thrown away in many ways; an outage looks alike and passes.
+    if (error instanceof RpcError || (error instanceof AppError && error.kind === "retry"))
+      return "pruned";
     throw error;
   }
 }

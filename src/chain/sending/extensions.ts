@@ -20,15 +20,20 @@ export interface ExtensionOptions {
 }
 
 /**
- * Moves waiting ends that bids have extended in blocks up to `head` which the indexer has not read yet. When the next block is
- * the first that may hold an end, `head` is the last one that may hold a bid for it: looking there makes sure that no end goes
- * out that is already void. If the chain cannot be read nothing is moved, as an end that is sent for nothing is only asked for
- * again, and one that is not sent is late.
+ * The keys of ends that must not go out with the next block, because bids have moved them in blocks up to `head` which the
+ * indexer has not read yet. When the next block is the first that may hold an end, `head` is the last one that may hold a bid
+ * for it: looking there makes sure that no end goes out that is already void. It holds for this round only: what the index says
+ * once it has read those blocks, or others in their place, is what counts. If the chain cannot be read nothing is held back, as
+ * an end that is sent for nothing is only asked for again, and one that is not sent is late.
  */
-export async function followExtensions(options: ExtensionOptions, head: Block): Promise<void> {
+export async function extendedByUnreadBids(
+  options: ExtensionOptions,
+  head: Block,
+  nextTimestampS: number,
+): Promise<string[]> {
   const { rpc, db, chainId, auctionContract } = options;
   const cursor = await readCursor(db, chainId);
-  if (cursor === undefined || cursor.blockNumber >= head.number) return;
+  if (cursor === undefined || cursor.blockNumber >= head.number) return [];
   const from = Math.max(cursor.blockNumber + 1, head.number - MAX_BLOCKS);
   let logs: Log[];
   try {
@@ -41,16 +46,13 @@ export async function followExtensions(options: ExtensionOptions, head: Block): 
       },
     ]);
   } catch (error) {
-    if (error instanceof AppError || error instanceof RpcError) return;
+    if (error instanceof AppError || error instanceof RpcError) return [];
     throw error;
   }
-  for (const log of logs) {
-    const bid = decodeLog(log, 0, auctionContract);
-    if (bid?.name !== "BidPlaced" || bid.auctionId === null) continue;
-    const ref = { chainId, contract: auctionContract, auctionId: bid.auctionId };
-    await db.query(
-      "UPDATE chain_operations SET not_before_s = $2, updated_at = now() WHERE key = $1 AND state = 'pending' AND not_before_s < $2",
-      [operationKey("end", ref), Number(bid.args["endTime"])],
+  return logs
+    .map((log) => decodeLog(log, 0, auctionContract))
+    .filter((bid) => bid?.name === "BidPlaced" && Number(bid.args["endTime"]) > nextTimestampS)
+    .map((bid) =>
+      operationKey("end", { chainId, contract: auctionContract, auctionId: bid?.auctionId ?? "" }),
     );
-  }
 }

@@ -47,27 +47,33 @@ export class LostNonces {
     const { rpc, wallet, finalityDepth, logger, observer } = this.#o;
     const sinceBlock = this.#sinceBlock.get(nonce) ?? head.number;
     this.#sinceBlock.set(nonce, sinceBlock);
-    if (head.number - sinceBlock < PATIENCE_BLOCKS) return;
+    const lostFor = head.number - sinceBlock;
+    if (lostFor < PATIENCE_BLOCKS) return;
     const hashes = transactions.map((one) => one.hash);
     const signedAtBlock = Math.min(...transactions.map((one) => one.signedAtBlock));
     const found = await transactionOfNonce(rpc, wallet, nonce, signedAtBlock, head.number);
-    if (found === undefined || hashes.includes(found.hash)) {
+    if (found === "pruned" && lostFor > PATIENCE_BLOCKS + finalityDepth) {
+      // Nobody can show what used it. That none of ours did is what every endpoint has said for as long as finality takes,
+      // and the contract does nothing twice.
+      logger.error("nobody knows any more what used a nonce: its operations are asked for again", {
+        nonce,
+        hashes,
+      });
+      return this.#release(nonce, null);
+    }
+    if (found === "pruned" || found === "unused" || hashes.includes(found.hash)) {
       logger.warn("a nonce is used, but no node shows a receipt of it yet", { nonce, hashes });
       return;
     }
-    if (sinceBlock === head.number - PATIENCE_BLOCKS) {
+    if (lostFor === PATIENCE_BLOCKS) {
       observer.foreignNonce();
       logger.error(
         "a transaction that is none of ours used a nonce of this wallet: who else has its key?",
-        {
-          nonce,
-          transactionHash: found.hash,
-          blockNumber: found.blockNumber,
-        },
+        { nonce, transactionHash: found.hash, blockNumber: found.blockNumber },
       );
     }
     if (head.number - found.blockNumber + 1 >= finalityDepth && (await this.#isAgreed(found)))
-      await this.#release(nonce, found);
+      await this.#release(nonce, found.hash);
   }
 
   async #isAgreed(found: Consumption): Promise<boolean> {
@@ -79,11 +85,11 @@ export class LostNonces {
   }
 
   /** The nonce can never carry its operations any more: they get another one. */
-  async #release(nonce: number, found: Consumption): Promise<void> {
+  async #release(nonce: number, consumedBy: string | null): Promise<void> {
     const { db, chainId, wallet, logger } = this.#o;
     await db.transaction(async (tx) => {
       const operations = await operationsAt(tx, chainId, wallet, nonce);
-      await markConsumed(tx, chainId, wallet, nonce, found.hash);
+      await markConsumed(tx, chainId, wallet, nonce, consumedBy);
       for (const operation of operations)
         await askAgain(tx, operation, {
           reason: "nonce_consumed",
@@ -94,7 +100,7 @@ export class LostNonces {
     this.forget(nonce);
     logger.warn("the operations of a consumed nonce are asked for again", {
       nonce,
-      consumedBy: found.hash,
+      consumedBy,
     });
   }
 }

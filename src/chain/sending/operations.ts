@@ -33,24 +33,34 @@ export interface NewOperation {
 }
 
 /** Refusals that are no verdict on the operation: it was only tried too often. */
-const GIVEN_UP = ["transaction_reverted", "out_of_gas", "not_ended"];
+const GIVEN_UP = ["transaction_reverted", "out_of_gas", "not_ended", "rejected"];
+
+/** Attempts after which an operation that reverts, starves or is refused every time is given back to its workflow. */
+const MAX_ATTEMPTS = 8;
+
+const PROJECTED_END_S = `(SELECT extract(epoch FROM ends_at)::bigint FROM auctions
+  WHERE $2::text = 'end' AND chain_id = $3::bigint AND contract = $4::text AND auction_id = $5::numeric)`;
 
 const OPERATION = `key, kind, auction_id AS "auctionId", outcome, attempts, workflow_id AS "workflowId", settled,
   not_before_s AS "notBeforeS", created_at AS "createdAt"`;
 
 /**
  * Asks for an operation. Asking again changes nothing, except that
- * - one still waiting takes the later of both times (an extension),
+ * - one still waiting takes the later of both times,
  * - one that is done tells its workflow once more,
  * - one that was given up (it reverted or starved each time) is tried anew: by now somebody may have mended what was
  *   wrong, a missing role for example. Its nonce was consumed by confirmed transactions without the effect.
+ * - an end that was refused is tried anew when the auction is open after all: its id was not taken yet, or a reorg gave it anew.
+ *
+ * When an auction ends is for the projection to say as soon as there is one: whoever asks may have heard of an extension that a
+ * reorg has taken back since.
  */
 export async function requestOperation(tx: Queryable, operation: NewOperation): Promise<void> {
   await tx.query(
     `INSERT INTO chain_operations (key, kind, chain_id, contract, auction_id, outcome, not_before_s, workflow_id)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+     VALUES ($1, $2::text, $3::bigint, $4::text, $5::numeric, $6, coalesce(${PROJECTED_END_S}, $7::bigint), $8)
      ON CONFLICT (key) DO UPDATE SET
-       not_before_s = greatest(chain_operations.not_before_s, excluded.not_before_s)
+       not_before_s = coalesce(${PROJECTED_END_S}, greatest(chain_operations.not_before_s, excluded.not_before_s))
      WHERE chain_operations.state = 'pending'`,
     [
       operation.key,
@@ -65,7 +75,9 @@ export async function requestOperation(tx: Queryable, operation: NewOperation): 
   );
   await tx.query(
     `UPDATE chain_operations SET state = 'pending', settled = false, result = NULL, wallet = NULL, nonce = NULL, attempts = 0, updated_at = now()
-     WHERE key = $1 AND state = 'refused' AND reason = ANY($2)`,
+     WHERE key = $1 AND state = 'refused' AND (reason = ANY($2)
+       OR kind = 'end' AND EXISTS (SELECT FROM auctions a WHERE a.chain_id = chain_operations.chain_id AND a.contract = chain_operations.contract
+         AND a.auction_id = chain_operations.auction_id AND a.phase = 'bidding'))`,
     [operation.key, GIVEN_UP],
   );
   const row = await first<{ settled: boolean; result: OperationSettledMessage | null }>(
@@ -138,6 +150,8 @@ export interface Due {
   readonly nextTimestampS: number;
   /** The newest block that no reorg takes back. */
   readonly finalBlock: number;
+  /** Keys that must wait for the next round. */
+  readonly except: readonly string[];
 }
 
 /**
@@ -146,7 +160,7 @@ export interface Due {
  */
 const MAY_GO = `state = 'pending' AND chain_id = $1 AND contract = $2 AND NOT (kind = 'settle' AND EXISTS (
   SELECT FROM auctions a WHERE a.chain_id = o.chain_id AND a.contract = o.contract AND a.auction_id = o.auction_id
-    AND (a.steps->'ended'->>'blockNumber')::bigint > $3))`;
+    AND coalesce((a.steps->'ended'->>'blockNumber')::bigint > $3, true)))`;
 
 /**
  * Locks and returns operations whose time has come: ends first, as only they have a block to be in, then the oldest due.
@@ -154,16 +168,16 @@ const MAY_GO = `state = 'pending' AND chain_id = $1 AND contract = $2 AND NOT (k
  */
 export async function claimDue(tx: Queryable, due: Due, limit: number): Promise<Operation[]> {
   return tx.query<Operation>(
-    `SELECT ${OPERATION} FROM chain_operations o WHERE ${MAY_GO} AND not_before_s <= $4
-     ORDER BY kind = 'end' DESC, not_before_s, created_at LIMIT $5 FOR UPDATE OF o SKIP LOCKED`,
-    [due.chainId, due.contract, due.finalBlock, due.nextTimestampS, limit],
+    `SELECT ${OPERATION} FROM chain_operations o WHERE ${MAY_GO} AND not_before_s <= $4 AND key <> ALL($5)
+     ORDER BY kind = 'end' DESC, not_before_s, created_at LIMIT $6 FOR UPDATE OF o SKIP LOCKED`,
+    [due.chainId, due.contract, due.finalBlock, due.nextTimestampS, due.except, limit],
   );
 }
 
 /** When the next waiting operation is due (block timestamp in seconds), or undefined when none waits. */
 export async function nextDueS(
   db: Queryable,
-  { chainId, contract, finalBlock }: Omit<Due, "nextTimestampS">,
+  { chainId, contract, finalBlock }: Pick<Due, "chainId" | "contract" | "finalBlock">,
 ): Promise<number | undefined> {
   const row = await first<{ dueS: number | null }>(
     db,
@@ -235,4 +249,25 @@ export async function askAgain(
        not_before_s = greatest(not_before_s, $3), updated_at = now() WHERE key = $1`,
     [operation.key, again.reason, again.notBeforeS, again.attempts],
   );
+}
+
+/** Like `askAgain`, but an operation that was tried too often is refused, and its workflow told. Tells which it was. */
+export async function askAgainOrGiveUp(
+  tx: Queryable,
+  operation: Operation,
+  again: { readonly reason: string; readonly notBeforeS: number; readonly attempts: number },
+  place: Partial<Pick<OperationSettledMessage, "transactionHash" | "blockNumber">> = {},
+): Promise<"again" | "given-up"> {
+  if (again.attempts < MAX_ATTEMPTS) {
+    await askAgain(tx, operation, again);
+    return "again";
+  }
+  await settleOperation(tx, operation, {
+    key: operation.key,
+    kind: operation.kind,
+    status: "refused",
+    reason: again.reason,
+    ...place,
+  });
+  return "given-up";
 }

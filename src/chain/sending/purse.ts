@@ -2,7 +2,7 @@ import type { Queryable } from "../../db/database.ts";
 import type { Logger } from "../../logging.ts";
 import type { SenderObserver } from "../observer.ts";
 import type { JsonRpc } from "../rpc.ts";
-import { QuantityBigint, transactionCounts } from "../types.ts";
+import { latestBlock, QuantityBigint, transactionCounts } from "../types.ts";
 import {
   highestNonce,
   inFlight,
@@ -22,6 +22,9 @@ export interface PurseOptions {
   readonly observer: SenderObserver;
 }
 
+/** Looks in a row that must show nonces which are not ours before they are believed. */
+const CONFIRMING_LOOKS = 3;
+
 const costWei = (transaction: SignedTransaction): bigint =>
   BigInt(transaction.gasLimit) * transaction.maxFeePerGasWei;
 
@@ -37,6 +40,7 @@ export class Purse {
   #missingWei = 0n;
   #chainLatest = 0;
   #chainPending = 0;
+  #foreignLooks = 0;
   /** The nonce of the next new transaction. */
   nextNonce = 0;
 
@@ -57,31 +61,18 @@ export class Purse {
   async open(): Promise<void> {
     const { db, chainId, wallet } = this.#o;
     this.nextNonce = (await highestNonce(db, chainId, wallet)) + 1;
-    await this.look();
+    for (let look = 0; look < CONFIRMING_LOOKS; look += 1) await this.look();
   }
 
   /**
-   * Reads balance and counts, and tells the other wallets how much this one can take. An endpoint that lags shows a lower
-   * count and perhaps a higher balance, so the highest count and the lowest balance are believed.
+   * Reads balance and counts, and tells the other wallets how much this one can take. The balance is that of the endpoint
+   * furthest ahead; of the counts the highest is taken, as an endpoint that lags shows too low a one.
    * @throws AppError `rpc_unavailable` (retry)
    */
   async look(): Promise<void> {
-    const { rpc, db, chainId, wallet, logger, observer } = this.#o;
-    const [latest, pending, balances] = await Promise.all([
-      transactionCounts(rpc, wallet, "latest"),
-      transactionCounts(rpc, wallet, "pending"),
-      rpc.callAll(QuantityBigint, "eth_getBalance", [wallet, "latest"]),
-    ]);
-    this.#chainLatest = Math.max(...latest);
-    this.#chainPending = Math.max(this.#chainLatest, ...pending);
-    this.#balanceWei = balances.reduce((a, b) => (a < b ? a : b));
-    if (this.#chainPending > this.nextNonce) {
-      logger.warn("the chain knows nonces of this wallet that are not ours", {
-        chainPending: this.#chainPending,
-        nextNonce: this.nextNonce,
-      });
-      this.nextNonce = this.#chainPending;
-    }
+    const { db, chainId, wallet, logger, observer } = this.#o;
+    await this.#read();
+    this.#followForeign();
     const open = await openTransactions(db, chainId, wallet);
     if (this.#paused && this.#freeWei(open) >= this.#missingWei) {
       this.#paused = false;
@@ -106,21 +97,55 @@ export class Purse {
     });
   }
 
-  /** Whether the wallet can pay for one more transaction beside all that are open; pauses it if not. */
-  affords(
-    open: readonly (StoredTransaction | SignedTransaction)[],
-    transaction: SignedTransaction,
-  ): boolean {
-    if (this.#freeWei(open) >= costWei(transaction)) return true;
+  /** What is left for new transactions beside all that are open, in wei. */
+  spareWei(open: readonly (StoredTransaction | SignedTransaction)[]): bigint {
+    const spareWei = this.#freeWei(open);
+    return spareWei > 0n ? spareWei : 0n;
+  }
+
+  /** Nothing is signed until there are `neededWei` to spare, and the other wallets take the work. */
+  pause(neededWei: bigint): void {
     if (!this.#paused)
       this.#o.logger.error("the wallet has not enough money and is paused: send it some", {
         wallet: this.#o.wallet,
         balanceWei: this.#balanceWei.toString(),
-        neededWei: costWei(transaction).toString(),
+        neededWei: neededWei.toString(),
       });
     this.#paused = true;
-    this.#missingWei = costWei(transaction);
-    return false;
+    this.#missingWei = neededWei;
+  }
+
+  async #read(): Promise<void> {
+    const { rpc, wallet } = this.#o;
+    // Whichever endpoint is furthest ahead is asked first from then on, for the balance too.
+    await latestBlock(rpc);
+    const [latest, pending, balanceWei] = await Promise.all([
+      transactionCounts(rpc, wallet, "latest"),
+      transactionCounts(rpc, wallet, "pending"),
+      rpc.call(QuantityBigint, "eth_getBalance", [wallet, "latest"]),
+    ]);
+    this.#chainLatest = Math.max(...latest);
+    this.#chainPending = Math.max(this.#chainLatest, ...pending);
+    this.#balanceWei = balanceWei;
+  }
+
+  /**
+   * Nonces that the chain counts and we never gave away (somebody else has the key, or the database was restored) are left
+   * out once several looks in a row have shown them: a nonce too far is a hole to be filled.
+   */
+  #followForeign(): void {
+    if (this.#chainPending <= this.nextNonce) {
+      this.#foreignLooks = 0;
+      return;
+    }
+    this.#foreignLooks += 1;
+    if (this.#foreignLooks < CONFIRMING_LOOKS) return;
+    this.#o.logger.warn("the chain knows nonces of this wallet that are not ours", {
+      chainPending: this.#chainPending,
+      nextNonce: this.nextNonce,
+    });
+    this.nextNonce = this.#chainPending;
+    this.#foreignLooks = 0;
   }
 
   #freeWei(open: readonly (StoredTransaction | SignedTransaction)[]): bigint {

@@ -15,6 +15,7 @@ import { LostNonces } from "./lost.ts";
 import { unansweredNonces } from "./operations.ts";
 import { Results } from "./results.ts";
 import {
+  finalFrom,
   markFinal,
   markMined,
   markVanished,
@@ -59,11 +60,12 @@ export class ReceiptWatcher {
   /** Looks once at every nonce that is not final. @throws AppError `rpc_unavailable` (retry) */
   async review(head: Block): Promise<void> {
     const { db, rpc, chainId, wallet, confirmations, finalityDepth } = this.#o;
+    const used = Math.max(...(await transactionCounts(rpc, wallet, "latest")));
+    await this.#recheckFinal(used);
     const recorded = await openTransactions(db, chainId, wallet);
     if (recorded.length === 0) return;
     const vanished = await this.#recheck(recorded.filter((one) => one.state === "mined"));
     const unanswered = await unansweredNonces(db, chainId, wallet);
-    const used = Math.max(...(await transactionCounts(rpc, wallet, "latest")));
     for (const [nonce, transactions] of Map.groupBy(recorded, (one) => one.nonce)) {
       const mined = transactions.find((one) => one.state === "mined" && !vanished.has(one.hash));
       if (mined !== undefined && mined.blockNumber !== null) {
@@ -73,6 +75,25 @@ export class ReceiptWatcher {
       const found = await this.#inclusion(transactions);
       if (found !== undefined) await this.#mined(found, head);
       else if (mined === undefined) await this.#lost.look(nonce, transactions, head);
+    }
+  }
+
+  /**
+   * A reorg deeper than finality is not supposed to happen, but the chain decides. When it counts fewer nonces than were final,
+   * those whose block is another one now are open again: what waits behind them could never be included.
+   */
+  async #recheckFinal(used: number): Promise<void> {
+    const { db, rpc, chainId, wallet, logger, observer } = this.#o;
+    for (const { hash, blockNumber, blockHash } of await finalFrom(db, chainId, wallet, used)) {
+      const block = await blockByNumber(rpc, blockNumber);
+      if (block === null || block.hash === blockHash) continue;
+      logger.error("a reorg deeper than finality has taken a transaction back", {
+        transactionHash: hash,
+        blockNumber,
+      });
+      await db.transaction((tx) => markVanished(tx, hash));
+      crashPoint("receipts.vanished");
+      observer.receiptLost();
     }
   }
 
@@ -123,7 +144,7 @@ export class ReceiptWatcher {
     const depth = head.number - receipt.blockNumber + 1;
     // In another block than before: what was told is read again in the next round, and until then nothing is final.
     const moved = transaction.blockHash !== null && transaction.blockHash !== receipt.blockHash;
-    const final = depth >= finalityDepth && !moved && (await this.#agreed(receipt));
+    const final = depth >= finalityDepth && !moved && (await this.#agreed(receipt, depth));
     const results =
       depth >= confirmations ? await this.#results.read(transaction, receipt, block, final) : [];
     // Someone is still owed an answer: the transaction stays under review until it can be given.
@@ -145,12 +166,18 @@ export class ReceiptWatcher {
     if (final && complete) observer.operations("final", kind, operationKeys.length);
   }
 
-  /** Whether every endpoint that has the block's height has this block there: one alone may be on a fork. */
-  async #agreed(receipt: Receipt): Promise<boolean> {
+  /**
+   * Whether the endpoints that have the block's height have this block there: one alone may be on a fork. One that stays there
+   * for ever must not keep everything open, so at twice the depth it is outvoted.
+   */
+  async #agreed(receipt: Receipt, depth: number): Promise<boolean> {
     const blocks = await this.#o.rpc.callAll(BlockSchema.nullable(), "eth_getBlockByNumber", [
       `0x${receipt.blockNumber.toString(16)}`,
       false,
     ]);
-    return blocks.every((one) => one === null || one.hash === receipt.blockHash);
+    const known = blocks.filter((one) => one !== null);
+    const agreeing = known.filter((one) => one.hash === receipt.blockHash).length;
+    if (agreeing === known.length) return true;
+    return depth >= 2 * this.#o.finalityDepth && 2 * agreeing >= known.length;
   }
 }

@@ -6,8 +6,8 @@ import { readAuctionState } from "../reader.ts";
 import type { JsonRpc } from "../rpc.ts";
 import type { Block, Receipt } from "../types.ts";
 import { type ItemOutcome, outcomesOf } from "./calls.ts";
-import { latenessOf } from "./lateness.ts";
-import { askAgain, type Operation, operationsAt, settleOperation } from "./operations.ts";
+import { LatenessMeter } from "./lateness.ts";
+import { askAgainOrGiveUp, type Operation, operationsAt, settleOperation } from "./operations.ts";
 import type { StoredTransaction } from "./transactions.ts";
 
 export interface ResultsOptions {
@@ -28,15 +28,14 @@ export interface OperationResult {
   readonly notBeforeS: number;
 }
 
-/** Attempts after which an operation that reverts or starves every time is given back to its workflow. */
-const MAX_ATTEMPTS = 8;
-
 /** Reads from receipts what came of operations, and tells workflows. */
 export class Results {
   readonly #o: ResultsOptions;
+  readonly #lateness: LatenessMeter;
 
   constructor(options: ResultsOptions) {
     this.#o = options;
+    this.#lateness = new LatenessMeter(options.rpc);
   }
 
   /**
@@ -50,7 +49,7 @@ export class Results {
     block: Block,
     final: boolean,
   ): Promise<OperationResult[]> {
-    const { db, chainId, wallet, auctionContract, observer, rpc } = this.#o;
+    const { db, chainId, wallet, auctionContract, observer } = this.#o;
     const results: OperationResult[] = [];
     const outcomeOf = outcomesOf(transaction.kind as OperationKind, receipt, auctionContract);
     for (const operation of await operationsAt(db, chainId, wallet, transaction.nonce)) {
@@ -66,7 +65,7 @@ export class Results {
       const outcome = outcomeOf(operation.auctionId);
       results.push(await this.#withState(operation, outcome));
       if (operation.kind === "end" && outcome.status === "done" && !outcome.byOther)
-        observer.deadline(await latenessOf(rpc, block, operation.notBeforeS));
+        observer.deadline(await this.#lateness.of(block, operation.notBeforeS));
     }
     return results;
   }
@@ -112,11 +111,6 @@ export class Results {
         ...message,
         ...place,
       });
-    const refuse = async (reason: string, what: string): Promise<void> => {
-      await tell({ status: "refused", reason });
-      observer.operations("failed", operation.kind, 1);
-      logger.error(what, { ...fields, reason });
-    };
 
     switch (outcome.status) {
       case "done":
@@ -132,9 +126,12 @@ export class Results {
         // Coming too early is no fault of the operation (each late bid moves the end once more), nor is a lost nonce.
         const blameless = reason === "not_yet_ended" || reason === "nonce_cancelled";
         const attempts = operation.attempts + (blameless ? 0 : 1);
-        if (attempts >= MAX_ATTEMPTS)
-          return refuse(reason, "an operation is given up after too many attempts");
-        await askAgain(tx, operation, { reason, notBeforeS, attempts });
+        const next = { reason, notBeforeS, attempts };
+        if ((await askAgainOrGiveUp(tx, operation, next, place)) === "given-up") {
+          observer.operations("failed", operation.kind, 1);
+          logger.error("an operation is given up after too many attempts", { ...fields, reason });
+          return;
+        }
         logger.log(
           blameless ? "info" : "warn",
           "an operation had no effect and is asked for again",
@@ -146,7 +143,12 @@ export class Results {
         return;
       }
       case "refused":
-        await refuse(outcome.reason, "an operation was refused by the contract");
+        await tell({ status: "refused", reason: outcome.reason });
+        observer.operations("failed", operation.kind, 1);
+        logger.error("an operation was refused by the contract", {
+          ...fields,
+          reason: outcome.reason,
+        });
     }
   }
 }

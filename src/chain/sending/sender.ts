@@ -8,9 +8,9 @@ import { type SenderObserver, SILENT } from "../observer.ts";
 import type { JsonRpc } from "../rpc.ts";
 import { type Block, blockByNumber, latestBlock, QuantityNumber } from "../types.ts";
 import { Broadcaster } from "./broadcaster.ts";
-import { batchLimit } from "./calls.ts";
-import { followExtensions } from "./extensions.ts";
-import { cappedFees, type FeeCaps, type Fees, marketFees } from "./fees.ts";
+import { affordableItems, batchLimit, gasLimit } from "./calls.ts";
+import { extendedByUnreadBids } from "./extensions.ts";
+import { cappedFees, type FeeCaps, type Fees, marketFees, neededFees } from "./fees.ts";
 import { armEnds, claimDue, type Due, nextDueS, type Operation } from "./operations.ts";
 import { Purse } from "./purse.ts";
 import { ReceiptWatcher } from "./receipts.ts";
@@ -82,6 +82,7 @@ export class WalletSender {
   readonly wallet: string;
   #lastSeenBlock = -1;
   #nextDueS: number | undefined;
+  readonly #overCap = new Set<OperationKind>();
 
   constructor(options: SenderOptions) {
     this.#o = options;
@@ -102,13 +103,17 @@ export class WalletSender {
    */
   async start(): Promise<void> {
     const { rpc, chainId } = this.#o;
-    for (const actual of await rpc.callAll(QuantityNumber, "eth_chainId", [])) {
-      if (actual !== chainId)
-        throw refused(
-          "wrong_chain",
-          `an RPC endpoint serves chain ${actual}, this wallet sends on chain ${chainId}`,
-        );
-    }
+    const chains = await rpc.callAll(QuantityNumber, "eth_chainId", []);
+    const others = chains.filter((actual) => actual !== chainId);
+    if (others.length === chains.length)
+      throw refused(
+        "wrong_chain",
+        `the RPC endpoints serve chain ${others.join(", ")}, this wallet sends on chain ${chainId}`,
+      );
+    // From here on an endpoint of another chain is not used.
+    rpc.pin(chainId);
+    if (others.length > 0)
+      this.#o.logger.error("an RPC endpoint serves another chain and is not used", { others });
     const head = await latestBlock(rpc);
     const first = Math.max(0, head.number - CLOCK_HISTORY);
     const history = await Promise.all(
@@ -116,7 +121,7 @@ export class WalletSender {
     );
     this.#clock.seed(history.filter((one) => one !== null));
     await this.#purse.open();
-    await this.#upkeep.resend();
+    await this.#upkeep.resend(head);
     crashPoint("sender.started");
   }
 
@@ -163,25 +168,28 @@ export class WalletSender {
     const dueS = await nextDueS(db, due);
     this.#nextDueS = dueS;
     if (nextTimestampS === undefined || dueS === undefined || dueS > nextTimestampS) return;
-    const [market] = await Promise.all([marketFees(rpc, head), followExtensions(this.#o, head)]);
-    const signed = await this.#allocate(head, { ...due, nextTimestampS }, market);
+    const [market, extended] = await Promise.all([
+      marketFees(rpc, head),
+      extendedByUnreadBids(this.#o, head, nextTimestampS),
+    ]);
+    const signed = await this.#allocate(head, { ...due, nextTimestampS, except: extended }, market);
     if (signed.length > 0) crashPoint("sender.stored");
-    await this.#sendFirst(signed);
+    await this.#sendFirst(signed, head);
   }
 
   /** The first broadcast of new transactions, all at once. */
-  async #sendFirst(signed: readonly SignedTransaction[]): Promise<void> {
+  async #sendFirst(signed: readonly SignedTransaction[], head: Block): Promise<void> {
     const early: SignedTransaction[] = [];
     await Promise.all(
       signed.map(async (transaction) => {
         const result = await this.#broadcaster.send(transaction);
         if (result === "nonce_too_high") early.push(transaction);
-        await this.#upkeep.handle(transaction, result);
+        await this.#upkeep.handle(transaction, result, head);
       }),
     );
     // Some nodes (nethermind, nitro) do not keep a transaction that overtook the one before it on the way.
     for (const transaction of early.sort((a, b) => a.nonce - b.nonce))
-      await this.#upkeep.handle(transaction, await this.#broadcaster.send(transaction));
+      await this.#upkeep.handle(transaction, await this.#broadcaster.send(transaction), head);
   }
 
   /** Claims due operations, signs a transaction per batch and stores both, in one commit. Nothing is broadcast here. */
@@ -196,40 +204,68 @@ export class WalletSender {
       const limits = this.#batchLimits(head);
       const due = await claimDue(tx, which, room * limits.end);
       const batches = batchesOf(due, limits);
-      const others = await roomOfOthers(tx, chainId, this.wallet, MAX_IN_FLIGHT);
+      const others = await roomOfOthers(tx, chainId, {
+        address: this.wallet,
+        maxInFlight: MAX_IN_FLIGHT,
+        blockTimeS: this.#clock.intervalS,
+      });
       const transactions: SignedTransaction[] = [];
       for (const batch of batches.slice(0, shareOf(batches.length, room, others))) {
         const fees = cappedFees(market, feeCaps[batch.kind]);
-        const transaction = await sign(this.#o, batch, { nonce, fees, signedAtBlock: head.number });
-        if (!this.#purse.affords([...open, ...transactions], transaction)) break;
+        if (this.#isOverCap(batch.kind, head, market)) continue;
+        const spareWei = this.#purse.spareWei([...open, ...transactions]);
+        const { maxFeePerGasWei } = fees;
+        const wanted = batch.operations.length;
+        const items = affordableItems(batch.kind, wanted, maxFeePerGasWei, spareWei);
+        if (items === 0) {
+          this.#purse.pause(BigInt(gasLimit(batch.kind, 1)) * maxFeePerGasWei);
+          break;
+        }
+        const operations = batch.operations.slice(0, items);
+        const content = { kind: batch.kind, operations };
+        const transaction = await sign(this.#o, content, {
+          nonce,
+          fees,
+          signedAtBlock: head.number,
+        });
         await insertTransaction(tx, chainId, transaction);
         transactions.push(transaction);
         nonce += 1;
-        for (const { createdAt, notBeforeS } of batch.operations)
+        for (const { createdAt, notBeforeS } of operations)
           queuedSinceMs.push([batch.kind, Math.max(createdAt.getTime(), notBeforeS * 1000)]);
       }
       return transactions;
     });
     // Only what is committed counts.
     this.#purse.nextNonce = nonce;
-    for (const transaction of signed) this.#noteSigned(transaction);
+    for (const { kind, operationKeys } of signed)
+      if (kind !== "cancel") this.#observer.operations("signed", kind, operationKeys.length);
     for (const [kind, sinceMs] of queuedSinceMs)
       this.#observer.stage("queued", kind, (Date.now() - sinceMs) / 1000);
     return signed;
   }
 
-  #noteSigned(transaction: SignedTransaction): void {
-    const { kind, operationKeys, heldReason, nonce } = transaction;
-    if (kind === "cancel") return;
-    this.#observer.operations("signed", kind, operationKeys.length);
-    if (heldReason === null) return;
-    this.#observer.feeCapHit(kind);
-    this.#o.logger.error("the market asks for more than the cap allows: a transaction waits", {
-      kind,
-      nonce,
-      transactionHash: transaction.hash,
-      capWei: this.#o.feeCaps[kind].toString(),
-    });
+  /**
+   * Whether not even the cap of a kind reaches the next block. Then nothing of that kind is signed, as it would only stand in
+   * the way of what may pay more; operators are told when it begins.
+   */
+  #isOverCap(kind: OperationKind, head: Block, market: Fees): boolean {
+    const capWei = this.#o.feeCaps[kind];
+    const neededWei = neededFees(market, head).maxFeePerGasWei;
+    if (neededWei <= capWei) {
+      this.#overCap.delete(kind);
+      return false;
+    }
+    if (!this.#overCap.has(kind)) {
+      this.#observer.feeCapHit(kind);
+      this.#o.logger.error("the market asks for more than the cap allows: operations wait", {
+        kind,
+        capWei: capWei.toString(),
+        neededWei: neededWei.toString(),
+      });
+    }
+    this.#overCap.add(kind);
+    return true;
   }
 
   #batchLimits(head: Block): Record<OperationKind, number> {

@@ -1,7 +1,7 @@
 import { Transaction, type Wallet } from "ethers";
 import type { OperationKind } from "../../domain/process.ts";
 import { CANCEL_GAS, encodeCall, gasLimit } from "./calls.ts";
-import type { CappedFees } from "./fees.ts";
+import type { Fees } from "./fees.ts";
 import type { Operation } from "./operations.ts";
 import type { ReplacementReason, SignedTransaction } from "./transactions.ts";
 
@@ -25,7 +25,7 @@ export async function sign(
   content: Content,
   place: {
     readonly nonce: number;
-    readonly fees: CappedFees;
+    readonly fees: Fees;
     readonly signedAtBlock: number;
     readonly replaces?: string | null;
     readonly replacementReason?: ReplacementReason;
@@ -61,7 +61,7 @@ export async function sign(
     maxPriorityFeePerGasWei: fees.maxPriorityFeePerGasWei,
     replaces: place.replaces ?? null,
     replacementReason: place.replacementReason ?? null,
-    heldReason: fees.held ? "fee_cap" : null,
+    heldReason: null,
     signedAtBlock: place.signedAtBlock,
   };
 }

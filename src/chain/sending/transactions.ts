@@ -3,7 +3,14 @@ import type { OperationKind } from "../../domain/process.ts";
 import type { Fees } from "./fees.ts";
 
 /** Why a transaction was signed for a nonce that has one already, or that has none and must not stay open. */
-export type ReplacementReason = "market" | "underpriced" | "stuck" | "moved" | "void" | "gap";
+export type ReplacementReason =
+  | "market"
+  | "underpriced"
+  | "stuck"
+  | "moved"
+  | "blocking"
+  | "void"
+  | "gap";
 
 export type TransactionState =
   | "signed"
@@ -104,7 +111,8 @@ export async function markHeld(db: Queryable, hash: string, reason: string | nul
 }
 
 /**
- * Every transaction of a nonce that is not settled, lowest nonce first and, within a nonce, the newest first. Void ones are
+ * Every transaction of a nonce that is not settled, lowest nonce first and, within a nonce, the newest first: that is the
+ * dearest, as each raises the fees of the one before. Void ones are
  * among them: should a node have taken one after all, its receipt is found.
  */
 export async function openTransactions(
@@ -123,7 +131,7 @@ export async function openTransactions(
        replacement_reason AS "replacementReason", held_reason AS "heldReason", signed_at_block AS "signedAtBlock", state,
        block_number AS "blockNumber", block_hash AS "blockHash", last_send_error AS "lastSendError", broadcast_at IS NOT NULL AS "wasBroadcast", created_at AS "createdAt"
      FROM chain_transactions WHERE chain_id = $1 AND wallet = $2 AND state IN ('signed', 'broadcast', 'mined', 'void')
-     ORDER BY nonce, created_at DESC, replaces IS NULL`,
+     ORDER BY nonce, max_fee_per_gas_wei DESC`,
     [chainId, wallet],
   );
   return rows.map((row) => ({
@@ -226,7 +234,7 @@ export async function markVanished(tx: Queryable, hash: string): Promise<void> {
     `WITH vanished AS (
        UPDATE chain_transactions SET state = 'broadcast', block_number = NULL, block_hash = NULL, status = NULL WHERE hash = $1 RETURNING chain_id, wallet, nonce)
      UPDATE chain_operations o SET state = 'broadcast', settled = false, updated_at = now() FROM vanished
-     WHERE o.chain_id = vanished.chain_id AND o.wallet = vanished.wallet AND o.nonce = vanished.nonce AND o.state IN ('mined', 'refused')`,
+     WHERE o.chain_id = vanished.chain_id AND o.wallet = vanished.wallet AND o.nonce = vanished.nonce AND o.state IN ('mined', 'final', 'refused')`,
     [hash],
   );
 }
@@ -254,7 +262,7 @@ export async function markConsumed(
   chainId: number,
   wallet: string,
   nonce: number,
-  consumedBy: string,
+  consumedBy: string | null,
 ): Promise<void> {
   await tx.query(
     `UPDATE chain_transactions SET state = 'consumed', consumed_by = $4, held_reason = NULL
@@ -263,37 +271,24 @@ export async function markConsumed(
   );
 }
 
-/**
- * Every node refused its bytes for good and none ever answered otherwise: they are never sent again, the nonce is filled by a
- * cancel, and the operations may have another nonce, each in a transaction of its own.
- */
-export async function markVoid(
-  tx: Queryable,
-  transaction: SignedTransaction,
-  reason: string,
-): Promise<void> {
+/** Every node refused its bytes for good and none ever answered otherwise: they are never sent again. */
+export async function markVoid(tx: Queryable, hash: string, reason: string): Promise<void> {
   await tx.query(
     "UPDATE chain_transactions SET state = 'void', last_send_error = $2 WHERE hash = $1",
-    [transaction.hash, reason],
-  );
-  await tx.query(
-    `UPDATE chain_operations SET state = 'pending', wallet = NULL, nonce = NULL, reason = $2, attempts = attempts + 1, updated_at = now()
-     WHERE key = ANY($1) AND wallet = $3 AND nonce = $4`,
-    [transaction.operationKeys, reason, transaction.wallet, transaction.nonce],
+    [hash, reason],
   );
 }
 
-/** Every node refused the bytes of a replacement for good; what it was to replace is sent on as it is. */
-export async function markVoidReplacement(
-  tx: Queryable,
-  transaction: SignedTransaction,
-  reason: string,
-): Promise<void> {
-  await tx.query(
-    "UPDATE chain_transactions SET state = 'void', last_send_error = $2 WHERE hash = $1",
-    [transaction.hash, reason],
+/** Transactions called final whose nonce is not below `used`, which is what the chain counts now: lowest nonce first. */
+export async function finalFrom(
+  db: Queryable,
+  chainId: number,
+  wallet: string,
+  used: number,
+): Promise<{ readonly hash: string; readonly blockNumber: number; readonly blockHash: string }[]> {
+  return db.query(
+    `SELECT hash, block_number AS "blockNumber", block_hash AS "blockHash" FROM chain_transactions
+     WHERE chain_id = $1 AND wallet = $2 AND nonce >= $3 AND state = 'final' ORDER BY nonce LIMIT 64`,
+    [chainId, wallet, used],
   );
-  await tx.query("UPDATE chain_transactions SET held_reason = 'refused' WHERE hash = $1", [
-    transaction.replaces,
-  ]);
 }

@@ -6,8 +6,8 @@ import type { SenderObserver } from "../observer.ts";
 import type { JsonRpc } from "../rpc.ts";
 import type { Block } from "../types.ts";
 import type { Broadcaster, SendResult } from "./broadcaster.ts";
-import { bumpedFees, cappedFees, type FeeCaps, type Fees, marketFees } from "./fees.ts";
-import { operationsAt } from "./operations.ts";
+import { bumpedFees, cappedFees, type FeeCaps, type Fees, marketFees, neededFees } from "./fees.ts";
+import { askAgainOrGiveUp, operationsAt } from "./operations.ts";
 import type { Purse } from "./purse.ts";
 import { type Content, sign } from "./signing.ts";
 import {
@@ -15,7 +15,6 @@ import {
   insertTransaction,
   markHeld,
   markVoid,
-  markVoidReplacement,
   newestOfEachNonce,
   openTransactions,
   type ReplacementReason,
@@ -44,20 +43,25 @@ const BUMP_AFTER_BLOCKS = 3;
 /** Blocks after which the transaction that all others wait for is outbid although the market does not ask for it. */
 const STUCK_AFTER_BLOCKS = 12;
 
+/** Empty nonces that are looked at in one round. */
+const MAX_GAPS = 64;
+
 /** Keeps the open nonces of a wallet moving: sends again, outbids, holds at the cap, and lets no nonce stay empty. */
 export class Upkeep {
   readonly #o: UpkeepOptions;
+  /** The nonce that the chain waits for, and since when. */
+  #stuckAt: { readonly nonce: number; readonly sinceBlock: number } | undefined;
 
   constructor(options: UpkeepOptions) {
     this.#o = options;
   }
 
   /** After a start: everything that is not mined goes out again, the same to the byte. */
-  async resend(): Promise<void> {
+  async resend(head: Block): Promise<void> {
     const { db, chainId, wallet, broadcaster } = this.#o;
     for (const transaction of newestOfEachNonce(await openTransactions(db, chainId, wallet)))
       if (transaction.state !== "mined")
-        await this.handle(transaction, await broadcaster.send(transaction));
+        await this.handle(transaction, await broadcaster.send(transaction), head);
   }
 
   /**
@@ -66,26 +70,37 @@ export class Upkeep {
    * fault, and its own nonce gets a cancel. Nothing else that a node answers frees an operation (classify.ts says why not even
    * "insufficient funds").
    */
-  async handle(transaction: SignedTransaction, result: SendResult): Promise<void> {
+  async handle(transaction: SignedTransaction, result: SendResult, head: Block): Promise<void> {
     if (result !== "rejected") return;
     const { db, chainId, wallet, logger } = this.#o;
-    if (transaction.replaces !== null && transaction.replacementReason !== "void") {
-      await db.transaction((tx) => markVoidReplacement(tx, transaction, result));
+    const { hash, kind, nonce, replaces, replacementReason } = transaction;
+    if (replaces !== null && replacementReason !== "void") {
+      await db.transaction(async (tx) => {
+        await markVoid(tx, hash, result);
+        // What it was to replace is sent on as it is.
+        await markHeld(tx, replaces, "refused");
+      });
       return;
     }
-    if (transaction.kind === "cancel") return;
-    const voided = await db.transaction(async (tx) => {
+    if (kind === "cancel") return;
+    const givenBack = await db.transaction(async (tx) => {
       const ofNonce = (await openTransactions(tx, chainId, wallet)).filter(
-        (one) => one.nonce === transaction.nonce && one.state !== "void",
+        (one) => one.nonce === nonce && one.state !== "void",
       );
       if (ofNonce.length !== 1 || ofNonce[0]?.wasBroadcast === true) return false;
-      await markVoid(tx, transaction, result);
+      await markVoid(tx, hash, result);
+      for (const operation of await operationsAt(tx, chainId, wallet, nonce)) {
+        // Each refused try costs a cancel, so the tries become rare before they end.
+        const attempts = operation.attempts + 1;
+        const notBeforeS = head.timestampS + 2 ** attempts;
+        await askAgainOrGiveUp(tx, operation, { reason: result, notBeforeS, attempts });
+      }
       return true;
     });
-    if (voided)
-      logger.error("every node refused a transaction: its operations are moved", {
-        transactionHash: transaction.hash,
-        nonce: transaction.nonce,
+    if (givenBack)
+      logger.error("every node refused a transaction: its operations are tried again alone", {
+        transactionHash: hash,
+        nonce,
         reason: result,
         operations: transaction.operationKeys,
       });
@@ -107,10 +122,12 @@ export class Upkeep {
     for (const transaction of stale) {
       const reason = await this.#whyReplace(transaction, market, head, waiting[0]);
       const replacement =
-        reason === undefined ? undefined : await this.#replace(transaction, reason, market, head);
+        reason === undefined
+          ? undefined
+          : await this.#replace(transaction, reason, market, head, waiting);
       if (replacement !== undefined) crashPoint("sender.replacement-stored");
       const next = replacement ?? transaction;
-      await this.handle(next, await broadcaster.send(next));
+      await this.handle(next, await broadcaster.send(next), head);
     }
   }
 
@@ -120,8 +137,14 @@ export class Upkeep {
    */
   async closeGaps(head: Block): Promise<void> {
     const { db, rpc, chainId, purse, observer, logger, feeCaps, broadcaster, wallet } = this.#o;
-    if (purse.nextNonce <= purse.chainPending) return;
-    const gaps = await emptyNonces(db, chainId, wallet, purse.chainPending, purse.nextNonce);
+    if (this.#stuckAt?.nonce !== purse.chainLatest)
+      this.#stuckAt = { nonce: purse.chainLatest, sinceBlock: head.number };
+    // What a pool shows and we do not know is left alone, unless it is never included and all else waits behind it.
+    const isStuck = head.number - this.#stuckAt.sinceBlock >= STUCK_AFTER_BLOCKS;
+    const from = isStuck ? purse.chainLatest : purse.chainPending;
+    const to = Math.min(purse.nextNonce, from + MAX_GAPS);
+    if (to <= from) return;
+    const gaps = await emptyNonces(db, chainId, wallet, from, to);
     if (gaps.length === 0) return;
     observer.gaps("detected", gaps.length);
     const market = await marketFees(rpc, head);
@@ -141,7 +164,9 @@ export class Upkeep {
           replacementReason: refused === null ? "gap" : "void",
         },
       );
-      if (!purse.affords(await openTransactions(db, chainId, wallet), cancel)) return;
+      const costWei = BigInt(cancel.gasLimit) * cancel.maxFeePerGasWei;
+      if (purse.spareWei(await openTransactions(db, chainId, wallet)) < costWei)
+        return purse.pause(costWei);
       await insertTransaction(db, chainId, cancel);
       crashPoint("sender.cancel-stored");
       logger.warn("an empty nonce is filled with a cancel", {
@@ -166,12 +191,14 @@ export class Upkeep {
     // A reorg brought back a transaction some of whose operations have gone elsewhere: it must not carry them any more.
     const still = await operationsAt(db, chainId, wallet, transaction.nonce);
     if (still.length < transaction.operationKeys.length) return "moved";
-    if (transaction.heldReason === "refused") return undefined;
+    // No node took a dearer one: it is tried again now and then.
+    if (transaction.heldReason === "refused" && age % STUCK_AFTER_BLOCKS !== 0) return undefined;
     if (isUnderpriced(transaction, head)) return "underpriced";
+    const needed = neededFees(market, head);
     if (
       age >= BUMP_AFTER_BLOCKS &&
-      (transaction.maxFeePerGasWei < market.maxFeePerGasWei ||
-        transaction.maxPriorityFeePerGasWei < market.maxPriorityFeePerGasWei)
+      (transaction.maxFeePerGasWei < needed.maxFeePerGasWei ||
+        transaction.maxPriorityFeePerGasWei < needed.maxPriorityFeePerGasWei)
     )
       return "market";
     if (age >= STUCK_AFTER_BLOCKS && transaction.hash === lowest?.hash) return "stuck";
@@ -187,11 +214,22 @@ export class Upkeep {
     reason: ReplacementReason,
     market: Fees,
     head: Block,
+    waiting: readonly StoredTransaction[],
   ): Promise<SignedTransaction | undefined> {
     const { db, chainId, wallet, logger, observer, feeCaps } = this.#o;
     const { kind, nonce, hash } = transaction;
     const capWei = feeCaps[kind];
-    const fees = bumpedFees(transaction, market, capWei);
+    // Dearer than all of its nonce, those that no node took included: the same bytes would be the same transaction again.
+    const open = await openTransactions(db, chainId, wallet);
+    const dearest = open.find((one) => one.nonce === nonce) ?? transaction;
+    let fees = bumpedFees(dearest, market, capWei);
+    // What may pay more must not wait behind what may not: the nonce is given to a cancel.
+    const blocking =
+      fees === undefined && waiting.some((one) => one.nonce > nonce && feeCaps[one.kind] > capWei);
+    if (blocking) {
+      reason = "blocking";
+      fees = bumpedFees(dearest, market, feeCaps.cancel);
+    }
     if (fees === undefined) {
       if (transaction.heldReason === null) {
         await markHeld(db, hash, "fee_cap");
@@ -211,7 +249,7 @@ export class Upkeep {
         .map((key) => operations.find((one) => one.key === key))
         .filter((one) => one !== undefined);
       const content: Content =
-        kind === "cancel" || ordered.length === 0
+        kind === "cancel" || blocking || ordered.length === 0
           ? { kind: "cancel" }
           : { kind, operations: ordered };
       const signed = await sign(this.#o, content, {

@@ -9,7 +9,8 @@ export interface WalletStatus {
   readonly inFlight: number;
 }
 
-/** A wallet that has not been heard of for so long takes no share: its worker is gone. */
+/** A wallet that has not been heard of for so many blocks, and so many seconds, takes no share: its worker is gone. */
+const SILENT_AFTER_BLOCKS = 3;
 const SILENT_AFTER_S = 5;
 
 export async function reportWallet(
@@ -36,13 +37,14 @@ export async function reportWallet(
 export async function roomOfOthers(
   db: Queryable,
   chainId: number,
-  address: string,
-  maxInFlight: number,
+  mine: { readonly address: string; readonly maxInFlight: number; readonly blockTimeS: number },
 ): Promise<number> {
+  // Each wallet tells of itself once a block.
+  const silentAfterS = Math.max(SILENT_AFTER_S, SILENT_AFTER_BLOCKS * mine.blockTimeS);
   const [row] = await db.query<{ room: number }>(
     `SELECT coalesce(sum(greatest(0, $3 - in_flight)), 0)::int AS room FROM chain_wallets
      WHERE chain_id = $1 AND address <> $2 AND state = 'active' AND seen_at > now() - make_interval(secs => $4)`,
-    [chainId, address, maxInFlight, SILENT_AFTER_S],
+    [chainId, mine.address, mine.maxInFlight, silentAfterS],
   );
   return row?.room ?? 0;
 }
