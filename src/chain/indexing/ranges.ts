@@ -44,8 +44,13 @@ const REFUSALS: readonly Refusal[] = [
   // A limit in blocks: it holds for every range.
   { providers: "Cloudflare", pattern: /max range: ([\d,]+)/i, advice: blocks },
   {
+    providers: "1RPC",
+    pattern: /(?:are|is) limited to (?:a |0 - )?([\d,]+)k (?:blocks? )?range/i,
+    advice: thousands,
+  },
+  {
     providers: "QuickNode, BlockPi, 1RPC",
-    pattern: /(?:are|is) limited to (?:a |0 - )?([\d,]+)k? (?:blocks? )?range/i,
+    pattern: /(?:are|is) limited to (?:a |0 - )?([\d,]+) (?:blocks? )?range/i,
     advice: blocks,
   },
   { providers: "1RPC", pattern: /limited to 0 - ([\d,]+) blocks/i, advice: blocks },
