@@ -1,4 +1,5 @@
 import { createPrivateKey } from "node:crypto";
+import { existsSync } from "node:fs";
 import { getAddress, isAddress, parseUnits, Wallet } from "ethers";
 import { z } from "zod";
 import { CRASH_POINTS, type CrashAt } from "./crash.ts";
@@ -141,16 +142,24 @@ export function feeCaps(value: string): Readonly<Record<(typeof FEE_KINDS)[numbe
     const cap = wei(parts[0] ?? "");
     return { end: cap, mint: cap, settle: cap, cancel: cap };
   }
-  const caps = new Map(
-    parts.map((part) => {
-      const [name, gwei = ""] = part.split(":");
-      const kind = FEE_KINDS.find((one) => one === name);
-      if (kind === undefined) fail(`must name ${FEE_KINDS.join(", ")}, or give one number for all`);
-      return [kind, wei(gwei)] as const;
-    }),
-  );
+  const caps = new Map<string, bigint>();
+  for (const part of parts) {
+    const [name = "", gwei = ""] = part.split(":");
+    if (!FEE_KINDS.some((one) => one === name))
+      fail(`must name ${FEE_KINDS.join(", ")}, or give one number for all`);
+    if (caps.has(name)) fail(`names ${name} twice`);
+    caps.set(name, wei(gwei));
+  }
+  const missing = FEE_KINDS.filter((kind) => !caps.has(kind));
+  if (missing.length > 0) fail(`lacks ${missing.join(", ")}`);
   const of = (kind: (typeof FEE_KINDS)[number]): bigint => caps.get(kind) ?? fail(`lacks ${kind}`);
   return { end: of("end"), mint: of("mint"), settle: of("settle"), cancel: of("cancel") };
+}
+
+/** A file that is there. */
+export function file(path: string): string {
+  if (!existsSync(path)) fail("names a file that is not there");
+  return path;
 }
 
 /** `<point>[:<pass>]`, see crash.ts. */

@@ -4,6 +4,7 @@ import {
   cron,
   encryptionKey,
   feeCaps,
+  file,
   integer,
   jitsiSecret,
   list,
@@ -165,6 +166,6 @@ export const WORKER = {
   },
   CHAIN_BATCH_ITEMS: { parse: integer(1, 50), example: "50", fallback: "50" },
   AUCTION_CHECK_INTERVAL: { parse: cron, example: "*/1 * * * *", fallback: "*/1 * * * *" },
-  WORKFLOW_BUNDLE: { parse: text, example: "build/workflows.js", optional: true },
+  WORKFLOW_BUNDLE: { parse: file, example: "build/workflows.js", optional: true },
   CRASH_AT: { parse: crashAt, example: "sender.stored:2", optional: true },
 } satisfies Record<string, Variable<unknown>>;

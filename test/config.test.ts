@@ -133,3 +133,49 @@ test("env.example names every variable and nothing else", () => {
   example.delete("TEMPORAL_API_KEY");
   expect(example).toEqual(known);
 });
+
+test("fee caps are given once for all kinds or for each kind, in gwei", () => {
+  const caps = (value: string): unknown =>
+    loadWorkerConfig({ ...worker, CHAIN_MAX_FEE_GWEI: value }).CHAIN_MAX_FEE_GWEI;
+  const gwei = 10n ** 9n;
+  expect(caps("2.5")).toEqual({
+    end: 2_500_000_000n,
+    mint: 2_500_000_000n,
+    settle: 2_500_000_000n,
+    cancel: 2_500_000_000n,
+  });
+  expect(caps("end:9, mint:1, settle:2, cancel:8")).toEqual({
+    end: 9n * gwei,
+    mint: gwei,
+    settle: 2n * gwei,
+    cancel: 8n * gwei,
+  });
+});
+
+test.each([
+  ["CHAIN_MAX_FEE_GWEI", "end:500", "lacks mint, settle, cancel"],
+  ["CHAIN_MAX_FEE_GWEI", "end:1,end:2,mint:1,settle:1,cancel:1", "names end twice"],
+  ["CHAIN_MAX_FEE_GWEI", "burn:1", "must name end, mint, settle, cancel"],
+  ["CHAIN_MAX_FEE_GWEI", "0", "must hold positive numbers of gwei"],
+  ["CHAIN_MAX_FEE_GWEI", "-1", "must hold positive numbers of gwei"],
+  ["CHAIN_BATCH_ITEMS", "51", "must be a whole number from 1 to 50"],
+  ["ETH_TIMEOUT_MS", "5s", "must be a whole number from 100"],
+  ["WORKFLOW_BUNDLE", "/no/such/file.js", "names a file that is not there"],
+  ["CRASH_AT", "sender.nowhere", "must name one of sender.started"],
+  ["CRASH_AT", "sender.stored:0", "must be a whole number from 1"],
+])("%s=%s is refused: it %s", (variable, value, problem) => {
+  const problems = problemsOf(() => loadWorkerConfig({ ...worker, [variable]: value }));
+  expect(problems).toEqual([expect.stringContaining(`${variable}: ${problem}`)]);
+});
+
+test("a process that kills itself on purpose is refused in production", () => {
+  const production = {
+    ...worker,
+    NODE_ENV: "production",
+    DATABASE_URL: `${common.DATABASE_URL}?sslmode=disable`,
+  };
+  expect(problemsOf(() => loadWorkerConfig(production))).toEqual([]);
+  expect(problemsOf(() => loadWorkerConfig({ ...production, CRASH_AT: "sender.stored" }))).toEqual([
+    expect.stringContaining("CRASH_AT: kills the process on purpose"),
+  ]);
+});

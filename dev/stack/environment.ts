@@ -3,7 +3,7 @@ import type { Ports } from "./ports.ts";
 import type { Contracts, StackState } from "./state.ts";
 
 /**
- * The product's environment (DESIGN §5) for the local stack. What concerns Para, Lit and Jitsi comes
+ * The product's environment for the local stack. What concerns Para, Lit and Jitsi comes
  * from the sandboxes themselves (`GET /__sandbox/config`) and is laid over this.
  */
 export function productEnvironment(parts: {

@@ -38,7 +38,7 @@ export interface StackUrls {
 export interface StackParts {
   readonly ports: Ports;
   readonly urls: StackUrls;
-  /** The product's environment (DESIGN §5) for this stack: pass it to processes, or to the config loaders. */
+  /** The product's environment for this stack: pass it to processes, or to the config loaders. */
   readonly env: Readonly<Record<string, string>>;
   readonly contracts: Contracts;
   /** The API and the worker; undefined when they were not asked for. */

@@ -129,8 +129,8 @@ export function classifySendError(error: unknown): SendErrorClass {
  * - `nonce_too_high`: nitro answers so to a second sending while the first still waits in its cache of gapped nonces;
  * - `nonce_too_low`: the nonce may have been consumed by these very bytes.
  *
- * Even where it is true it speaks of this request alone. An earlier one, or another endpoint, may have been taken: it is
- * no ground to free the nonce or to give the operation another.
+ * Even where it is true it speaks of this request alone. An earlier one, or another endpoint, may have been taken: by
+ * itself it is no ground to free the nonce or to give the operation another.
  */
 export function isSurelyNotTaken(meaning: SendErrorClass): boolean {
   return meaning === "rejected";

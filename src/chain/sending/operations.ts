@@ -98,8 +98,9 @@ export async function requestOperation(tx: Queryable, operation: NewOperation): 
 
 /**
  * Asks for the end of every projected auction that ends by `untilS` (block timestamp) and whose process has not asked yet: a
- * thousand timers due at once, or a Temporal server that is away, must not make an end late. The process asks all the same,
- * and learns what came of it then. Returns how many were asked for.
+ * thousand timers due at once, or a Temporal server that is away, must not make an end late. On slow chains, where two blocks
+ * are longer than a process asks ahead, this is how every end is asked for. The process asks all the same, and learns what came
+ * of it then. Returns how many were asked for.
  */
 export async function armEnds(
   tx: Queryable,

@@ -45,30 +45,40 @@ export interface SenderOptions {
 
 /** Nodes keep 16 executable transactions of an account for sure (geth AccountSlots). */
 const MAX_IN_FLIGHT = 16;
-/** An end that nobody has asked for so shortly before its time is asked for by the sender itself. */
+/** An end that nobody has asked for is asked for by the sender so many seconds and two blocks before its time. */
 const ARM_AHEAD_S = 3;
 /** Blocks that tell the clock how regular the chain is. */
 const CLOCK_HISTORY = 16;
 
 /**
- * Sends the operations of one wallet. The states of a transaction:
+ * Sends the operations of one wallet. The states of a transaction, a cancel (kind `cancel`) included:
  *
- * | state     | meaning                                              | leaves it when                                                |
- * | --------- | ---------------------------------------------------- | ------------------------------------------------------------- |
- * | signed    | hash, bytes and nonce are committed; no node has it   | a node took it or may have (broadcast); all refused it (void)   |
- * | broadcast | a node has it or may have it                          | its receipt is on the canonical chain (mined); another of its nonce is final (replaced); a foreign one is (consumed) |
- * | mined     | its receipt is in a block, which is checked each round | that block is finality depth deep (final), or left the chain (broadcast again) |
- * | final     | nothing can take it back                              | never                                                         |
- * | replaced  | another of our transactions of the nonce is final: a dearer one, or a cancel | never                                  |
- * | void      | every node refused its bytes for good and none ever took it; a cancel fills its nonce | its nonce is final (replaced); until then its receipt is looked for all the same |
- * | consumed  | a transaction that is none of ours used the nonce, finally | never                                                     |
+ * | state     | meaning                                                  | leaves it when                                                     |
+ * | --------- | -------------------------------------------------------- | ------------------------------------------------------------------ |
+ * | signed    | hash, bytes and nonce are committed; no node is known to have it | a node took it or may have (broadcast); all refused it for good (void) |
+ * | broadcast | a node has it or may have it                              | see below                                                          |
+ * | mined     | its receipt is in a block that was on the chain at the last look | the block is finality depth deep (final), or left the chain (broadcast) |
+ * | final     | the block is finality depth deep                          | never, unless the chain shows that a deeper reorg took it (broadcast) |
+ * | replaced  | another of our transactions of the nonce is final         | never                                                              |
+ * | void      | every node refused its bytes for good and none may have it; a cancel, or what it was to replace, has the nonce | see below    |
+ * | consumed  | a transaction that is none of ours has used the nonce, finally | never                                                         |
  *
- * `held_reason` marks a broadcast transaction that waits because its market price is above the cap for its kind: it is
- * sent again and again, and operators are told. A cancel is a transaction of kind `cancel`, with the same states.
+ * Whatever is open (signed, broadcast, void) becomes mined when its receipt is found, replaced when another of its nonce is final,
+ * and consumed when a foreign one is. `held_reason` says why one that waits is not outbid: `fee_cap` (a dearer one would cost
+ * more than may be paid; operators are told) or `refused` (no node takes a dearer one). It is sent again all the same.
  *
- * An operation follows the transactions of its one nonce: pending → signed → broadcast → mined → final, or refused. It
- * goes back to pending, for another nonce, only when its nonce cannot carry it any more: a confirmed transaction used the
- * nonce without the wanted effect, the nonce is finally consumed by something else, or its transaction is void.
+ * An operation follows the transactions of its one nonce:
+ *
+ * | state     | settled | meaning                                                                                      |
+ * | --------- | ------- | -------------------------------------------------------------------------------------------- |
+ * | pending   | no      | waits for its time, for a wallet, or for the market to fall below the cap                     |
+ * | signed, broadcast | no | has its nonce                                                                             |
+ * | mined     | no, yes | is in a block; settled once its process was told what came of it, after the confirmations      |
+ * | final     | yes     | nothing can take it back                                                                      |
+ * | refused   | yes     | the contract refused it, or it was tried too often                                             |
+ *
+ * A block that leaves the chain puts it back to broadcast and unsettled. It goes back to pending, for another nonce, only when its
+ * own cannot carry it any more (docs/adr/0007), or when a refused one is asked for again (operations.ts).
  */
 export class WalletSender {
   readonly #o: SenderOptions;
