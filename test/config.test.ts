@@ -106,7 +106,7 @@ test.each([
 
 test("a configuration that is printed shows no secret", () => {
   const config = loadFullConfig({ ...worker, ...api });
-  const printed = `${inspect(config, { depth: 9 })} ${JSON.stringify(config)} ${String(config.worker.PLATFORM_PRIVATE_KEY[0])}`;
+  const printed = `${inspect(config, { depth: 9 })} ${JSON.stringify(config, (_key, value: unknown) => (typeof value === "bigint" ? String(value) : value))} ${String(config.worker.PLATFORM_PRIVATE_KEY[0])}`;
   for (const secret of [
     worker.PLATFORM_PRIVATE_KEY,
     api.JWT_SECRET,
