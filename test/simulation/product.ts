@@ -52,8 +52,6 @@ export class Product {
       env: {
         PATH: process.env["PATH"],
         HOME: process.env["HOME"],
-        // Modules are compiled once and not for each life.
-        NODE_COMPILE_CACHE: join(repositoryRoot, "node_modules/.cache/compiled"),
         NODE_COMPILE_CACHE: join(repositoryRoot, "node_modules/.cache/compiled"),
         ...this.#env,
         LOG_DIR: this.#folder,
