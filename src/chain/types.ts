@@ -22,6 +22,7 @@ export const BlockSchema = z
     parentHash: Hash,
     timestamp: QuantityNumber,
     logsBloom: HexData,
+    receiptsRoot: Hash,
     baseFeePerGas: QuantityBigint.optional(),
     gasLimit: QuantityBigint,
   })

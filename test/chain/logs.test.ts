@@ -1,4 +1,5 @@
-import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
+// Logs where the bloom filter is all there is to go by. The proof by receipts is in indexer-receipts.test.ts.
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { meetingAuctionInterface } from "../../src/chain/contracts.ts";
 import { LogReader } from "../../src/chain/indexing/logs.ts";
 import type { JsonRpc } from "../../src/chain/rpc.ts";
@@ -27,6 +28,7 @@ beforeAll(async () => {
   expect(await reader().ofBlock(block)).toHaveLength(2);
 });
 afterAll(() => engine.stop());
+beforeEach(() => lie(engine.rpc, {}));
 afterEach(() => engine.rpc.calm());
 
 async function bid(auctionId: bigint, person: number): Promise<void> {
@@ -48,7 +50,10 @@ interface Lies {
   readonly receipts?: Change;
 }
 
-/** Makes an endpoint leave out, or change, what it is told to in the answers of each kind. */
+/** A kind of receipt that only rollups have, so that the root of no block can be computed. */
+const ROLLUP_TYPE = "0x7e";
+
+/** Makes a node of a rollup leave out, or change, what it is told to in the answers of each kind. */
 function lie(rpc: TappedRpc, { filtered, unfiltered, receipts }: Lies): void {
   rpc.after = async (method, parameters, answer) => {
     if (method === "eth_getLogs") {
@@ -56,8 +61,12 @@ function lie(rpc: TappedRpc, { filtered, unfiltered, receipts }: Lies): void {
       const change = filter.address === undefined ? unfiltered : filtered;
       return change === undefined ? answer : change(answer as Log[]);
     }
-    if (method === "eth_getBlockReceipts" && receipts !== undefined)
-      return (answer as { logs: Log[] }[]).map((one) => ({ ...one, logs: receipts(one.logs) }));
+    if (method === "eth_getBlockReceipts")
+      return (answer as { logs: Log[] }[]).map((one) => ({
+        ...one,
+        type: ROLLUP_TYPE,
+        logs: receipts === undefined ? one.logs : receipts(one.logs),
+      }));
     return answer;
   };
 }

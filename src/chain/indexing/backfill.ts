@@ -7,18 +7,28 @@ import type { LogRange } from "./ranges.ts";
 /** How many requests are on their way at once. */
 const PARALLEL = 32;
 
-/** Does `work` for each item, some at a time; results in the order of the items. */
+/** Does `work` for each item, some at a time; results in the order of the items. After a failure nothing more is begun. */
 async function inParallel<T, R>(
   items: readonly T[],
   work: (item: T) => Promise<R>,
 ): Promise<readonly R[]> {
   const results: R[] = [];
   const queue = items.entries();
+  const failures: unknown[] = [];
   await Promise.all(
     Array.from({ length: Math.min(PARALLEL, items.length) }, async () => {
-      for (const [index, item] of queue) results[index] = await work(item);
+      for (const [index, item] of queue) {
+        if (failures.length > 0) return;
+        try {
+          results[index] = await work(item);
+        } catch (error) {
+          failures.push(error);
+        }
+      }
     }),
   );
+  // Only when all have come to an end, so that the next attempt has no requests of this one beside it.
+  if (failures.length > 0) throw failures[0];
   return results;
 }
 
@@ -70,7 +80,7 @@ export async function fillRange(options: {
   }
   const ofBlock = Map.groupBy(logs, (log) => log.blockNumber);
   const checked = await inParallel(blocks, (block) =>
-    reader.completed(block, ofBlock.get(block.number) ?? [], true),
+    reader.completed(block, ofBlock.get(block.number) ?? []),
   );
   return { blocks: [first, ...rest], logs: checked.flat() };
 }

@@ -4,13 +4,14 @@ import type { Logger } from "../../logging.ts";
 import type { JsonRpc } from "../rpc.ts";
 import { type Block, type Log, LogSchema } from "../types.ts";
 import { Bloom } from "./bloom.ts";
+import { ReceiptsProof } from "./receipts-proof.ts";
 
 export const Logs = z.array(LogSchema);
 
 const Receipts = z.array(z.object({ logs: Logs }));
 
 /** What a block needs to be checked against. */
-export type Header = Pick<Block, "hash" | "number" | "logsBloom">;
+export type Header = Pick<Block, "hash" | "number" | "logsBloom" | "receiptsRoot">;
 
 const place = (log: Log): string => `${log.transactionHash}:${log.logIndex}`;
 
@@ -27,23 +28,26 @@ function inOrder(logs: readonly Log[], block: Header): boolean {
 /**
  * Logs of our contracts that are known to be all of them. Nodes do leave logs out: an index that is behind, a cache, a
  * load balancer (reth #17678, lotus #12078, hyperindex #1498), and an answer that leaves some out looks like any other.
- * Only the header can tell: its bloom filter is made from every log of the block, so all logs together must give that
- * filter again. Such an answer proves itself, whoever gave it.
+ * Only the header can tell, in two ways:
  *
- * What it cannot show: that the last log of a block is missing if its address and each of its topics also occur in other
- * logs of the same block. Therefore, near the head, two answers must agree: one filtered by our addresses and one not.
+ * - Its receipts root, of which receipts-proof.ts knows. This is certain, and used wherever it is to be had.
+ * - Its bloom filter, made from every log of the block: all logs together must give that filter again. It cannot show that
+ *   the last log of a block is missing whose address and topics all occur in other logs of the block. Therefore two answers
+ *   must agree, one filtered by our addresses and one not. A node that leaves the log out of both is believed.
  */
 export class LogReader {
   readonly #rpc: JsonRpc;
   /** Lower-case. */
   readonly #addresses: readonly string[];
   readonly #logger: Logger;
+  readonly #receipts: ReceiptsProof;
   #warned = false;
 
   constructor(rpc: JsonRpc, addresses: readonly string[], logger: Logger) {
     this.#rpc = rpc;
     this.#addresses = addresses;
     this.#logger = logger;
+    this.#receipts = new ReceiptsProof(rpc, logger);
   }
 
   /**
@@ -51,18 +55,37 @@ export class LogReader {
    * @throws AppError `rpc_unavailable`, `logs_incomplete` (retry)
    */
   async ofBlock(block: Header): Promise<readonly Log[]> {
+    const possible = this.#mayHoldOurs(block);
+    const proven = possible ? await this.#provenByReceipts(block) : undefined;
+    if (proven !== undefined) return proven;
     const answer = await this.#rpc.call(Logs, "eth_getLogs", [
       { blockHash: block.hash, address: this.#addresses },
     ]);
-    return this.completed(block, answer, false);
+    return possible ? this.#provenByBloom(block, answer) : this.completed(block, answer);
   }
 
   /**
-   * The logs of a block, when `answer` is what a node gave for our addresses: the answer itself where the header confirms
-   * it, else one that the header confirms. `alone`: an answer that proves itself needs no second one to agree with.
-   * @throws AppError `logs_incomplete` (retry) when nobody has one
+   * The logs of a block, when `answer` is what a node gave for our addresses: none where the header rules them out, else
+   * those that the header confirms.
+   * @throws AppError `logs_incomplete` (retry) when nobody has them
    */
-  async completed(block: Header, answer: readonly Log[], alone: boolean): Promise<readonly Log[]> {
+  async completed(block: Header, answer: readonly Log[]): Promise<readonly Log[]> {
+    if (answer.length === 0 && !this.#mayHoldOurs(block)) return answer;
+    return (await this.#provenByReceipts(block)) ?? this.#provenByBloom(block, answer);
+  }
+
+  /** "No" is certain, on a chain whose headers have a filter. */
+  #mayHoldOurs(block: Header): boolean {
+    const bloom = Bloom.ofHeader(block.logsBloom);
+    return bloom === undefined || this.#addresses.some((address) => bloom.mayHold(address));
+  }
+
+  async #provenByReceipts(block: Header): Promise<readonly Log[] | undefined> {
+    const logs = await this.#receipts.logsOf(block);
+    return logs?.filter((log) => this.#isOurs(log));
+  }
+
+  async #provenByBloom(block: Header, answer: readonly Log[]): Promise<readonly Log[]> {
     const bloom = Bloom.ofHeader(block.logsBloom);
     const sound = answer.every(
       (log) => log.blockHash === block.hash && this.#isOurs(log) && log["removed"] !== true,
@@ -70,13 +93,8 @@ export class LogReader {
     if (bloom === undefined || (bloom.isEmpty && answer.length > 0 && sound)) {
       this.#warnOfBloom(block);
       if (sound) return answer;
-    } else {
-      const possible = this.#addresses.some((address) => bloom.mayHold(address));
-      if (!possible && answer.length === 0) return answer;
-      // Where a block has no logs but ours, the filtered answer already proves itself.
-      if (alone && answer.length > 0 && sound && this.#proves(answer, block, bloom)) return answer;
     }
-    return this.#proven(block, bloom, sound ? answer : []);
+    return this.#inAgreement(block, bloom, sound ? answer : []);
   }
 
   #isOurs(log: Log): boolean {
@@ -96,7 +114,7 @@ export class LogReader {
   }
 
   /** Asks every endpoint in two ways for all logs of the block until an answer proves itself and has what `known` has. */
-  async #proven(
+  async #inAgreement(
     block: Header,
     bloom: Bloom | undefined,
     known: readonly Log[],
@@ -145,7 +163,7 @@ export class LogReader {
     if (this.#warned) return;
     this.#warned = true;
     this.#logger.warn(
-      "this chain's headers have no usable bloom filter: logs that an endpoint leaves out cannot be noticed",
+      "this chain's headers have no usable bloom filter: logs that an endpoint leaves out are noticed by the receipts root only, where it is to be had",
       { blockNumber: block.number },
     );
   }
