@@ -54,9 +54,9 @@ export const ReceiptSchema = z.object({
 });
 export type Receipt = z.infer<typeof ReceiptSchema>;
 
-/** The latest block. */
+/** The highest block that any endpoint has. @throws AppError `rpc_unavailable` (retry) */
 export async function latestBlock(rpc: JsonRpc): Promise<Block> {
-  return rpc.call(BlockSchema, "eth_getBlockByNumber", ["latest", false]);
+  return rpc.furthest(BlockSchema, "eth_getBlockByNumber", ["latest", false], (one) => one.number);
 }
 
 /** The block of that height on the node's chain, or null when it has none. */
