@@ -75,6 +75,14 @@ function checkTogether(config: Partial<ApiConfig & WorkerConfig>, problems: Conf
         });
     }
   }
+  const keys = config.PLATFORM_PRIVATE_KEY?.map((key) => key.reveal()) ?? [];
+  if (new Set(keys).size < keys.length) {
+    problems.push({
+      variable: "PLATFORM_PRIVATE_KEY",
+      problem: "holds the same key twice: each wallet is one key",
+      example: WORKER.PLATFORM_PRIVATE_KEY.example,
+    });
+  }
   if (config.NODE_ENV === "production" && config.CRASH_AT !== undefined) {
     problems.push({
       variable: "CRASH_AT",

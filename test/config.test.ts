@@ -168,6 +168,13 @@ test.each([
   expect(problems).toEqual([expect.stringContaining(`${variable}: ${problem}`)]);
 });
 
+test("the same key twice is refused", () => {
+  const key = worker.PLATFORM_PRIVATE_KEY;
+  expect(
+    problemsOf(() => loadWorkerConfig({ ...worker, PLATFORM_PRIVATE_KEY: `${key},${key}` })),
+  ).toEqual(["PLATFORM_PRIVATE_KEY: holds the same key twice: each wallet is one key"]);
+});
+
 test("a process that kills itself on purpose is refused in production", () => {
   const production = {
     ...worker,
