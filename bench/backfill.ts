@@ -20,56 +20,52 @@ export const backfill: Bench = {
 };
 
 async function run(context: BenchContext): Promise<Figure[]> {
-  const database = await startDatabase();
+  const database = await startDatabase(context);
   const anvil = await startAnvil({ extraArgs: ["--gas-limit", "300000000", "--order", "fifo"] });
-  try {
-    const [deployer] = anvil.accounts;
-    const deployed = await deployContracts({
-      rpcUrl: anvil.rpcUrl,
-      deployerKey: deployer?.privateKey ?? "",
-      operatorAddresses: [],
-      config: { minIncrementBps: 0 },
-    });
-    await rpc(anvil.rpcUrl, "evm_setAutomine", [false]);
-    const head = await makeHistory(context, anvil.rpcUrl, deployed.auctionAddress);
+  context.atEnd(() => anvil.stop());
+  const [deployer] = anvil.accounts;
+  const deployed = await deployContracts({
+    rpcUrl: anvil.rpcUrl,
+    deployerKey: deployer?.privateKey ?? "",
+    operatorAddresses: [],
+    config: { minIncrementBps: 0 },
+  });
+  await rpc(anvil.rpcUrl, "evm_setAutomine", [false]);
+  const head = await makeHistory(context, anvil.rpcUrl, deployed.auctionAddress);
 
-    const indexer = new ChainIndexer({
-      rpc: new JsonRpc({ endpoints: [anvil.rpcUrl] }),
-      db: database.db,
-      chainId: 31_337,
-      auctionContract: deployed.auctionAddress.toLowerCase(),
-      passContract: deployed.passAddress.toLowerCase(),
-      startBlock: deployed.blockNumber,
-      finalityDepth: 16,
-      logger: silentLogger(),
-    });
-    context.note(`the chain has ${head} blocks; indexing`);
-    const startedMs = performance.now();
-    let result = await indexer.step();
-    while (result === "advanced") result = await indexer.step();
-    const seconds = (performance.now() - startedMs) / 1_000;
-    if (result !== "idle") throw new Error(`the indexer is ${result}`);
-    const [counted] = await database.db.query<{ logs: number; bids: number }>(
-      `SELECT (SELECT count(*) FROM chain_logs) AS logs, (SELECT count(*) FROM bids) AS bids`,
-    );
-    const logs = Number(counted?.logs);
-    if (Number(counted?.bids) !== BIDS)
-      throw new Error(`${counted?.bids} of ${BIDS} bids were indexed`);
-    const perSecond = logs / seconds;
-    return [
-      { name: "logs", value: logs, unit: "logs" },
-      { name: "time", value: seconds, unit: "s" },
-      {
-        name: "speed",
-        value: perSecond,
-        unit: "logs/s",
-        target: atLeast(perSecond, 5_000, "DESIGN §9"),
-      },
-    ];
-  } finally {
-    await anvil.stop();
-    await database.stop();
-  }
+  const indexer = new ChainIndexer({
+    rpc: new JsonRpc({ endpoints: [anvil.rpcUrl] }),
+    db: database.db,
+    chainId: 31_337,
+    auctionContract: deployed.auctionAddress.toLowerCase(),
+    passContract: deployed.passAddress.toLowerCase(),
+    startBlock: deployed.blockNumber,
+    finalityDepth: 16,
+    logger: silentLogger(),
+  });
+  context.note(`the chain has ${head} blocks; indexing`);
+  const startedMs = performance.now();
+  let result = await indexer.step();
+  while (result === "advanced") result = await indexer.step();
+  const seconds = (performance.now() - startedMs) / 1_000;
+  if (result !== "idle") throw new Error(`the indexer is ${result}`);
+  const [counted] = await database.db.query<{ logs: number; bids: number }>(
+    `SELECT (SELECT count(*) FROM chain_logs) AS logs, (SELECT count(*) FROM bids) AS bids`,
+  );
+  const logs = Number(counted?.logs);
+  if (Number(counted?.bids) !== BIDS)
+    throw new Error(`${counted?.bids} of ${BIDS} bids were indexed`);
+  const perSecond = logs / seconds;
+  return [
+    { name: "logs", value: logs, unit: "logs" },
+    { name: "time", value: seconds, unit: "s" },
+    {
+      name: "speed",
+      value: perSecond,
+      unit: "logs/s",
+      target: atLeast(perSecond, 5_000),
+    },
+  ];
 }
 
 /** Auctions that end in a month, and bids on them in turn. anvil signs for its own accounts. Returns the newest block. */

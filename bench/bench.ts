@@ -5,12 +5,11 @@ export interface Figure {
   readonly name: string;
   readonly value: number;
   readonly unit: string;
-  /** What DESIGN §9 or issue 4 asks for; a figure without one is only reported. */
+  /** What the figure should be; one without a target is only reported. */
   readonly target?: Target;
 }
 
 export interface Target {
-  /** In words, with its source. */
   readonly text: string;
   readonly holds: boolean;
   /** A hard target that is missed makes the run fail; a figure that depends on the machine is no hard one. */
@@ -27,18 +26,20 @@ export interface Bench {
 export interface BenchContext {
   /** Tells whoever waits what happens. */
   note(this: void, text: string): void;
+  /** What is to be undone when the benchmark is over, fails or is stopped; the last comes first. */
+  atEnd(this: void, undo: () => void | Promise<void>): void;
   /** Where the product's output is kept for whoever wants to know why; dropped if absent. */
   readonly logDir?: string;
 }
 
-export const atMost = (value: number, limit: number, source: string, hard = false): Target => ({
-  text: `≤ ${limit} (${source})`,
+export const atMost = (value: number, limit: number, hard = false): Target => ({
+  text: `≤ ${limit}`,
   holds: value <= limit,
   hard,
 });
 
-export const atLeast = (value: number, limit: number, source: string, hard = false): Target => ({
-  text: `≥ ${limit} (${source})`,
+export const atLeast = (value: number, limit: number, hard = false): Target => ({
+  text: `≥ ${limit}`,
   holds: value >= limit,
   hard,
 });

@@ -1,86 +1,65 @@
-// `npm run bench [-- --only NAME] [--json FILE] [--logs FOLDER] [--runs N]`: measures the product as it is.
+// `npm run bench`: measures the product as it is (docs/benchmarks.md).
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { parseArgs } from "node:util";
-import type { Bench, Figure } from "./bench.ts";
-import { median } from "./bench.ts";
-
+import { join } from "node:path";
+import { readOptions } from "../scripts/command-line.ts";
+import { stopQuietlyOnSignals } from "../scripts/stopping.ts";
 import { backfill } from "./backfill.ts";
+import type { Bench, Figure } from "./bench.ts";
+import { Ending } from "./ending.ts";
 import { lateness } from "./lateness.ts";
+import { benchOptions, USAGE } from "./options.ts";
 import { recovery } from "./recovery.ts";
+import { lineOf, medians, verdictOf } from "./report.ts";
 import { sender } from "./sender.ts";
 
 const BENCHES: readonly Bench[] = [...lateness, recovery, backfill, sender];
 
+const { names, runs, json, logs } = readOptions(USAGE, (args) =>
+  benchOptions(
+    args,
+    BENCHES.map((one) => one.name),
+  ),
+);
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
-interface Measured {
-  readonly bench: string;
-  readonly figures: Figure[];
-}
+const ending = new Ending();
+const orIdle = stopQuietlyOnSignals(() => ending.run());
 
-async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      only: { type: "string" },
-      json: { type: "string" },
-      logs: { type: "string" },
-      runs: { type: "string", default: "1" },
-    },
-  });
-  const chosen = BENCHES.filter((one) => one.name.startsWith(values.only ?? ""));
-  if (chosen.length === 0) {
-    say(
-      `There is no benchmark ${values.only}. There are: ${BENCHES.map((one) => one.name).join(", ")}`,
+/** One run; what it started is gone afterwards. */
+async function measure(bench: Bench, logDir: string | undefined): Promise<Figure[]> {
+  if (logDir !== undefined) mkdirSync(logDir, { recursive: true });
+  try {
+    return await orIdle(
+      bench.run({
+        note: (text) => say(`  · ${text}`),
+        atEnd: (undo) => ending.add(undo),
+        ...(logDir === undefined ? {} : { logDir }),
+      }),
     );
-    return 1;
+  } finally {
+    await ending.run();
   }
-  const runs = Math.max(1, Number(values.runs));
-  if (values.logs !== undefined) mkdirSync(values.logs, { recursive: true });
-
-  const measured: Measured[] = [];
-  for (const bench of chosen) {
-    say(`\n${bench.name}: ${bench.what}`);
-    const figures: Figure[][] = [];
-    for (let run = 0; run < runs; run += 1)
-      figures.push(
-        await bench.run({
-          note: (text) => say(`  · ${text}`),
-          ...(values.logs === undefined ? {} : { logDir: values.logs }),
-        }),
-      );
-    const summed = medians(figures);
-    for (const one of summed) say(line(one));
-    measured.push({ bench: bench.name, figures: summed });
-  }
-
-  if (values.json !== undefined) {
-    const cores = availableParallelism();
-    const report = { measuredAt: new Date().toISOString(), cores, runs, measured };
-    writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
-  }
-  const missed = measured
-    .flatMap((one) => one.figures)
-    .filter((one) => one.target?.holds === false);
-  say(`\n${missed.length === 0 ? "Every target is met." : `${missed.length} targets are missed.`}`);
-  return missed.some((one) => one.target?.hard === true) ? 1 : 0;
 }
 
-/** Over several runs the median counts; a target holds when it held in every run. */
-function medians(runs: readonly Figure[][]): Figure[] {
-  return (runs[0] ?? []).map((figure, index) => {
-    const all = runs.map((run) => run[index] as Figure);
-    const value = median(all.map((one) => one.value));
-    if (figure.target === undefined) return { ...figure, value };
-    const holds = all.every((one) => one.target?.holds === true);
-    return { ...figure, value, target: { ...figure.target, holds } };
-  });
+const measured: { readonly bench: string; readonly figures: Figure[] }[] = [];
+for (const bench of BENCHES.filter((one) => names.includes(one.name))) {
+  say(`\n${bench.name}: ${bench.what}`);
+  const figures: Figure[][] = [];
+  for (let run = 1; run <= runs; run += 1) {
+    const logDir = logs === undefined || runs === 1 ? logs : join(logs, `run-${run}`);
+    figures.push(await measure(bench, logDir));
+  }
+  const summed = medians(figures);
+  for (const one of summed) say(lineOf(one));
+  measured.push({ bench: bench.name, figures: summed });
 }
 
-function line({ name, value, unit, target }: Figure): string {
-  const shown = Number.isInteger(value) ? String(value) : value.toFixed(value < 10 ? 2 : 1);
-  const verdict = target === undefined ? "" : `  ${target.holds ? "pass" : "MISS"}: ${target.text}`;
-  return `  ${name.padEnd(52)} ${`${shown} ${unit}`.padStart(14)}${verdict}`;
+if (json !== undefined) {
+  const cores = availableParallelism();
+  const report = { measuredAt: new Date().toISOString(), cores, runs, measured };
+  writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
 }
-
-process.exitCode = await main();
+const verdict = verdictOf(measured.map((one) => one.figures));
+say(`\n${verdict.text}`);
+process.exit(verdict.exitCode);

@@ -1,19 +1,19 @@
 // `npm test`: types, lint, format and every test file; the last line is `N passed, N failed`.
-// `npm test -- NAME …` runs the test files whose path matches, and nothing else.
+// `npm test -- NAME …` runs the test files whose path matches, and nothing else. Flags go to jest: `-t "a hole"`.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { repositoryRoot } from "../dev/stack/paths.ts";
 import { createProcesses } from "../dev/stack/processes.ts";
 import { stopOnSignals } from "../dev/stack/signals.ts";
+import { splitTestArguments } from "./test-arguments.ts";
 
 interface Outcome {
   readonly passed: number;
   readonly failed: number;
 }
 
-const names = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
-const flags = process.argv.slice(2).filter((argument) => argument.startsWith("-"));
+const { names, flags } = splitTestArguments(process.argv.slice(2));
 
 const folder = mkdtempSync(join(tmpdir(), "meeting-auction-npm-test-"));
 const processes = createProcesses({ logDir: folder });
@@ -92,7 +92,8 @@ function tests(): Promise<Outcome> {
     ];
     // The machine may have two cores, and the servers of the tests need one.
     // What a test forgot to close must not keep the run from ending; the servers are stopped before.
-    args.push("--maxWorkers=2", "--forceExit", ...flags, ...patterns);
+    // Flags come last: some take as many values as follow.
+    args.push("--maxWorkers=2", "--forceExit", ...patterns, ...flags);
     const passed = await runHere("jest", process.execPath, args, {
       ...process.env,
       NODE_OPTIONS: nodeOptions.trim(),
@@ -101,7 +102,12 @@ function tests(): Promise<Outcome> {
     if (!existsSync(report)) return { passed: 0, failed: 1 }; // no such test file, or jest itself crashed
     const result: JestReport = JSON.parse(readFileSync(report, "utf8"));
     const failed = result.numFailedTests + result.numRuntimeErrorTestSuites;
-    return { passed: result.numPassedTests, failed: failed === 0 && !passed ? 1 : failed };
+    const nothingRan = result.numPassedTests === 0 && failed === 0;
+    if (nothingRan) print("No test has such a name.");
+    return {
+      passed: result.numPassedTests,
+      failed: failed === 0 && (nothingRan || !passed) ? 1 : failed,
+    };
   });
 }
 

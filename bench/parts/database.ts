@@ -1,19 +1,14 @@
 // A Postgres of its own, migrated, as durable as in production: what a commit costs is part of the figures.
-import { execFileSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { repositoryRoot } from "../../dev/stack/paths.ts";
+import { runMigrations } from "../../dev/stack/parts.ts";
 import { freePorts } from "../../dev/stack/ports.ts";
 import { startPostgres } from "../../dev/stack/postgres.ts";
-import { createProcesses } from "../../dev/stack/processes.ts";
 import { Database } from "../../src/db/database.ts";
+import type { BenchContext } from "../bench.ts";
+import { makeFolder } from "./folder.ts";
 
-export async function startDatabase(): Promise<{ readonly db: Database; stop(): Promise<void> }> {
-  const folder = mkdtempSync(join(tmpdir(), "meeting-auction-bench-"));
-  chmodSync(folder, 0o755); // Postgres may run as another user
-  const pidFile = join(folder, "processes.json");
-  const processes = createProcesses({ logDir: join(folder, "logs"), pidFile });
+export async function startDatabase(context: BenchContext): Promise<{ readonly db: Database }> {
+  const { folder, processes } = makeFolder(context);
   const { postgres: port } = await freePorts();
   const server = await startPostgres({
     processes,
@@ -22,17 +17,8 @@ export async function startDatabase(): Promise<{ readonly db: Database; stop(): 
     database: "bench",
   });
   // A process of its own, as its library writes to the terminal.
-  execFileSync(process.execPath, [join(repositoryRoot, "dev/stack/migrate.ts")], {
-    env: { ...process.env, DATABASE_URL: server.url() },
-    stdio: ["ignore", "ignore", "inherit"],
-  });
+  await runMigrations(processes, server.url());
   const db = new Database({ url: server.url(), applicationName: "bench" });
-  return {
-    db,
-    async stop() {
-      await db.close();
-      await processes.stopAll();
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
+  context.atEnd(() => db.close());
+  return { db };
 }

@@ -1,21 +1,18 @@
 // The local stack with a worker of the product as a process of its own, as `npm start -- --role=worker` runs it.
-import { createWriteStream, mkdtempSync, rmSync } from "node:fs";
-import { spawn } from "node:child_process";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { StackError } from "../../dev/stack/errors.ts";
 import { repositoryRoot } from "../../dev/stack/paths.ts";
 import { freePorts } from "../../dev/stack/ports.ts";
 import { createProcesses } from "../../dev/stack/processes.ts";
 import { productSearchAttributes } from "../../dev/stack/search-attributes.ts";
-import { startStack, type Stack } from "../../dev/stack/stack.ts";
+import { prepareStack, type Stack } from "../../dev/stack/stack.ts";
 import { startTemporal } from "../../dev/stack/temporal.ts";
 import { type BenchContext, until } from "../bench.ts";
+import { makeFolder } from "./folder.ts";
 
 export interface Worker {
-  readonly pid: number;
-  readonly exited: Promise<void>;
-  /** SIGTERM unless told otherwise, and waits until it is gone. */
-  end(signal?: NodeJS.Signals): Promise<void>;
+  /** Sends the signal and waits until it is gone. */
+  end(signal: NodeJS.Signals): Promise<void>;
 }
 
 export interface Product {
@@ -26,21 +23,20 @@ export interface Product {
   readonly chainId: number;
   /** Starts a worker and waits until it says that it is ready. */
   startWorker(env?: Readonly<Record<string, string>>): Promise<Worker>;
-  stop(): Promise<void>;
 }
 
+/** A worker that is told to stop finishes what it has begun. */
+const WORKER_GRACE_MS = 30_000;
+
+/** Everything ends with the benchmark (`context.atEnd`). */
 export async function startProduct(
   context: BenchContext,
   name: string,
   options: { readonly blockTimeS: number },
 ): Promise<Product> {
   context.note(`starting Postgres, Temporal and a chain with ${options.blockTimeS} s blocks`);
-  const folder = mkdtempSync(join(tmpdir(), "meeting-auction-bench-"));
+  const { folder, processes } = makeFolder(context);
   const { temporal, temporalHttp, workerMetrics } = await freePorts();
-  const processes = createProcesses({
-    logDir: join(folder, "temporal"),
-    pidFile: join(folder, "temporal.json"),
-  });
   // The stack keeps workflows in a file, in which they start several times slower than on a server worth the name.
   const server = await startTemporal({
     processes,
@@ -49,14 +45,17 @@ export async function startProduct(
     searchAttributes: await productSearchAttributes(),
   });
   process.env["TEMPORAL_ADDRESS"] = server.address;
-  const stack = await startStack({
+  const prepared = prepareStack({
     dataDir: join(folder, "stack"),
     ports: "free",
     app: false,
     blockTimeS: options.blockTimeS,
   });
+  context.atEnd(prepared.stop);
+  const stack = await prepared.start();
   delete process.env["TEMPORAL_ADDRESS"];
-  const workers: Worker[] = [];
+  const workers = createProcesses({ logDir: context.logDir ?? join(folder, "logs") });
+  context.atEnd(() => workers.stopAll());
 
   return {
     stack,
@@ -64,45 +63,32 @@ export async function startProduct(
     auction: stack.contracts.auctionAddress.toLowerCase(),
     chainId: stack.contracts.chainId,
     async startWorker(env = {}) {
-      const child = spawn(
-        process.execPath,
-        [join(repositoryRoot, "src/main.ts"), "--role=worker"],
-        {
-          cwd: repositoryRoot,
-          env: {
-            PATH: process.env["PATH"],
-            HOME: process.env["HOME"],
-            NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
-            NO_DEPRECATION: "*",
-            ...stack.env,
-            METRICS_PORT: String(workerMetrics),
-            ...env,
-          },
-          stdio: ["ignore", "pipe", "pipe"],
+      const worker = workers.spawn({
+        name,
+        command: process.execPath,
+        args: [join(repositoryRoot, "src/main.ts"), "--role=worker"],
+        cwd: repositoryRoot,
+        env: {
+          PATH: process.env["PATH"],
+          HOME: process.env["HOME"],
+          NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
+          NO_DEPRECATION: "*",
+          ...stack.env,
+          METRICS_PORT: String(workerMetrics),
+          ...env,
         },
-      );
-      const file = context.logDir === undefined ? undefined : join(context.logDir, `${name}.log`);
-      const log = createWriteStream(file ?? "/dev/null", { flags: "a" });
-      child.stdout.pipe(log, { end: false });
-      child.stderr.pipe(log, { end: false });
-      const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-      let gone = false;
-      void exited.then(() => (gone = true));
-      const worker: Worker = {
-        pid: child.pid ?? 0,
-        exited,
-        async end(signal = "SIGTERM") {
-          child.kill(signal);
-          await exited;
-        },
-      };
-      workers.push(worker);
+        graceMs: WORKER_GRACE_MS,
+      });
+      // Before what the benchmark had put between it and the chain.
+      context.atEnd(() => worker.stop());
       const url = `http://127.0.0.1:${workerMetrics}/readyz`;
       await until(
         `${url} to say that the worker is ready`,
         async () => {
-          if (gone)
-            throw new Error("the worker ended before it was ready: --logs FOLDER tells why");
+          if (worker.exit !== undefined)
+            throw new StackError("the worker ended before it was ready", {
+              logFile: worker.logFile,
+            });
           return fetch(url).then(
             (response) => response.ok,
             () => false,
@@ -110,13 +96,12 @@ export async function startProduct(
         },
         60_000,
       );
-      return worker;
-    },
-    async stop() {
-      for (const worker of workers) await worker.end();
-      await stack.stop();
-      await processes.stopAll();
-      rmSync(folder, { recursive: true, force: true });
+      return {
+        async end(signal) {
+          worker.kill(signal);
+          await worker.exited;
+        },
+      };
     },
   };
 }

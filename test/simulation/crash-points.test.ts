@@ -3,7 +3,6 @@ import { CRASH_POINTS } from "../../src/crash.ts";
 import type { PlanOptions } from "./plan.ts";
 import type { FaultKind } from "./plan-faults.ts";
 import { CRASH_AT_POINTS } from "./plan-lives.ts";
-import { runSeed } from "./run.ts";
 import type { Servers } from "./servers.ts";
 import { expectNoViolation, testServers } from "./support.ts";
 
@@ -87,12 +86,11 @@ test.each(RUNS)(
   "$points",
   async ({ points, instead }) => {
     const lives = points.map((crashAt) => ({ crashAt, downBlocks: 0 }));
-    const result = await runSeed(servers, {
+    const result = await expectNoViolation(servers, {
       seed: SEED,
       auctions: AUCTIONS,
       instead: { faults: [], reorgs: [], ...instead, lives },
     });
-    expectNoViolation(result, AUCTIONS);
     expect(result.deaths).toEqual(points.map((point) => `${point} SIGKILL`));
   },
   300_000,

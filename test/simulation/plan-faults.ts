@@ -1,7 +1,7 @@
 import type { Prng } from "./prng.ts";
 
 /**
- * The faults of reference/chain.md §3 by their letters. (a) and (j) are kills at crash points besides the lost sends here;
+ * The faults by their letters; docs/simulation.md says what each does. (a) and (j) are kills at crash points besides the lost sends here;
  * (i) are reorgs; (n) are auctions cancelled in the block of their end.
  */
 export const FAULT_KINDS = [

@@ -55,6 +55,8 @@ export interface PlanOptions {
 
 /** Blocks for which timestamps are decided; a run that needs more goes on at the same spacing. */
 const PLANNED_BLOCKS = 600;
+/** More would end in blocks for which no timestamp is decided. */
+export const MOST_AUCTIONS = 800;
 
 export function makePlan(options: PlanOptions): Plan {
   const { seed } = options;

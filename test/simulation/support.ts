@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createTestDatabase, getTestTemporal } from "../support/stack.ts";
+import type { PlanOptions } from "./plan.ts";
 import { reportOf } from "./report.ts";
-import type { RunResult } from "./run.ts";
+import { type RunResult, runSeed } from "./run.ts";
 import { bundleWorkflows, type Servers } from "./servers.ts";
 
 /** The servers of the jest run, as the simulation wants them. */
@@ -18,7 +19,12 @@ export async function testServers(): Promise<Servers> {
   };
 }
 
-/** Fails with the whole report, which says how to run the seed again. */
-export function expectNoViolation(result: RunResult, auctions: number): void {
-  if (result.violations.length > 0) throw new Error(reportOf(result, auctions));
+/** Runs a plan; fails with the whole report, which says how to see it again. */
+export async function expectNoViolation(
+  servers: Servers,
+  options: PlanOptions,
+): Promise<RunResult> {
+  const result = await runSeed(servers, options);
+  if (result.violations.length > 0) throw new Error(reportOf(result, options));
+  return result;
 }
