@@ -33,7 +33,14 @@ export const RECONCILE_SCHEDULE_ID = "reconcile";
 
 // ── auction ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-export type AuctionPhase = "bidding" | "ending" | "sold" | "unsold" | "cancelled" | "meeting";
+export type AuctionPhase =
+  | "bidding"
+  | "ending"
+  | "sold"
+  | "unsold"
+  | "cancelled"
+  | "meeting"
+  | "gone";
 
 export interface AuctionInput extends AuctionRef {
   readonly host: string;

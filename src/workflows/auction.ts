@@ -161,6 +161,11 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
       endsAtMs - leadMs - Date.now() <= ASK_AGAIN_MS
     ) {
       const end = settled.get("end");
+      // A reorg dropped the creation, and it has not come back under this id. If it does, the indexer starts a process again.
+      if (end?.reason === "unknown_auction" && patched("auction-gone")) {
+        set({ phase: "gone", problem: null });
+        return current();
+      }
       const seen = reverts;
       onProblem(end?.status === "refused" ? `end: ${end.reason}` : null);
       const askAgainAtMs = Math.max(endsAtMs, Date.now()) + ASK_AGAIN_MS;

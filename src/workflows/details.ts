@@ -32,6 +32,7 @@ const AUCTION_STORY: Record<AuctionState["phase"], string> = {
   sold: "Sold. The pass is being minted and the meeting arranged.",
   unsold: "Ended without a bid.",
   cancelled: "Cancelled by the host.",
+  gone: "A reorg dropped its creation, and it has not come back under this id.",
   meeting: "The pass is minted and the meeting has its own process.",
 };
 

@@ -181,6 +181,8 @@ test("a batch that a reorg brings back no longer carries an operation that has g
     "UPDATE chain_operations SET state = 'pending', settled = false, wallet = NULL, nonce = NULL, attempts = 1 WHERE key = $1",
     [keys[0]],
   );
+  // And it has gone out under another nonce.
+  await sender.tick();
   await engine.reorg(1);
   await engine.rounds(
     sender,

@@ -53,3 +53,25 @@ test("a transaction that overtook the one before it goes out again at once", asy
     first + 3,
   );
 });
+
+test("an operation whose block had no effect and left the chain again keeps its first nonce", async () => {
+  const { chain } = engine;
+  const auctionId = await chain.create({ endTime: chain.nowS + 60 });
+  await engine.automine(false);
+  const sender = await engine.sender();
+  const key = await engine.ask("end", auctionId);
+  // Included too early, so it waits for its time, without a nonce.
+  await engine.rounds(
+    sender,
+    async () => (await engine.operation(key))["reason"] === "not_yet_ended",
+  );
+  const [first] = await engine.transactions();
+  await engine.reorg((await engine.blockNumber()) - Number(first?.["block_number"]) + 1);
+  chain.nowS = Number((await chain.provider.getBlock("latest"))?.timestamp);
+  await sender.tick();
+  expect(await engine.operation(key)).toMatchObject({
+    state: "broadcast",
+    nonce: first?.["nonce"],
+  });
+  expect(await engine.transactions()).toHaveLength(1);
+});

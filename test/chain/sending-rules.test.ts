@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { bumpedFees, cappedFees } from "../../src/chain/sending/fees.ts";
 import { batchLimit } from "../../src/chain/sending/calls.ts";
-import { batchesOf } from "../../src/chain/sending/sender.ts";
+import { batchesOf } from "../../src/chain/sending/batches.ts";
 import type { Operation } from "../../src/chain/sending/operations.ts";
 import { shareOf } from "../../src/chain/sending/wallets.ts";
 

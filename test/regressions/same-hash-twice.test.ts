@@ -24,6 +24,11 @@ test("a replacement for moved operations that nodes refuse does not break every 
       (await engine.operation(key))["reason"] === "not_yet_ended",
   );
   const [mined] = await engine.transactions();
+  // It has gone out under another nonce since.
+  await engine.db.query(
+    "UPDATE chain_operations SET state = 'signed', wallet = $1, nonce = 999 WHERE key = $2",
+    [engine.signer.address.toLowerCase(), key],
+  );
   const depth = (await engine.blockNumber()) - Number(mined?.["block_number"]) + 1;
   await engine.reorg(depth);
   await chain.provider.send("anvil_dropAllTransactions", []);

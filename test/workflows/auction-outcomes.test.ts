@@ -81,6 +81,13 @@ test("a cancellation that the chain takes back while it is announced changes not
   expect(await auction.handle.result()).toMatchObject({ phase: "unsold" });
 });
 
+test("an auction that a reorg dropped for good leaves no process behind", async () => {
+  const auction = await startAuction(world);
+  await auction.state(ending);
+  await auction.settle("end", { status: "refused", reason: "unknown_auction" });
+  expect(await auction.handle.result()).toMatchObject({ phase: "gone", problem: null });
+});
+
 test("an end that is refused is shown and waited for, and done later it counts", async () => {
   const auction = await startAuction(world);
   await auction.state(ending);

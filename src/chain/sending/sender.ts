@@ -8,10 +8,11 @@ import { type SenderObserver, SILENT } from "../observer.ts";
 import type { JsonRpc } from "../rpc.ts";
 import { type Block, blockByNumber, latestBlock, QuantityNumber } from "../types.ts";
 import { Broadcaster } from "./broadcaster.ts";
+import { batchesOf } from "./batches.ts";
 import { affordableItems, batchLimit, gasLimit } from "./calls.ts";
 import { extendedByUnreadBids } from "./extensions.ts";
 import { cappedFees, type FeeCaps, type Fees, marketFees, neededFees } from "./fees.ts";
-import { armEnds, claimDue, type Due, nextDueS, type Operation } from "./operations.ts";
+import { armEnds, claimDue, type Due, nextDueS } from "./operations.ts";
 import { Purse } from "./purse.ts";
 import { ReceiptWatcher } from "./receipts.ts";
 import { sign } from "./signing.ts";
@@ -90,7 +91,7 @@ export class WalletSender {
   readonly #observer: SenderObserver;
   readonly #nowMs: () => number;
   readonly wallet: string;
-  #lastSeenBlock = -1;
+  #lastSeen: Block | undefined;
   #nextDueS: number | undefined;
   readonly #overCap = new Set<OperationKind>();
 
@@ -142,15 +143,23 @@ export class WalletSender {
   async tick(): Promise<number> {
     const head = await latestBlock(this.#o.rpc);
     this.#clock.observe(head, this.#nowMs());
-    // What is due goes out first: looking at receipts takes several requests, and the block does not wait.
+    const last = this.#lastSeen;
+    // After a reorg what was told of operations may no longer be true: that is looked at before any of them is sent anew.
+    const reorganised =
+      last !== undefined &&
+      head.hash !== last.hash &&
+      (head.number <= last.number ||
+        (head.number === last.number + 1 && head.parentHash !== last.hash));
+    if (reorganised) await this.#receipts.review(head);
+    // What is due goes out first otherwise: looking at receipts takes several requests, and the block does not wait.
     await this.#sendDue(head);
-    if (head.number === this.#lastSeenBlock) return head.number;
+    if (head.hash === last?.hash) return head.number;
     await this.#armEnds(head);
-    await this.#receipts.review(head);
+    if (!reorganised) await this.#receipts.review(head);
     await this.#purse.look();
     await this.#upkeep.revive(head);
     await this.#upkeep.closeGaps(head);
-    this.#lastSeenBlock = head.number;
+    this.#lastSeen = head;
     return head.number;
   }
 
@@ -283,21 +292,4 @@ export class WalletSender {
       batchLimit(kind, head.gasLimit, this.#o.maxBatchItems);
     return { end: limit("end"), mint: limit("mint"), settle: limit("settle") };
   }
-}
-
-/** Batches of one kind each; an operation that failed in a batch before goes alone, so that it harms nobody. */
-export function batchesOf(
-  due: readonly Operation[],
-  limits: Readonly<Record<OperationKind, number>>,
-): { readonly kind: OperationKind; readonly operations: Operation[] }[] {
-  const batches: { kind: OperationKind; operations: Operation[] }[] = [];
-  for (const kind of ["end", "mint", "settle"] as const) {
-    const ofKind = due.filter((one) => one.kind === kind);
-    const fresh = ofKind.filter((one) => one.attempts === 0);
-    for (let start = 0; start < fresh.length; start += limits[kind])
-      batches.push({ kind, operations: fresh.slice(start, start + limits[kind]) });
-    for (const operation of ofKind.filter((one) => one.attempts > 0))
-      batches.push({ kind, operations: [operation] });
-  }
-  return batches;
 }

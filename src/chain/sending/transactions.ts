@@ -228,13 +228,18 @@ export async function markMined(
   );
 }
 
-/** The block of a mined transaction has left the chain: its nonce is live again and the same bytes are sent again. */
+/**
+ * The block of a mined transaction has left the chain: its nonce is live again and the same bytes are sent again. An operation
+ * that had no effect in that block, and was not sent anywhere else since, is this transaction's again.
+ */
 export async function markVanished(tx: Queryable, hash: string): Promise<void> {
   await tx.query(
     `WITH vanished AS (
-       UPDATE chain_transactions SET state = 'broadcast', block_number = NULL, block_hash = NULL, status = NULL WHERE hash = $1 RETURNING chain_id, wallet, nonce)
-     UPDATE chain_operations o SET state = 'broadcast', settled = false, updated_at = now() FROM vanished
-     WHERE o.chain_id = vanished.chain_id AND o.wallet = vanished.wallet AND o.nonce = vanished.nonce AND o.state IN ('mined', 'final', 'refused')`,
+       UPDATE chain_transactions SET state = 'broadcast', block_number = NULL, block_hash = NULL, status = NULL
+       WHERE hash = $1 RETURNING chain_id, wallet, nonce, operation_keys)
+     UPDATE chain_operations o SET state = 'broadcast', settled = false, wallet = vanished.wallet, nonce = vanished.nonce, updated_at = now() FROM vanished
+     WHERE o.key = ANY(vanished.operation_keys)
+       AND (o.state = 'pending' OR o.wallet = vanished.wallet AND o.nonce = vanished.nonce AND o.state IN ('mined', 'final', 'refused'))`,
     [hash],
   );
 }
