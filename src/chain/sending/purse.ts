@@ -57,6 +57,11 @@ export class Purse {
     return this.#chainLatest;
   }
 
+  /** Whether the wallet waits for money. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
   /** Reads balance and counts for the first time. @throws AppError `rpc_unavailable` (retry) */
   async open(): Promise<void> {
     const { db, chainId, wallet } = this.#o;

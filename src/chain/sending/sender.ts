@@ -187,6 +187,8 @@ export class WalletSender {
     const dueS = await nextDueS(db, due);
     this.#nextDueS = dueS;
     if (nextTimestampS === undefined || dueS === undefined || dueS > nextTimestampS) return;
+    // What is due is left to the wallets that can pay for it.
+    if (this.#purse.paused) return;
     const [market, extended] = await Promise.all([
       marketFees(rpc, head),
       extendedByUnreadBids(this.#o, head, nextTimestampS),
