@@ -1,7 +1,8 @@
 // What must come before what: an earlier nonce, a final sale.
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { Transaction } from "ethers";
+import { Transaction, Wallet } from "ethers";
 import { RpcError } from "../../src/chain/rpc.ts";
+import { rememberSecrets } from "../support/logs.ts";
 import { Engine } from "./support.ts";
 
 let engine: Engine;
@@ -74,4 +75,31 @@ test("an operation whose block had no effect and left the chain again keeps its 
     nonce: first?.["nonce"],
   });
   expect(await engine.transactions()).toHaveLength(1);
+});
+
+test("an operation is not sent by another wallet while a reorg has put its first transaction in doubt", async () => {
+  const { chain } = engine;
+  const auctionId = await chain.create({ endTime: chain.nowS + 60 });
+  await engine.automine(false);
+  const first = await engine.sender();
+  const key = await engine.ask("end", auctionId);
+  await engine.rounds(
+    first,
+    async () => (await engine.operation(key))["reason"] === "not_yet_ended",
+  );
+  const [early] = await engine.transactions();
+  await engine.reorg((await engine.blockNumber()) - Number(early?.["block_number"]) + 1);
+  chain.nowS = Number((await chain.provider.getBlock("latest"))?.timestamp);
+  // The first wallet has not looked yet; to the second the operation seems to be free.
+  await engine.db.query("UPDATE chain_operations SET not_before_s = 0");
+  const signer = new Wallet(chain.anvil.accounts[8]?.privateKey ?? "");
+  rememberSecrets(signer.privateKey, signer.privateKey.slice(2));
+  const second = await engine.sender({ signer });
+  await second.tick();
+  expect(await engine.transactions()).toHaveLength(1);
+  await first.tick();
+  expect(await engine.operation(key)).toMatchObject({
+    state: "broadcast",
+    nonce: early?.["nonce"],
+  });
 });

@@ -57,6 +57,7 @@ test("batches hold one kind each, at most fifty ends, and an operation that fail
     settled: false,
     notBeforeS: 0,
     createdAt: new Date(0),
+    askedBefore: false,
   });
   const due = [
     ...Array.from({ length: 60 }, (_, index) => operation(index, "end")),

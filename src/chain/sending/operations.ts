@@ -19,6 +19,8 @@ export interface Operation {
   /** The block timestamp, in seconds, from which on it can succeed. */
   readonly notBeforeS: number;
   readonly createdAt: Date;
+  /** Whether it had a nonce before, and lost it. */
+  readonly askedBefore: boolean;
 }
 
 export interface NewOperation {
@@ -42,7 +44,7 @@ const PROJECTED_END_S = `(SELECT extract(epoch FROM ends_at)::bigint FROM auctio
   WHERE $2::text = 'end' AND chain_id = $3::bigint AND contract = $4::text AND auction_id = $5::numeric)`;
 
 const OPERATION = `key, kind, auction_id AS "auctionId", outcome, attempts, workflow_id AS "workflowId", settled,
-  not_before_s AS "notBeforeS", created_at AS "createdAt"`;
+  not_before_s AS "notBeforeS", created_at AS "createdAt", reason IS NOT NULL AS "askedBefore"`;
 
 /**
  * Asks for an operation. Asking again changes nothing, except that

@@ -11,6 +11,7 @@ import { Broadcaster } from "./broadcaster.ts";
 import { batchesOf } from "./batches.ts";
 import { affordableItems, batchLimit, gasLimit } from "./calls.ts";
 import { extendedByUnreadBids } from "./extensions.ts";
+import { stillCarried } from "./carriers.ts";
 import { cappedFees, type FeeCaps, type Fees, marketFees, neededFees } from "./fees.ts";
 import { armEnds, claimDue, type Due, nextDueS } from "./operations.ts";
 import { Purse } from "./purse.ts";
@@ -224,7 +225,11 @@ export class WalletSender {
       if (room <= 0) return [];
       const limits = this.#batchLimits(head);
       const due = await claimDue(tx, which, room * limits.end);
-      const batches = batchesOf(due, limits);
+      const carried = await stillCarried(this.#o, tx, due, head);
+      const batches = batchesOf(
+        due.filter((one) => !carried.has(one.key)),
+        limits,
+      );
       const others = await roomOfOthers(tx, chainId, {
         address: this.wallet,
         maxInFlight: MAX_IN_FLIGHT,
