@@ -103,3 +103,27 @@ test("an operation is not sent by another wallet while a reorg has put its first
     nonce: early?.["nonce"],
   });
 });
+
+test("an operation that had no effect in a transaction that was outbid before goes out anew at once, not at finality", async () => {
+  const gwei = 10n ** 9n;
+  const { chain } = engine;
+  const auctionId = await chain.create({ endTime: chain.nowS + 60 });
+  await engine.automine(false);
+  const sender = await engine.sender({ finalityDepth: 100 });
+  const key = await engine.ask("end", auctionId);
+  await sender.tick();
+  while ((await engine.transactions()).length === 1) {
+    const wei = `0x${(20n * gwei).toString(16)}`;
+    await chain.provider.send("anvil_setNextBlockBaseFeePerGas", [wei]);
+    await engine.mine();
+    await sender.tick();
+  }
+  await engine.rounds(sender, () => isSettled(key));
+  const [first] = await engine.transactions();
+  expect(await engine.operation(key)).toMatchObject({ nonce: Number(first?.["nonce"]) + 1 });
+  // It was done in the first block that allowed it, long before anything was final.
+  const done = (await engine.transactions()).at(-1);
+  const block = await chain.provider.getBlock(Number(done?.["block_number"]));
+  const endsAtS = Number((await chain.state(auctionId))["endTime"]);
+  expect(block?.timestamp).toBe(endsAtS);
+});

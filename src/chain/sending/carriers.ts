@@ -23,20 +23,20 @@ export async function stillCarried(
 ): Promise<ReadonlySet<string>> {
   const keys = operations.filter((one) => one.askedBefore).map((one) => one.key);
   if (keys.length === 0) return new Set();
+  // A nonce is one transaction in the end: when one of its transactions is in a block, what it outbid carries nothing any more.
   const carriers = await tx.query<{
     keys: string[];
-    state: string;
     blockNumber: number | null;
     blockHash: string | null;
   }>(
-    `SELECT operation_keys AS keys, state, block_number AS "blockNumber", block_hash AS "blockHash" FROM chain_transactions
-     WHERE chain_id = $1 AND state IN ('signed', 'broadcast', 'mined') AND operation_keys && $2::text[]`,
+    `SELECT t.operation_keys AS keys, mined.block_number AS "blockNumber", mined.block_hash AS "blockHash" FROM chain_transactions t
+     LEFT JOIN chain_transactions mined ON mined.chain_id = t.chain_id AND mined.wallet = t.wallet AND mined.nonce = t.nonce AND mined.state = 'mined'
+     WHERE t.chain_id = $1 AND t.state IN ('signed', 'broadcast', 'mined') AND t.operation_keys && $2::text[]`,
     [chainId, keys],
   );
   const carried = new Set<string>();
-  for (const { keys: itsKeys, state, blockNumber, blockHash } of carriers) {
+  for (const { keys: itsKeys, blockNumber, blockHash } of carriers) {
     const stands =
-      state === "mined" &&
       blockNumber !== null &&
       head.number - blockNumber + 1 >= confirmations &&
       (await blockByNumber(rpc, blockNumber))?.hash === blockHash;
