@@ -11,16 +11,13 @@ beforeEach(async () => {
 });
 afterEach(() => engine.stop());
 
-const isSettled = async (key: string): Promise<boolean> =>
-  (await engine.operation(key))["settled"] === true;
-
 test("one endpoint that never shows a receipt keeps nothing from being done", async () => {
   const [auctionId = 0n] = await engine.due(1);
   const key = await engine.ask("end", auctionId);
   rpc.after = async (method, _parameters, answer, index) =>
     method === "eth_getTransactionReceipt" && index === 0 ? null : answer;
   const sender = await engine.sender({ rpc });
-  await engine.rounds(sender, () => isSettled(key));
+  await engine.rounds(sender, () => engine.isSettled(key));
   expect(await engine.transactions()).toHaveLength(1);
 });
 
@@ -34,7 +31,7 @@ test("an endpoint that still counts an old nonce does not hide an inclusion", as
   rpc.after = async (method, _parameters, answer, index) =>
     method === "eth_getTransactionCount" && index === 0 ? stale : answer;
   const sender = await engine.sender({ rpc });
-  await engine.rounds(sender, () => isSettled(key));
+  await engine.rounds(sender, () => engine.isSettled(key));
   expect(await engine.transactions()).toHaveLength(1);
 });
 
@@ -42,7 +39,7 @@ test("a mined transaction stays mined when an endpoint loses its receipt and its
   const [auctionId = 0n] = await engine.due(1);
   const key = await engine.ask("end", auctionId);
   const sender = await engine.sender({ rpc });
-  await engine.rounds(sender, () => isSettled(key));
+  await engine.rounds(sender, () => engine.isSettled(key));
   rpc.after = async (method, [first], answer) =>
     method === "eth_getTransactionReceipt" ||
     (method === "eth_getBlockByNumber" && first !== "latest")
@@ -58,7 +55,7 @@ test("nothing is final while endpoints disagree on the block", async () => {
   const [auctionId = 0n] = await engine.due(1);
   const key = await engine.ask("end", auctionId);
   const sender = await engine.sender({ rpc, finalityDepth: 5 });
-  await engine.rounds(sender, () => isSettled(key));
+  await engine.rounds(sender, () => engine.isSettled(key));
   const [mined] = await engine.transactions();
   // The second endpoint is on another fork.
   rpc.after = async (method, [first], answer, index) =>
@@ -89,7 +86,7 @@ test("a transaction goes to every endpoint, and one that accepts is enough", asy
   await sender.tick();
   expect(asked).toEqual(new Set([0, 1]));
   expect((await engine.transactions())[0]).toMatchObject({ last_send_error: null });
-  await engine.rounds(sender, () => isSettled(key));
+  await engine.rounds(sender, () => engine.isSettled(key));
 });
 
 test("an endpoint of another chain is not used", async () => {
@@ -102,7 +99,7 @@ test("an endpoint of another chain is not used", async () => {
     return method === "eth_chainId" ? "0x1" : answer;
   };
   const sender = await engine.sender({ rpc });
-  await engine.rounds(sender, () => isSettled(key));
+  await engine.rounds(sender, () => engine.isSettled(key));
   expect(used).toEqual(new Set(["eth_chainId"]));
 });
 
@@ -110,14 +107,14 @@ test("what was told of a transaction is read again when a reorg has put it into 
   const [auctionId = 0n] = await engine.due(1);
   const key = await engine.ask("end", auctionId);
   const sender = await engine.sender({ rpc });
-  await engine.rounds(sender, () => isSettled(key));
+  await engine.rounds(sender, () => engine.isSettled(key));
   const [mined] = await engine.transactions();
   const hash = String(mined?.["hash"]);
   const receipt = { blockNumber: Number(mined?.["block_number"]), status: 1 };
   await markMined(engine.db, hash, { ...receipt, blockHash: String(mined?.["block_hash"]) });
-  expect(await isSettled(key)).toBe(true);
+  expect(await engine.isSettled(key)).toBe(true);
   await markMined(engine.db, hash, { ...receipt, blockHash: `0x${"cd".repeat(32)}` });
-  expect(await isSettled(key)).toBe(false);
-  await engine.rounds(sender, () => isSettled(key));
+  expect(await engine.isSettled(key)).toBe(false);
+  await engine.rounds(sender, () => engine.isSettled(key));
   expect(await engine.signals()).toHaveLength(2);
 });

@@ -10,9 +10,6 @@ beforeEach(async () => {
 });
 afterEach(() => engine.stop());
 
-const isSettled = async (key: string): Promise<boolean> =>
-  (await engine.operation(key))["settled"] === true;
-
 /** What the chain counts of the wallet now and with what waits. */
 async function counts(): Promise<{ latest: number; pending: number }> {
   const { provider } = engine.chain;
@@ -56,7 +53,7 @@ test("a nonce that somebody else used moves its operation only once that is fina
     expect(await engine.operation(key)).toMatchObject({ nonce, settled: false });
     await engine.mine();
   }
-  await engine.rounds(sender, () => isSettled(key));
+  await engine.rounds(sender, () => engine.isSettled(key));
   expect(await engine.transactions()).toEqual([
     expect.objectContaining({ nonce, state: "consumed", consumed_by: thief }),
     expect.objectContaining({ nonce: nonce + 1, state: "mined" }),
@@ -75,7 +72,7 @@ test("a start looks at what the chain counts and at what is stored, and takes th
   rpc.after = async (method, _parameters, answer, index) =>
     method === "eth_getTransactionCount" && index === 0 ? "0x0" : answer;
   const sender = await engine.sender({ rpc });
-  await engine.rounds(sender, () => isSettled(key));
+  await engine.rounds(sender, () => engine.isSettled(key));
   expect(await engine.operation(key)).toMatchObject({ nonce: before.latest });
   expect(await engine.transactions()).toHaveLength(1);
 });
@@ -95,7 +92,7 @@ test("bytes that every node refuses for good give their operations back, one by 
   engine.rpc.calm();
   await engine.rounds(
     sender,
-    async () => (await isSettled(keys[0] ?? "")) && isSettled(keys[1] ?? ""),
+    async () => (await engine.isSettled(keys[0] ?? "")) && engine.isSettled(keys[1] ?? ""),
   );
   const after = await engine.transactions();
   expect(after.filter((one) => one["nonce"] === refused?.["nonce"])).toEqual([
@@ -129,7 +126,7 @@ test("bytes that one node refuses and another may have are not given up", async 
   const [sent] = await engine.transactions();
   expect(sent).toMatchObject({ state: "broadcast" });
   rpc.calm();
-  await engine.rounds(sender, () => isSettled(key));
+  await engine.rounds(sender, () => engine.isSettled(key));
   expect(await engine.transactions()).toEqual([expect.objectContaining({ hash: sent?.["hash"] })]);
 });
 
@@ -152,7 +149,7 @@ test("a hole below a stored nonce is filled with a stored cancel, and what waite
   engine.rpc.calm();
   const next = await engine.sender({ maxBatchItems: 1 });
   await engine.rounds(next, async () => {
-    for (const key of keys) if (!(await isSettled(key))) return false;
+    for (const key of keys) if (!(await engine.isSettled(key))) return false;
     return true;
   });
   expect(await engine.transactions()).toContainEqual(
@@ -186,7 +183,7 @@ test("a batch that a reorg brings back no longer carries an operation that has g
   await engine.reorg(1);
   await engine.rounds(
     sender,
-    async () => (await isSettled(keys[0] ?? "")) && isSettled(keys[1] ?? ""),
+    async () => (await engine.isSettled(keys[0] ?? "")) && engine.isSettled(keys[1] ?? ""),
   );
   const ofNonce = (await engine.transactions()).filter((one) => one["nonce"] === batch?.["nonce"]);
   expect(ofNonce).toEqual([
@@ -218,7 +215,7 @@ test("a dearer transaction that every node refuses for good leaves the first one
     await sender.tick();
     await engine.mine();
   }
-  await engine.rounds(sender, () => isSettled(key));
+  await engine.rounds(sender, () => engine.isSettled(key));
   expect(await engine.transactions()).toContainEqual(
     expect.objectContaining({ hash: first?.["hash"], state: "mined" }),
   );
@@ -238,7 +235,7 @@ test("a nonce that was used before our transaction was even signed is found out,
   await sender.tick();
   expect(await engine.operation(key)).toMatchObject({ nonce });
   engine.rpc.calm();
-  await engine.rounds(sender, () => isSettled(key));
+  await engine.rounds(sender, () => engine.isSettled(key));
   const ofNonce = (await engine.transactions()).filter((one) => one["nonce"] === nonce);
   expect(ofNonce).toEqual([expect.objectContaining({ state: "consumed", consumed_by: thief })]);
 });

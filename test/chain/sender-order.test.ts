@@ -11,18 +11,15 @@ beforeEach(async () => {
 });
 afterEach(() => engine.stop());
 
-const isSettled = async (key: string): Promise<boolean> =>
-  (await engine.operation(key))["settled"] === true;
-
 test("money is settled only for a sale that nothing can take back", async () => {
   const [auctionId = 0n] = await engine.due(1);
   const end = await engine.ask("end", auctionId);
   const sender = await engine.sender({ finalityDepth: 6 });
-  await engine.rounds(sender, () => isSettled(end));
+  await engine.rounds(sender, () => engine.isSettled(end));
   await engine.index();
   const [ended] = await engine.transactions();
   const settle = await engine.ask("settle", auctionId, { outcome: 1 });
-  await engine.rounds(sender, () => isSettled(settle));
+  await engine.rounds(sender, () => engine.isSettled(settle));
   const settlement = (await engine.transactions()).find((one) => one["kind"] === "settle");
   expect(Number(settlement?.["signed_at_block"])).toBe(Number(ended?.["block_number"]) + 6);
 });
@@ -118,7 +115,7 @@ test("an operation that had no effect in a transaction that was outbid before go
     await engine.mine();
     await sender.tick();
   }
-  await engine.rounds(sender, () => isSettled(key));
+  await engine.rounds(sender, () => engine.isSettled(key));
   const [first] = await engine.transactions();
   expect(await engine.operation(key)).toMatchObject({ nonce: Number(first?.["nonce"]) + 1 });
   // It was done in the first block that allowed it, long before anything was final.

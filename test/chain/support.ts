@@ -207,6 +207,11 @@ export class Engine {
     return row;
   }
 
+  /** Whether the process of an operation was told what came of it. */
+  async isSettled(key: string): Promise<boolean> {
+    return (await this.operation(key))["settled"] === true;
+  }
+
   async transactions(): Promise<Record<string, unknown>[]> {
     return this.db.query("SELECT * FROM chain_transactions ORDER BY nonce, created_at");
   }

@@ -10,9 +10,6 @@ beforeEach(async () => {
 });
 afterEach(() => engine.stop());
 
-const isSettled = async (key: string): Promise<boolean> =>
-  (await engine.operation(key))["settled"] === true;
-
 test("a nonce that a pool calls taken, but that is neither ours nor ever included, does not hold up the wallet for ever", async () => {
   const [auctionId = 0n] = await engine.due(1);
   const key = await engine.ask("end", auctionId);
@@ -22,7 +19,7 @@ test("a nonce that a pool calls taken, but that is neither ours nor ever include
       ? `0x${Math.max(Number(answer), latest + 1).toString(16)}`
       : answer;
   const sender = await engine.sender();
-  for (let block = 0; block < 40 && !(await isSettled(key)); block += 1) {
+  for (let block = 0; block < 40 && !(await engine.isSettled(key)); block += 1) {
     await sender.tick();
     await engine.mine();
   }

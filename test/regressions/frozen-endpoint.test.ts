@@ -8,9 +8,6 @@ beforeEach(async () => {
 });
 afterEach(() => engine.stop());
 
-const isSettled = async (key: string): Promise<boolean> =>
-  (await engine.operation(key))["settled"] === true;
-
 import type { TappedRpc } from "../chain/support.ts";
 /** Endpoint 0 is frozen at the block that is the latest now. */
 async function frozen(): Promise<TappedRpc> {
@@ -41,7 +38,7 @@ test("the sender learns what became of an end although the first endpoint stands
   const [auctionId = 0n] = await engine.due(1);
   const key = await engine.ask("end", auctionId);
   const sender = await engine.sender({ rpc: await frozen() });
-  for (let block = 0; block < 20 && !(await isSettled(key)); block += 1) {
+  for (let block = 0; block < 20 && !(await engine.isSettled(key)); block += 1) {
     await sender.tick();
     await engine.mine();
   }

@@ -9,9 +9,6 @@ beforeEach(async () => {
 });
 afterEach(() => engine.stop());
 
-const isSettled = async (key: string): Promise<boolean> =>
-  (await engine.operation(key))["settled"] === true;
-
 test("an end that its cap allows is not kept back by a mint that is held at its own cap", async () => {
   const gwei = 10n ** 9n;
   const { chain } = engine;
@@ -28,7 +25,7 @@ test("an end that its cap allows is not kept back by a mint that is held at its 
   await engine.ask("mint", sold);
   await sender.tick();
   const end = await engine.ask("end", other);
-  for (let block = 0; block < 30 && !(await isSettled(end)); block += 1) {
+  for (let block = 0; block < 30 && !(await engine.isSettled(end)); block += 1) {
     await sender.tick();
     await setBaseFee(40n * gwei);
     await engine.mine();

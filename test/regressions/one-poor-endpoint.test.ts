@@ -8,9 +8,6 @@ beforeEach(async () => {
 });
 afterEach(() => engine.stop());
 
-const isSettled = async (key: string): Promise<boolean> =>
-  (await engine.operation(key))["settled"] === true;
-
 test("a wallet is not paused because one endpoint, which is behind, knows nothing of its money", async () => {
   const [auctionId = 0n] = await engine.due(1);
   const key = await engine.ask("end", auctionId);
@@ -18,7 +15,7 @@ test("a wallet is not paused because one endpoint, which is behind, knows nothin
   rpc.after = async (method, _parameters, answer, index) =>
     method === "eth_getBalance" && index === 2 ? "0x0" : answer;
   const sender = await engine.sender({ rpc });
-  for (let block = 0; block < 20 && !(await isSettled(key)); block += 1) {
+  for (let block = 0; block < 20 && !(await engine.isSettled(key)); block += 1) {
     await sender.tick();
     await engine.mine();
   }

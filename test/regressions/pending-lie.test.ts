@@ -9,9 +9,6 @@ beforeEach(async () => {
 });
 afterEach(() => engine.stop());
 
-const isSettled = async (key: string): Promise<boolean> =>
-  (await engine.operation(key))["settled"] === true;
-
 test("one absurd count of one endpoint does not send an end to a nonce that cannot be reached", async () => {
   const [auctionId = 0n] = await engine.due(1);
   const key = await engine.ask("end", auctionId);
@@ -28,5 +25,5 @@ test("one absurd count of one endpoint does not send an end to a nonce that cann
   await sender.tick();
   const [first] = await engine.transactions();
   expect(Number(first?.["nonce"] ?? latest)).toBeLessThan(latest + 64);
-  await engine.rounds(sender, () => isSettled(key));
+  await engine.rounds(sender, () => engine.isSettled(key));
 });

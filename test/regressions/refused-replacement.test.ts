@@ -10,9 +10,6 @@ beforeEach(async () => {
 });
 afterEach(() => engine.stop());
 
-const isSettled = async (key: string): Promise<boolean> =>
-  (await engine.operation(key))["settled"] === true;
-
 test("a replacement that was refused once is tried again when the market goes on", async () => {
   const gwei = 10n ** 9n;
   const setBaseFee = (wei: bigint): Promise<unknown> =>
@@ -35,7 +32,7 @@ test("a replacement that was refused once is tried again when the market goes on
       "tx fee (1.10 ether) exceeds the configured cap (1.00 ether)",
     );
   };
-  for (let block = 0; block < 60 && !(await isSettled(key)); block += 1) {
+  for (let block = 0; block < 60 && !(await engine.isSettled(key)); block += 1) {
     await setBaseFee(20n * gwei);
     await engine.mine();
     await sender.tick();

@@ -9,9 +9,6 @@ beforeEach(async () => {
 });
 afterEach(() => engine.stop());
 
-const isSettled = async (key: string): Promise<boolean> =>
-  (await engine.operation(key))["settled"] === true;
-
 test("an auction that gets the id of a dropped one can be ended", async () => {
   const { chain } = engine;
   const indexer = engine.indexer();
@@ -22,7 +19,7 @@ test("an auction that gets the id of a dropped one can be ended", async () => {
   await engine.reorg(1);
   chain.nowS = Number((await chain.provider.getBlock("latest"))?.timestamp);
   const sender = await engine.sender();
-  for (let block = 0; block < 20 && !(await isSettled(key)); block += 1) {
+  for (let block = 0; block < 20 && !(await engine.isSettled(key)); block += 1) {
     await sender.tick();
     await engine.mine();
     await engine.index(indexer);

@@ -11,8 +11,9 @@ import { Broadcaster } from "./broadcaster.ts";
 import { batchesOf } from "./batches.ts";
 import { affordableItems, batchLimit, gasLimit } from "./calls.ts";
 import { extendedByUnreadBids } from "./extensions.ts";
+import { CapWatch } from "./caps.ts";
 import { stillCarried } from "./carriers.ts";
-import { cappedFees, type FeeCaps, type Fees, marketFees, neededFees } from "./fees.ts";
+import { cappedFees, type FeeCaps, type Fees, marketFees } from "./fees.ts";
 import { armEnds, claimDue, type Due, nextDueS } from "./operations.ts";
 import { Purse } from "./purse.ts";
 import { ReceiptWatcher } from "./receipts.ts";
@@ -89,12 +90,12 @@ export class WalletSender {
   readonly #broadcaster: Broadcaster;
   readonly #upkeep: Upkeep;
   readonly #purse: Purse;
+  readonly #caps: CapWatch;
   readonly #observer: SenderObserver;
   readonly #nowMs: () => number;
   readonly wallet: string;
   #lastSeen: Block | undefined;
   #nextDueS: number | undefined;
-  readonly #overCap = new Set<OperationKind>();
 
   constructor(options: SenderOptions) {
     this.#o = options;
@@ -105,6 +106,7 @@ export class WalletSender {
     this.#broadcaster = new Broadcaster(shared);
     this.#receipts = new ReceiptWatcher(shared);
     this.#purse = new Purse(shared);
+    this.#caps = new CapWatch(shared);
     this.#upkeep = new Upkeep({ ...shared, broadcaster: this.#broadcaster, purse: this.#purse });
   }
 
@@ -238,7 +240,7 @@ export class WalletSender {
       const transactions: SignedTransaction[] = [];
       for (const batch of batches.slice(0, shareOf(batches.length, room, others))) {
         const fees = cappedFees(market, feeCaps[batch.kind]);
-        if (this.#isOverCap(batch.kind, head, market)) continue;
+        if (this.#caps.isOver(batch.kind, head, market)) continue;
         const spareWei = this.#purse.spareWei([...open, ...transactions]);
         const { maxFeePerGasWei } = fees;
         const wanted = batch.operations.length;
@@ -269,29 +271,6 @@ export class WalletSender {
     for (const [kind, sinceMs] of queuedSinceMs)
       this.#observer.stage("queued", kind, (Date.now() - sinceMs) / 1000);
     return signed;
-  }
-
-  /**
-   * Whether not even the cap of a kind reaches the next block. Then nothing of that kind is signed, as it would only stand in
-   * the way of what may pay more; operators are told when it begins.
-   */
-  #isOverCap(kind: OperationKind, head: Block, market: Fees): boolean {
-    const capWei = this.#o.feeCaps[kind];
-    const neededWei = neededFees(market, head).maxFeePerGasWei;
-    if (neededWei <= capWei) {
-      this.#overCap.delete(kind);
-      return false;
-    }
-    if (!this.#overCap.has(kind)) {
-      this.#observer.feeCapHit(kind);
-      this.#o.logger.error("the market asks for more than the cap allows: operations wait", {
-        kind,
-        capWei: capWei.toString(),
-        neededWei: neededWei.toString(),
-      });
-    }
-    this.#overCap.add(kind);
-    return true;
   }
 
   #batchLimits(head: Block): Record<OperationKind, number> {
