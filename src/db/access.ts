@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { AccessClaim, LitProof } from "../lit/index.ts";
 import { first, type Queryable, type Transactor } from "./database.ts";
 import type { Deployment } from "./reads.ts";
@@ -97,18 +98,24 @@ export interface GatePass {
   readonly spentAt: Date | null;
 }
 
+/** What is kept of a challenge: whoever reads the database cannot answer in its owner's place. */
+function digestOf(nonce: string): string {
+  return createHash("sha256").update(nonce).digest("hex");
+}
+
 export async function createGatePass(
   db: Queryable,
   pass: Omit<GatePass, "spentAt">,
 ): Promise<void> {
+  const { nonce: _, ...claim } = pass.claim;
   await db.query(
     "INSERT INTO lit_gate_passes (nonce, meeting_id, user_id, wallet, claim, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
     [
-      pass.nonce,
+      digestOf(pass.nonce),
       pass.meetingId,
       pass.userId,
       pass.wallet,
-      JSON.stringify(pass.claim),
+      JSON.stringify(claim),
       pass.expiresAt,
     ],
   );
@@ -120,12 +127,13 @@ export async function findGatePass(
   userId: string,
   nonce: string,
 ): Promise<GatePass | undefined> {
-  return first<GatePass>(
+  const kept = await first<Omit<GatePass, "nonce">>(
     db,
-    `SELECT nonce, meeting_id AS "meetingId", user_id AS "userId", wallet, claim, expires_at AS "expiresAt", spent_at AS "spentAt"
+    `SELECT meeting_id AS "meetingId", user_id AS "userId", wallet, claim, expires_at AS "expiresAt", spent_at AS "spentAt"
      FROM lit_gate_passes WHERE nonce = $1 AND meeting_id = $2 AND user_id = $3`,
-    [nonce, meetingId, userId],
+    [digestOf(nonce), meetingId, userId],
   );
+  return kept === undefined ? undefined : { ...kept, nonce, claim: { ...kept.claim, nonce } };
 }
 
 export interface AccessAttempt {
@@ -173,7 +181,7 @@ export async function grantAccess(
     const spent = await tx.query(
       `UPDATE lit_gate_passes SET spent_at = now(), proof = $2 WHERE nonce = $1 AND spent_at IS NULL AND expires_at > now()
          AND EXISTS (SELECT FROM meetings m WHERE m.id = meeting_id AND m.state IN ('scheduled', 'open') AND m.ends_at > now()) RETURNING nonce`,
-      [nonce, proof === null ? null : JSON.stringify(proof)],
+      [digestOf(nonce), proof === null ? null : JSON.stringify(proof)],
     );
     if (spent.length === 0) return false;
     await logAccess(tx, attempt, true);

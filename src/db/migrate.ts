@@ -4,6 +4,9 @@ import pg from "pg";
 import { Migration20261122000000_initial } from "../../migrations/Migration20261122000000_initial.ts";
 import { Migration20261123000000_chain_engine } from "../../migrations/Migration20261123000000_chain_engine.ts";
 import { Migration20261123000001_withdrawn_meetings } from "../../migrations/Migration20261123000001_withdrawn_meetings.ts";
+import { Migration20261123000002_cheaper_domains } from "../../migrations/Migration20261123000002_cheaper_domains.ts";
+import { Migration20261123100000_secrets_at_rest } from "../../migrations/Migration20261123100000_secrets_at_rest.ts";
+import { Migration20261123300000_meeting_access } from "../../migrations/Migration20261123300000_meeting_access.ts";
 import { entities } from "./entities.ts";
 
 /** Every released migration, oldest first. One that was released is never changed. */
@@ -11,6 +14,9 @@ const migrations = [
   Migration20261122000000_initial,
   Migration20261123000000_chain_engine,
   Migration20261123000001_withdrawn_meetings,
+  Migration20261123000002_cheaper_domains,
+  Migration20261123100000_secrets_at_rest,
+  Migration20261123300000_meeting_access,
 ];
 
 /** MikroORM as this product uses it: entities for people's records, migrations for everything. */

@@ -1,7 +1,7 @@
 import type { MikroORM } from "@mikro-orm/postgresql";
 import { refused } from "../errors.ts";
 import { type Database, first, type Queryable } from "./database.ts";
-import { ParaSessionEntity, UserEntity } from "./entities.ts";
+import { UserEntity } from "./entities.ts";
 import { recordEvents } from "./events.ts";
 
 /** A person and the wallets they proved to be theirs (lower-case, oldest first). */
@@ -129,42 +129,22 @@ export async function endSessions(db: Database, userId: string): Promise<void> {
   });
 }
 
-export interface SealedSession {
-  readonly keyId: string;
-  readonly iv: Buffer;
-  readonly ciphertext: Buffer;
-  readonly authTag: Buffer;
-  readonly expiresAt: Date | null;
-}
-
-/** Keeps a user's encrypted Para session, in place of the one before. */
-export async function saveParaSession(
-  orm: MikroORM,
-  userId: string,
-  session: SealedSession,
-): Promise<void> {
-  await orm.em.fork().upsert(ParaSessionEntity, { userId, ...session, createdAt: new Date() });
-}
-
+/** A question to a wallet. Its text is made of this and a key of ours, and is kept nowhere. */
 export interface WalletChallenge {
   readonly id: string;
-  readonly message: string;
+  /** Lower-case. */
   readonly address: string;
+  readonly expiresAt: Date;
 }
 
 export async function createWalletChallenge(
   db: Queryable,
-  challenge: {
-    readonly id: string;
-    readonly userId: string;
-    readonly address: string;
-    readonly message: string;
-    readonly expiresAt: Date;
-  },
+  userId: string,
+  challenge: WalletChallenge,
 ): Promise<void> {
   await db.query(
-    "INSERT INTO wallet_challenges (id, user_id, address, message, expires_at) VALUES ($1, $2, $3, $4, $5)",
-    [challenge.id, challenge.userId, challenge.address, challenge.message, challenge.expiresAt],
+    "INSERT INTO wallet_challenges (id, user_id, address, expires_at) VALUES ($1, $2, $3, $4)",
+    [challenge.id, userId, challenge.address, challenge.expiresAt],
   );
 }
 
@@ -176,7 +156,8 @@ export async function findWalletChallenge(
 ): Promise<WalletChallenge | undefined> {
   return first<WalletChallenge>(
     db,
-    "SELECT id, message, address::text FROM wallet_challenges WHERE id = $1 AND user_id = $2 AND spent_at IS NULL AND expires_at > now()",
+    `SELECT id, address::text, expires_at AS "expiresAt" FROM wallet_challenges
+     WHERE id = $1 AND user_id = $2 AND spent_at IS NULL AND expires_at > now()`,
     [id, userId],
   );
 }

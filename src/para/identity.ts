@@ -5,7 +5,7 @@ import type { ParaAuthType, ParaIdentity } from "./types.ts";
 /** What both `/sessions/verify` and the `data` claim of a Para JWT say about a person. */
 export const identityAnswer = z.looseObject({
   authType: z.string().min(1).max(64),
-  identifier: z.string().trim().min(1).max(320),
+  identifier: z.string().min(1).max(320),
   oAuthMethod: z.string().max(64).nullish(),
 });
 
@@ -18,6 +18,9 @@ const AUTH_TYPES = new Map<string, ParaAuthType>([
   ["oauth", "oauth"],
 ]);
 
+// oxlint-disable-next-line no-control-regex -- they are what is looked for
+const CONTROLS = /[\u0000-\u001f\u007f-\u009f]/;
+
 /**
  * One spelling per person, so that the same person always finds the same account.
  * Undefined when Para names a way of signing in, or an identifier, that makes no sense to us.
@@ -25,31 +28,46 @@ const AUTH_TYPES = new Map<string, ParaAuthType>([
 export function normaliseIdentity(
   answer: z.infer<typeof identityAnswer>,
 ): ParaIdentity | undefined {
+  // What Postgres cannot hold, or would hold as something else, would be a failure of ours or another person's name.
+  if (!answer.identifier.isWellFormed() || CONTROLS.test(answer.identifier)) return undefined;
   const authType = AUTH_TYPES.get(answer.authType.toLowerCase().replaceAll(/[^a-z]/g, ""));
   if (authType === undefined) return undefined;
-  const identifier = normaliseIdentifier(authType, answer.identifier);
-  if (identifier === undefined) return undefined;
+  const identifier = normaliseIdentifier(authType, trimmed(answer.identifier));
+  if (identifier === undefined || identifier === "") return undefined;
   const oAuthMethod = answer.oAuthMethod?.trim().toLowerCase();
   return { authType, identifier, ...(oAuthMethod ? { oAuthMethod } : {}) };
+}
+
+function trimmed(text: string): string {
+  return text.replaceAll(/^ +| +$/g, "");
+}
+
+/**
+ * Lower-case in ASCII and nowhere else: Unicode maps foreign letters on ASCII ones (the Kelvin sign on "k"), and somebody
+ * with such an address must not find the account of somebody with the plain one.
+ */
+function lowerCase(text: string): string {
+  return text.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
 function normaliseIdentifier(authType: ParaAuthType, identifier: string): string | undefined {
   switch (authType) {
     case "email":
-      return /^[^\s@]+@[^\s@]+$/.test(identifier) ? identifier.toLowerCase() : undefined;
+      return /^[^\s@]+@[^\s@]+$/.test(identifier) ? lowerCase(identifier) : undefined;
     case "phone": {
       // E.164: at most 15 digits after the plus sign.
+      if (!/^\+?[0-9 ().-]+$/.test(identifier)) return undefined;
       const digits = identifier.replaceAll(/\D/g, "");
       return digits.length >= 7 && digits.length <= 15 ? `+${digits}` : undefined;
     }
     case "external_wallet":
+      if (isAddress(identifier)) return getAddress(identifier);
       // Solana and Cosmos addresses are case-sensitive and have no checksum form of this kind.
-      if (!identifier.startsWith("0x")) return identifier;
-      return isAddress(identifier) ? getAddress(identifier) : undefined;
+      return /^(?!0x)[A-Za-z0-9]+$/i.test(identifier) ? identifier : undefined;
     case "farcaster":
-      return identifier.toLowerCase();
+      return lowerCase(identifier);
     case "oauth":
-      return identifier.includes("@") ? identifier.toLowerCase() : identifier;
+      return identifier.includes("@") ? lowerCase(identifier) : identifier;
     default:
       // telegram: a number.
       return identifier;

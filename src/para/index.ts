@@ -17,11 +17,10 @@ export function createParaClient(options: ParaClientOptions): ParaClient {
   const verifyJwt = createJwtVerifier({ apiBase: base, audience: options.jwtAudience, timeoutMs });
   return {
     verifyToken: (token) => verifyToken({ apiBase: base, secretApiKey, timeoutMs }, token),
-    // async, so that a malformed session rejects instead of throwing.
-    importSession: async (exported) =>
-      importSession(
-        { environment, apiKey, apiBase: base, timeoutMs, verifyJwt },
-        readExportedSession(exported),
-      ),
+    importSession: async (given) => {
+      const exported = readExportedSession(given);
+      const importer = { environment, apiKey, apiBase: base, timeoutMs, verifyJwt };
+      return { ...(await importSession(importer, exported)), exported };
+    },
   };
 }

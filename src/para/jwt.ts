@@ -1,8 +1,9 @@
 import { getAddress, isAddress } from "ethers";
-import { createRemoteJWKSet, errors, jwtVerify } from "jose";
+import { createRemoteJWKSet, customFetch, errors, jwtVerify } from "jose";
 import type { JWTVerifyGetKey } from "jose";
 import { z } from "zod";
 import { refused, unavailable } from "../errors.ts";
+import { boundedFetch } from "../outside/bounded-fetch.ts";
 import { identityAnswer, normaliseIdentity } from "./identity.ts";
 import type { ParaSession, ParaWallet } from "./types.ts";
 
@@ -41,7 +42,9 @@ const ALGORITHMS = [
 ];
 const CLOCK_TOLERANCE_S = 5;
 
-export type JwtVerifier = (token: string) => Promise<ParaSession>;
+/** What a Para JWT says of a session. */
+export type ConfirmedSession = Omit<ParaSession, "exported">;
+export type JwtVerifier = (token: string) => Promise<ConfirmedSession>;
 
 /**
  * Verifies Para JWTs against the keys that Para publishes. The audience is this app's API key id:
@@ -55,6 +58,12 @@ export function createJwtVerifier(options: {
 }): JwtVerifier {
   const keys = createRemoteJWKSet(new URL(".well-known/jwks.json", options.apiBase), {
     timeoutDuration: options.timeoutMs,
+    // jose reads answers of any length; the keys are a few kilobytes.
+    [customFetch]: async (url) => {
+      const { timeoutMs } = options;
+      const { status, text } = await boundedFetch(url, { method: "GET", timeoutMs });
+      return new Response(status === 200 ? text : null, { status: status === 200 ? 200 : 502 });
+    },
   });
   return (token) => verify(token, keys, options.audience);
 }
@@ -63,7 +72,7 @@ async function verify(
   token: string,
   keys: JWTVerifyGetKey,
   audience: string,
-): Promise<ParaSession> {
+): Promise<ConfirmedSession> {
   let payload: unknown;
   try {
     ({ payload } = await jwtVerify(token, keys, {

@@ -1,9 +1,9 @@
 import { Environment, Para } from "@getpara/server-sdk";
 import { z } from "zod";
 import { AppError, refused, unavailable } from "../errors.ts";
-import type { JwtVerifier } from "./jwt.ts";
+import type { ConfirmedSession, JwtVerifier } from "./jwt.ts";
 import { withQuietConsole } from "../outside/quiet-console.ts";
-import type { ParaEnvironment, ParaSession } from "./types.ts";
+import type { ParaEnvironment } from "./types.ts";
 
 export interface SessionImporterOptions {
   readonly environment: ParaEnvironment;
@@ -32,7 +32,7 @@ const issuedJwt = z.looseObject({ token: z.string().min(1).max(16_384) });
 export async function importSession(
   options: SessionImporterOptions,
   exported: string,
-): Promise<ParaSession> {
+): Promise<ConfirmedSession> {
   const abort = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   // The SDK waits for ever when Para does not answer, whatever its HTTP client is told.

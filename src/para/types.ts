@@ -26,8 +26,10 @@ export interface ParaWallet {
   readonly address: string;
 }
 
-/** What Para itself vouches for about an imported session. Nothing here comes from the session text. */
+/** What Para itself vouches for about an imported session; `exported` alone comes from the session text. */
 export interface ParaSession {
+  /** The session as it may be kept, encrypted: without the person's key share, which nothing here needs. */
+  readonly exported: string;
   readonly identity: ParaIdentity;
   readonly paraUserId: string;
   readonly wallets: readonly ParaWallet[];

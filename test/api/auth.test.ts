@@ -1,7 +1,8 @@
-import { createHmac, generateKeyPairSync, randomBytes, sign } from "node:crypto";
+import { createHash, createHmac, generateKeyPairSync, randomBytes, sign } from "node:crypto";
 import { Wallet } from "ethers";
 import { unseal } from "../../src/api/auth/sealing.ts";
 import { issueAccessToken } from "../../src/api/auth/tokens.ts";
+import { forgetExpired } from "../../src/db/credentials.ts";
 import { createTestWorld, type Person, type TestApi, type TestWorld } from "../support/api.ts";
 
 let world: TestWorld;
@@ -15,22 +16,69 @@ afterAll(() => world.close());
 
 const someAddress = () => `0x${randomBytes(20).toString("hex")}`;
 const unique = () => `${randomBytes(6).toString("hex")}@example.org`;
+const logIn = (verificationToken: string) =>
+  api.request("/api/auth/para-auth", { json: { verificationToken } });
 const verify = (token: string) => api.request("/api/auth/verify", { token });
 
 describe("logging in with a verification token", () => {
-  test("makes the account on first sight and finds it ever after, also when both come at once", async () => {
+  test("makes the account on first sight and finds it ever after, also when several come at once", async () => {
     const identifier = unique();
-    api.para.tokens.set("vt-1", { authType: "email", identifier });
-    const answers = await Promise.all(
-      [1, 2, 3, 4, 5].map(() =>
-        api.request("/api/auth/para-auth", { json: { verificationToken: "vt-1" } }),
-      ),
-    );
+    const tokens = [1, 2, 3, 4, 5].map((n) => `vt-${n}-${identifier}`);
+    for (const token of tokens) api.para.tokens.set(token, { authType: "email", identifier });
+    const answers = await Promise.all(tokens.map(logIn));
     expect(answers.map((one) => one.status)).toEqual([200, 200, 200, 200, 200]);
     expect(new Set(answers.map((one) => one.body.user.id)).size).toBe(1);
     const { body } = await verify(answers[0]?.body.token);
     expect(body.user).toMatchObject({ identifier, authType: "email", wallets: [] });
     expect(answers[0]?.headers.get("cache-control")).toBe("no-store");
+  });
+
+  test("uses the token up: of 20 logins at once one gets in, and none after it, also after logging out", async () => {
+    const token = `vt-${unique()}`;
+    api.para.tokens.set(token, { authType: "email", identifier: unique() });
+    const answers = await Promise.all(Array.from({ length: 20 }, () => logIn(token)));
+    const [first, ...more] = answers.filter((one) => one.status === 200);
+    expect(more).toEqual([]);
+    expect(
+      answers.filter((one) => one.status === 401 && one.body.code === "para_token_spent"),
+    ).toHaveLength(19);
+    await api.request("/api/auth/logout", { method: "POST", token: first?.body.token });
+    expect((await logIn(token)).body).toMatchObject({ status: 401, code: "para_token_spent" });
+  });
+
+  test("remembers a used token for as long as somebody keeps showing it, and forgets it 90 days after that", async () => {
+    const token = `vt-${unique()}`;
+    api.para.tokens.set(token, { authType: "email", identifier: unique() });
+    await logIn(token);
+    const digest = createHash("sha256").update(token).digest();
+    const age = (days: number) =>
+      world.db.query(
+        "UPDATE spent_verification_tokens SET expires_at = expires_at - make_interval(days => $2) WHERE digest = $1",
+        [digest, days],
+      );
+    const kept = async () =>
+      (await world.db.query("SELECT 1 FROM spent_verification_tokens WHERE digest = $1", [digest]))
+        .length;
+    await age(89);
+    expect((await logIn(token)).status).toBe(401);
+    await age(89);
+    await forgetExpired(world.db);
+    expect(await kept()).toBe(1);
+    await age(2);
+    await forgetExpired(world.db);
+    expect(await kept()).toBe(0);
+  });
+
+  test("leaves the token good when the login fails on our side", async () => {
+    const token = `vt-${unique()}`;
+    api.para.tokens.set(token, { authType: "email", identifier: unique() });
+    await world.db.query("ALTER TABLE users RENAME COLUMN display_name TO display_name_away");
+    try {
+      expect((await logIn(token)).status).toBe(500);
+    } finally {
+      await world.db.query("ALTER TABLE users RENAME COLUMN display_name_away TO display_name");
+    }
+    expect((await logIn(token)).status).toBe(200);
   });
 
   test("binds the wallet a person logged in with", async () => {
@@ -154,6 +202,7 @@ describe("forged and stale tokens", () => {
     ["a beginning in the future", { claims: { nbf: 4_000_000_000 } }],
     ["another issuer", { claims: { iss: "https://accounts.example" } }],
     ["another audience", { claims: { aud: "meeting-auction-admin" } }],
+    ["a time of issue in the future", { claims: { iat: 4_000_000_000, exp: 4_000_000_600 } }],
     ["another purpose", { claims: { purpose: "socket" } }],
     ["no end", { claims: { exp: undefined } }],
     ["no session epoch", { claims: { epoch: undefined } }],

@@ -298,8 +298,8 @@ describe("entering a meeting", () => {
       code: "challenge_unknown",
     });
     expect((await access(other.meetingId, winner, good)).body.code).toBe("challenge_unknown");
-    await world.db.query("UPDATE lit_gate_passes SET expires_at = now() WHERE nonce = $1", [
-      body.challenge,
+    await world.db.query("UPDATE lit_gate_passes SET expires_at = now() WHERE meeting_id = $1", [
+      meetingId,
     ]);
     expect((await access(meetingId, winner, good)).body.code).toBe("challenge_expired");
     expect((await logOf(meetingId)).map((one) => one.reason)).toEqual([

@@ -4,6 +4,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { repositoryRoot } from "../../dev/stack/paths.ts";
+import { findGatePass } from "../../src/db/access.ts";
 import { Database } from "../../src/db/database.ts";
 import { recordEvents } from "../../src/db/events.ts";
 import { createTestDatabase, type TestDatabase } from "../support/stack.ts";
@@ -55,6 +56,17 @@ async function fill(): Promise<void> {
      VALUES (1, $1, 1, $2, $2, 'room', now(), now(), now())`,
     [CONTRACT, WALLET],
   );
+  // A person between two questions: a wallet to bind, and a room to enter.
+  await db.query("INSERT INTO users (auth_type, identifier) VALUES ('email', 'a@example.org')");
+  await db.query(
+    `INSERT INTO wallet_challenges (user_id, address, message, expires_at) SELECT id, $1, 'Nonce: 17', now() FROM users`,
+    [WALLET],
+  );
+  await db.query(
+    `INSERT INTO lit_gate_passes (nonce, meeting_id, user_id, wallet, claim, expires_at)
+     SELECT 'the-nonce', m.id, u.id, $1, '{"v": 1, "nonce": "the-nonce"}', now() + interval '1 minute' FROM meetings m, users u`,
+    [WALLET],
+  );
   await db.query("INSERT INTO outbox (workflow_id, kind, payload) VALUES ('w', 'signal', '{}')");
   await db.query(
     "INSERT INTO events (type, audience, data) VALUES ('bid-placed', '{public}', '{}')",
@@ -91,6 +103,17 @@ test("a database that the first release has filled keeps everything, and goes on
   await expect(db.query(another)).rejects.toThrow("meetings_standing");
   await db.query("UPDATE meetings SET state = 'withdrawn'");
   await db.query(another);
+  // An access challenge that was open still is, but nobody reads it out of the database any more.
+  const [person] = await db.query<{ id: string }>("SELECT id FROM users");
+  const [meeting] = await db.query<{ id: string }>(
+    "SELECT meeting_id AS id FROM lit_gate_passes WHERE nonce <> 'the-nonce'",
+  );
+  expect(await findGatePass(db, meeting?.id ?? "", person?.id ?? "", "the-nonce")).toMatchObject({
+    nonce: "the-nonce",
+    claim: { v: 1, nonce: "the-nonce" },
+    spentAt: null,
+  });
+  expect(await db.query("SELECT message FROM wallet_challenges")).toEqual([{ message: null }]);
   // Events are numbered on, without a gap, one number each.
   await db.transaction((tx) =>
     recordEvents(

@@ -86,7 +86,7 @@ export class FakeReader implements ChainReader {
 /** Para, where a verification token or session is good if a test put it there. */
 export class FakePara implements ParaClient {
   readonly tokens = new Map<string, ParaIdentity>();
-  readonly sessions = new Map<string, ParaSession>();
+  readonly sessions = new Map<string, Omit<ParaSession, "exported">>();
 
   async verifyToken(token: string): Promise<ParaIdentity> {
     const identity = this.tokens.get(token);
@@ -99,7 +99,7 @@ export class FakePara implements ParaClient {
     const session = this.sessions.get(exported);
     if (session === undefined)
       throw refused("para_session_inactive", "the Para session is not active", 401);
-    return session;
+    return { ...session, exported };
   }
 }
 

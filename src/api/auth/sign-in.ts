@@ -6,8 +6,8 @@ import {
   findAccount,
   findUserId,
   ownersOfWallets,
-  saveParaSession,
 } from "../../db/people.ts";
+import { saveParaSession, spendVerificationToken } from "../../db/credentials.ts";
 import { refused } from "../../errors.ts";
 import type { ParaIdentity } from "../../para/index.ts";
 import type { ApiDeps } from "../context.ts";
@@ -31,7 +31,12 @@ function loginWallet(identity: ParaIdentity): string[] {
     : [];
 }
 
-/** Signs in whoever Para says a verification token belongs to. */
+/**
+ * Signs in whoever Para says a verification token belongs to, once. For Para the token is good as long as its session, so
+ * somebody who sees it later (in a log of the frontend, a browser's history, a proxy) could come back with it for as long;
+ * here it is spent by the login it was made for. Who has used theirs up signs in with the session or signs in anew at Para.
+ * @throws AppError refuse 401 `para_token_spent`, and what Para's client throws.
+ */
 export async function signInByToken(deps: ApiDeps, verificationToken: string): Promise<SignedIn> {
   const identity = await deps.para.verifyToken(verificationToken);
   const userId = await ensureUser(deps.orm, identity);
@@ -42,7 +47,15 @@ export async function signInByToken(deps: ApiDeps, verificationToken: string): P
     ((await ownersOfWallets(deps.db, [wallet])).get(wallet) ?? userId) === userId
   )
     await bindWallets(deps.db, userId, [wallet], "para");
-  return signIn(deps, userId);
+  const signedIn = await signIn(deps, userId);
+  // Last, so that a login that fails on our side can be tried again with the same token.
+  if (!(await spendVerificationToken(deps.db, verificationToken)))
+    throw refused(
+      "para_token_spent",
+      "this verification token has logged somebody in before; sign in again with Para, or send the exported session",
+      401,
+    );
+  return signedIn;
 }
 
 /**
@@ -72,7 +85,7 @@ export async function signInBySession(
   const userId = signedIn?.id ?? (await ensureUser(deps.orm, session.identity));
   await bindWallets(deps.db, userId, [...new Set(addresses)], "para");
   await saveParaSession(deps.orm, userId, {
-    ...seal(deps.config.ENCRYPTION_KEYS, exported, userId),
+    ...seal(deps.config.ENCRYPTION_KEYS, session.exported, userId),
     expiresAt: session.sessionExpiresAt ?? null,
   });
   return signIn(deps, userId);

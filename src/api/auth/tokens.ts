@@ -7,6 +7,8 @@ import type { Secret } from "../../secret.ts";
 const ISSUER = "meeting-auction";
 const AUDIENCE = "meeting-auction-api";
 const ALGORITHM = "HS256";
+/** How far ahead the clock of the node that issued a token may be of ours, seconds. */
+const CLOCK_TOLERANCE_S = 60;
 
 const Header = z.looseObject({ alg: z.literal(ALGORITHM), typ: z.literal("JWT") });
 
@@ -70,6 +72,8 @@ export function verifyAccessToken(token: string, secret: Secret): AccessClaims {
     });
     Header.parse(header);
     const claims = Claims.parse(payload);
+    if (claims.iat > Math.floor(Date.now() / 1_000) + CLOCK_TOLERANCE_S)
+      throw new Error("issued in the future");
     return { userId: claims.sub, epoch: claims.epoch, expiresAt: new Date(claims.exp * 1_000) };
   } catch {
     // Which check it failed would help only somebody who is forging one.

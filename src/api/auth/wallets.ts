@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from "node:crypto";
+import { createHmac, randomUUID } from "node:crypto";
 import { hashMessage, verifyMessage } from "ethers";
 import type { ChainReader } from "../../chain/reader.ts";
 import {
@@ -6,6 +6,7 @@ import {
   createWalletChallenge,
   findWalletChallenge,
   spendWalletChallenge,
+  type WalletChallenge,
 } from "../../db/people.ts";
 import { refused } from "../../errors.ts";
 import type { ApiDeps } from "../context.ts";
@@ -32,6 +33,28 @@ export async function isSignatureOf(
   return reader.isContractSignatureValid(wallet, hashMessage(message), signature);
 }
 
+/**
+ * The text a challenge asks a wallet to sign. Its nonce is made of the challenge's id and our key, so that the text can be
+ * made anew when the signature comes, and whoever reads the database cannot know it.
+ */
+function challengeMessage(deps: ApiDeps, account: Account, challenge: WalletChallenge): string {
+  const nonce = createHmac("sha256", deps.config.JWT_SECRET.reveal())
+    .update(`wallet challenge ${challenge.id}`)
+    .digest("hex")
+    .slice(0, 32);
+  return [
+    `${serviceDomain(deps.config)} asks you to prove that this wallet is yours.`,
+    "",
+    `Wallet: ${checksummed(challenge.address)}`,
+    `Account: ${account.id}`,
+    `Chain ID: ${deps.reader.chainId}`,
+    `Nonce: ${nonce}`,
+    `Expires: ${challenge.expiresAt.toISOString()}`,
+    "",
+    "Signing costs nothing and sends no transaction.",
+  ].join("\n");
+}
+
 /** A one-time text by which a user can show that a wallet is theirs. */
 export async function challengeWallet(
   deps: ApiDeps,
@@ -39,20 +62,9 @@ export async function challengeWallet(
   address: string,
 ): Promise<{ id: string; message: string; expiresAt: Date }> {
   const expiresAt = new Date(Date.now() + CHALLENGE_TTL_S * 1_000);
-  const id = randomUUID();
-  const message = [
-    `${serviceDomain(deps.config)} asks you to prove that this wallet is yours.`,
-    "",
-    `Wallet: ${checksummed(address)}`,
-    `Account: ${account.id}`,
-    `Chain ID: ${deps.reader.chainId}`,
-    `Nonce: ${randomBytes(16).toString("hex")}`,
-    `Expires: ${expiresAt.toISOString()}`,
-    "",
-    "Signing costs nothing and sends no transaction.",
-  ].join("\n");
-  await createWalletChallenge(deps.db, { id, userId: account.id, address, message, expiresAt });
-  return { id, message, expiresAt };
+  const challenge = { id: randomUUID(), address, expiresAt };
+  await createWalletChallenge(deps.db, account.id, challenge);
+  return { id: challenge.id, message: challengeMessage(deps, account, challenge), expiresAt };
 }
 
 /**
@@ -72,7 +84,8 @@ export async function bindWalletBySignature(
       "the challenge has been used or has expired; ask for a new one",
       409,
     );
-  if (!(await isSignatureOf(deps.reader, challenge.address, challenge.message, signature))) {
+  const message = challengeMessage(deps, account, challenge);
+  if (!(await isSignatureOf(deps.reader, challenge.address, message, signature))) {
     throw refused(
       "signature_invalid",
       "the signature is not that wallet's over that challenge",
