@@ -142,3 +142,28 @@ test("small ranges give the same as large ones, and their size is reported", asy
   expect(await rebuild({ onRange: (blocks) => sizes.push(blocks) })).toEqual(truth);
   expect(new Set(sizes)).toEqual(new Set([7]));
 });
+
+test("a range is stored in pieces, and what fails later does not take back the pieces before", async () => {
+  expect(await rebuild({ pieceLogs: 120 })).toEqual(truth);
+
+  await forget();
+  const sick = await engine.chain.provider.getBlock((await engine.blockNumber()) - 25);
+  engine.rpc.before = async (method, parameters) => {
+    if (method === "eth_getBlockReceipts" && parameters[0] === sick?.hash)
+      throw new RpcError(method, -32_603, "internal error");
+  };
+  const options = { finalityDepth: 4, pieceLogs: 120 };
+  await expect(engine.index(engine.indexer(options))).rejects.toMatchObject({
+    kind: "retry",
+    code: "logs_incomplete",
+  });
+  const [stored] = await engine.db.query<{ number: number; bids: number }>(
+    "SELECT block_number AS number, (SELECT count(*)::int FROM bids) AS bids FROM chain_cursors",
+  );
+  expect(stored?.bids).toBeGreaterThan(0);
+  expect(stored?.number).toBeLessThan(sick?.number ?? 0);
+
+  engine.rpc.calm();
+  await engine.index(engine.indexer(options));
+  expect(await projected()).toEqual(truth);
+});

@@ -32,16 +32,21 @@ async function inParallel<T, R>(
   return results;
 }
 
-/** A range of blocks, each linked to the one before, with all logs of our contracts in them. */
+/** Blocks, each linked to the one before, with all logs of our contracts in them. */
 export interface Filled {
   readonly blocks: readonly [Block, ...Block[]];
   readonly logs: readonly Log[];
 }
 
+/** A piece ends with the block that gives it this many logs: enough to be written well, few enough to be lost by a crash. */
+export const PIECE_LOGS = 4_000;
+
 /**
  * Reads a range at once and believes nothing of it: every header of the range is fetched, must name its parent, and decides
- * whether the logs of its block are all there. Undefined: the range does not follow the block `parentHash`.
- * @throws AppError `rpc_behind`, `forked_range`, `logs_incomplete`, `rpc_unavailable` (retry)
+ * whether the logs of its block are all there. The range comes in pieces, and the next piece is being proven while the one
+ * before is worked on. What fails later does not take back the pieces before it. Undefined: the range does not follow the
+ * block `parentHash`.
+ * @throws AppError `rpc_behind`, `forked_range`, `logs_incomplete`, `rpc_unavailable` (retry), also from the iteration
  */
 export async function fillRange(options: {
   readonly rpc: JsonRpc;
@@ -51,7 +56,8 @@ export async function fillRange(options: {
   readonly from: number;
   readonly to: number;
   readonly parentHash: string;
-}): Promise<Filled | undefined> {
+  readonly pieceLogs: number;
+}): Promise<AsyncIterable<Filled> | undefined> {
   const { rpc, range, reader, addresses, from, to, parentHash } = options;
   const { logs, upTo } = await range.fetch(rpc, from, to, addresses);
   const numbers = Array.from({ length: upTo - from + 1 }, (_, index) => from + index);
@@ -78,9 +84,40 @@ export async function fillRange(options: {
       });
     parent = block;
   }
-  const ofBlock = Map.groupBy(logs, (log) => log.blockNumber);
-  const checked = await inParallel(blocks, (block) =>
-    reader.completed(block, ofBlock.get(block.number) ?? []),
-  );
-  return { blocks: [first, ...rest], logs: checked.flat() };
+  return oneAhead(proven(blocks, logs, reader, options.pieceLogs));
+}
+
+/** The blocks with all their logs, as an endpoint's answer for the whole range has them at first sight. */
+async function* proven(
+  blocks: readonly Block[],
+  answer: readonly Log[],
+  reader: LogReader,
+  pieceLogs: number,
+): AsyncGenerator<Filled, void, void> {
+  const ofBlock = Map.groupBy(answer, (log) => log.blockNumber);
+  const logsOf = (block: Block): readonly Log[] => ofBlock.get(block.number) ?? [];
+  for (let start = 0; start < blocks.length;) {
+    let [end, count] = [start, 0];
+    while (end < blocks.length && count < pieceLogs) {
+      count += logsOf(blocks[end] as Block).length;
+      end += 1;
+    }
+    const piece = blocks.slice(start, end) as [Block, ...Block[]];
+    const logs = await inParallel(piece, (block) => reader.completed(block, logsOf(block)));
+    yield { blocks: piece, logs: logs.flat() };
+    start = end;
+  }
+}
+
+/** The same items; the next one is being made while the consumer has the one before. */
+async function* oneAhead<T>(items: AsyncGenerator<T, void, void>): AsyncGenerator<T, void, void> {
+  let coming = items.next();
+  for (;;) {
+    const item = await coming;
+    if (item.done === true) return;
+    coming = items.next();
+    // It is awaited, and its failure told, in the next turn; a consumer that stops before does not want to know.
+    coming.catch(() => undefined);
+    yield item.value;
+  }
 }

@@ -1,4 +1,4 @@
-import { keccak256 } from "ethers";
+import { keccak256Of } from "../keccak.ts";
 
 /** What of a log goes into its block's bloom filter. */
 export interface Logged {
@@ -16,7 +16,7 @@ const cache = new Map<string, readonly number[]>();
 function bitsOf(item: string): readonly number[] {
   const known = cache.get(item);
   if (known !== undefined) return known;
-  const hash = Buffer.from(keccak256(item).slice(2, 14), "hex");
+  const hash = Buffer.from(keccak256Of(Buffer.from(item.slice(2), "hex")).slice(2, 14), "hex");
   const bits = [0, 2, 4].map((at) => hash.readUInt16BE(at) & 2047);
   if (cache.size >= CACHE_LIMIT) cache.clear();
   cache.set(item, bits);

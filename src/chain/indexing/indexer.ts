@@ -5,7 +5,7 @@ import { AppError } from "../../errors.ts";
 import type { JsonRpc } from "../rpc.ts";
 import { type Block, blockByNumber, latestBlock, type Log } from "../types.ts";
 import { applyBlocks, type Stream, windowBlocks } from "./apply.ts";
-import { fillRange } from "./backfill.ts";
+import { fillRange, PIECE_LOGS } from "./backfill.ts";
 import { type ChainEvent, decodeLog } from "./decode.ts";
 import { LogReader } from "./logs.ts";
 import { LogRange } from "./ranges.ts";
@@ -26,6 +26,8 @@ export interface IndexerOptions {
   readonly confirmations?: number;
   /** No reorg is expected to be deeper; down to twice this depth they are followed, and beyond the stream halts. */
   readonly finalityDepth: number;
+  /** How many logs of a backfill are stored in one commit, more or less. */
+  readonly pieceLogs?: number;
   readonly logger: Logger;
   // For metrics:
   readonly onStep?: (progress: { readonly indexed: number; readonly head: number }) => void;
@@ -180,15 +182,16 @@ export class ChainIndexer {
       from: cursor.blockNumber + 1,
       to,
       parentHash: cursor.blockHash,
+      pieceLogs: this.#o.pieceLogs ?? PIECE_LOGS,
     });
     this.#o.onRange?.(this.#range.blocks);
     if (filled === undefined) return this.#reorganise(cursor);
-    const timestamps = new Map(filled.blocks.map((one) => [one.number, one.timestampS]));
-    await this.#apply(
-      cursor,
-      filled.blocks,
-      this.#decode(filled.logs, (log) => timestamps.get(log.blockNumber) ?? 0),
-    );
+    let reached = cursor;
+    for await (const { blocks, logs } of filled) {
+      const timestamps = new Map(blocks.map((one) => [one.number, one.timestampS]));
+      const events = this.#decode(logs, (log) => timestamps.get(log.blockNumber) ?? 0);
+      reached = await this.#apply(reached, blocks, events);
+    }
     return "advanced";
   }
 
@@ -196,17 +199,19 @@ export class ChainIndexer {
     cursor: store.Cursor,
     blocks: readonly [Block, ...Block[]],
     events: readonly ChainEvent[],
-  ): Promise<void> {
+  ): Promise<store.Cursor> {
     crashPoint("indexer.read");
     await this.#o.db.transaction((tx) =>
       applyBlocks(tx, this.#stream, cursor.blockNumber, blocks, events),
     );
     crashPoint("indexer.committed");
     const last = blocks.at(-1) ?? blocks[0];
-    this.#cursor = { ...cursor, blockNumber: last.number, blockHash: last.hash };
+    const reached = { ...cursor, blockNumber: last.number, blockHash: last.hash };
+    this.#cursor = reached;
     // A reorg may have taken back some of them; the pace stays about the same.
     this.#recent = [...this.#recent, ...blocks].slice(-PACE_BLOCKS);
     this.#o.onLag?.(Date.now() / 1000 - last.timestampS);
+    return reached;
   }
 
   /** Goes back to the last block that is still canonical and takes back what the dropped ones had said. */

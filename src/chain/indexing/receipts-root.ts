@@ -1,5 +1,5 @@
-import { keccak256 } from "ethers";
 import { z } from "zod";
+import { keccak256Of } from "../keccak.ts";
 import { HexData, LogSchema, QuantityBigint, QuantityNumber } from "../types.ts";
 
 /** What a receipt is hashed from, as eth_getBlockReceipts gives it. */
@@ -31,7 +31,7 @@ export function receiptsRoot(receipts: readonly ReceiptContent[]): string {
     path: [...rlpOfInteger(index)].flatMap((byte) => [byte >> 4, byte & 15]),
     value: rlpOf(encoded(receipt)),
   }));
-  return keccak256(entries.length === 0 ? EMPTY : nodeOf(entries, 0));
+  return keccak256Of(entries.length === 0 ? EMPTY : nodeOf(entries, 0));
 }
 
 function encoded(receipt: ReceiptContent): Buffer {
@@ -115,5 +115,5 @@ function nodeOf(entries: readonly Entry[], depth: number): Buffer {
 /** A node within its parent: by its hash, or as it is when it is shorter than one. */
 function reference(entries: readonly Entry[], depth: number): Buffer {
   const node = nodeOf(entries, depth);
-  return node.length < 32 ? node : rlpOfHex(keccak256(node));
+  return node.length < 32 ? node : rlpOfHex(keccak256Of(node));
 }

@@ -91,7 +91,7 @@ export function logKey(log: { readonly blockHash: string; readonly logIndex: num
   return `${log.blockHash}:${log.logIndex}`;
 }
 
-/** Stores the logs as canonical and returns, by logKey, how often each has become canonical so far. */
+/** Stores the logs as canonical and returns, by logKey, how often each has become canonical so far, unless this is its first time. */
 export async function insertLogs(
   tx: Queryable,
   chainId: number,
@@ -100,11 +100,13 @@ export async function insertLogs(
   if (events.length === 0) return new Map();
   // A block that was dropped by a reorg may become canonical again: its logs are then the same rows.
   const rows = await tx.query<{ blockHash: string; logIndex: number; sightings: number }>(
-    `INSERT INTO chain_logs (chain_id, block_hash, log_index, block_number, block_timestamp_s, transaction_hash, address, auction_id, event, args)
+    `WITH stored AS (
+     INSERT INTO chain_logs (chain_id, block_hash, log_index, block_number, block_timestamp_s, transaction_hash, address, auction_id, event, args)
      SELECT $1, * FROM unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::numeric[], $9::text[], $10::jsonb[])
      ON CONFLICT (chain_id, block_hash, log_index) DO UPDATE SET
        sightings = chain_logs.sightings + (NOT chain_logs.canonical)::int, canonical = true
-     RETURNING block_hash AS "blockHash", log_index AS "logIndex", sightings`,
+     RETURNING block_hash AS "blockHash", log_index AS "logIndex", sightings)
+     SELECT * FROM stored WHERE sightings > 1`,
     [
       chainId,
       events.map((one) => one.blockHash),
