@@ -83,6 +83,22 @@ function checkTogether(config: Partial<ApiConfig & WorkerConfig>, problems: Conf
       example: WORKER.PLATFORM_PRIVATE_KEY.example,
     });
   }
+  const keyIds = config.ENCRYPTION_KEYS?.map((key) => key.id) ?? [];
+  if (new Set(keyIds).size < keyIds.length) {
+    problems.push({
+      variable: "ENCRYPTION_KEYS",
+      problem: "names two keys alike: what one sealed, the other would be tried on",
+      example: API.ENCRYPTION_KEYS.example,
+    });
+  }
+  for (const variable of ["JITSI_SECRET", "JITSI_INTEGRATION_SECRET"] as const) {
+    if (config[variable] !== undefined && config[variable].reveal() === config.JWT_SECRET?.reveal())
+      problems.push({
+        variable,
+        problem: "is the same as JWT_SECRET: Jitsi's servers could sign people in here",
+        example: API.JWT_SECRET.example,
+      });
+  }
   if (config.NODE_ENV === "production" && config.CRASH_AT !== undefined) {
     problems.push({
       variable: "CRASH_AT",
@@ -149,6 +165,20 @@ export function loadDatabaseUrl(env: Environment = process.env): string {
   const config = read({ DATABASE_URL: COMMON.DATABASE_URL }, env, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   return config.DATABASE_URL;
+}
+
+/** What `npm run rotate-keys` needs. */
+export type RotationConfig = Pick<ApiConfig, "DATABASE_URL" | "ENCRYPTION_KEYS">;
+
+/** The configuration of `npm run rotate-keys`. Throws ConfigError with every problem. */
+export function loadRotationConfig(env: Environment = process.env): RotationConfig {
+  const problems: ConfigProblem[] = [];
+  const { DATABASE_URL } = COMMON;
+  const { ENCRYPTION_KEYS } = API;
+  const config = read({ DATABASE_URL, ENCRYPTION_KEYS }, env, problems);
+  checkTogether(config, problems);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
 }
 
 /** What `npm run cron` needs: Temporal and the interval; no key and no secret. */

@@ -104,6 +104,28 @@ test.each([
   );
 });
 
+test.each([
+  [
+    "two encryption keys of one name",
+    {
+      ENCRYPTION_KEYS: `${api.ENCRYPTION_KEYS},k1:${Buffer.alloc(32, 1).toString("base64")}`,
+    },
+    "ENCRYPTION_KEYS: names two keys alike",
+  ],
+  [
+    "Jitsi's secret as that of our tokens",
+    { JWT_SECRET: common.JITSI_SECRET },
+    "JITSI_SECRET: is the same as JWT_SECRET",
+  ],
+  [
+    "the integrations' secret as that of our tokens",
+    { JWT_SECRET: api.JITSI_INTEGRATION_SECRET },
+    "JITSI_INTEGRATION_SECRET: is the same as JWT_SECRET",
+  ],
+])("%s is refused", (_name, change, problem) => {
+  expect(problemsOf(() => loadApiConfig({ ...api, ...change })).join("\n")).toContain(problem);
+});
+
 test("a configuration that is printed shows no secret", () => {
   const config = loadFullConfig({ ...worker, ...api });
   const printed = `${inspect(config, { depth: 9 })} ${JSON.stringify(config, (_key, value: unknown) => (typeof value === "bigint" ? String(value) : value))} ${String(config.worker.PLATFORM_PRIVATE_KEY[0])}`;

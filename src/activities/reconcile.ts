@@ -1,5 +1,6 @@
 import { type Client, WorkflowNotFoundError } from "@temporalio/client";
 import { loadAuctions } from "../chain/indexing/auctions.ts";
+import { forgetExpired } from "../db/credentials.ts";
 import type { Database } from "../db/database.ts";
 import { auctionWorkflowId, meetingWorkflowId } from "../domain/process.ts";
 import type { Logger } from "../logging.ts";
@@ -75,7 +76,9 @@ export function createReconcileActivities(options: ReconcileOptions) {
         lostWorkflows: await lostWorkflows(),
         stuckMessages: await stuckMessages(),
       };
-      logger.info("reconciled", repaired);
+      // Not a repair: what has ended is not kept.
+      const forgotten = await forgetExpired(db);
+      logger.info("reconciled", { ...repaired, forgotten });
       return repaired;
     },
   };
