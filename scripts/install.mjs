@@ -3,9 +3,11 @@ import { createHash } from "node:crypto";
 import {
   closeSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
+  readlinkSync,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -23,8 +25,18 @@ export async function installIfNeeded(root, { productOnly }) {
   const wanted = stampOf(root);
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
   if (!existsSync(stamp) && installedByHand(root)) return writeStamp(stamp, wanted);
+  refuseLink(modules);
   await npmCi(root, productOnly ? ["ci", "--omit=dev"] : ["ci"]);
   writeStamp(stamp, wanted);
+}
+
+/** `npm ci` empties what a link points to, and puts the packages beside it: another checkout would lose its own. */
+function refuseLink(modules) {
+  if (lstatSync(modules, { throwIfNoEntry: false })?.isSymbolicLink() !== true) return;
+  process.stderr.write(
+    `${modules} is a link to ${readlinkSync(modules)}, which holds other packages than package-lock.json names.\n\n  Try: npm ci there, or remove the link\n`,
+  );
+  process.exit(1);
 }
 
 /** What decides which packages are installed; the scripts of package.json do not. */

@@ -1,7 +1,15 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readProcessRecords } from "../../dev/stack/leftovers.ts";
@@ -61,4 +69,26 @@ test("an unknown command names those there are", async () => {
   run.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
   expect(await once(run, "close")).toEqual([1, null]);
   expect(errors).toContain("Unknown command dmo. There are: demo, dev, test, start");
+});
+
+test("packages behind a link are another checkout's: npm ci would delete them", async () => {
+  const copy = join(folder, "checkout");
+  for (const file of [
+    "package.json",
+    "package-lock.json",
+    "scripts/run.mjs",
+    "scripts/install.mjs",
+  ])
+    cpSync(join(repositoryRoot, file), join(copy, file));
+  mkdirSync(join(copy, "src"));
+  writeFileSync(join(copy, "src/cron.ts"), "");
+  mkdirSync(join(folder, "theirs/package"), { recursive: true });
+  symlinkSync(join(folder, "theirs"), join(copy, "node_modules"));
+
+  const run = spawn("node", [join(copy, "scripts/run.mjs"), "cron"]);
+  let errors = "";
+  run.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
+  expect(await once(run, "close")).toEqual([1, null]);
+  expect(errors).toContain("is a link to");
+  expect(readdirSync(join(folder, "theirs"))).toEqual(["package"]);
 });
