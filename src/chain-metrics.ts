@@ -15,6 +15,7 @@ export function createSenderMetrics(registry: Registry): SenderObserver {
     new Gauge({ name, help, labelNames: ["wallet"], registers });
 
   const operations = {
+    created: counter("ops_created_total", "Operations asked for, each counted once", ["kind"]),
     signed: counter("ops_signed_total", "Operations put into a signed transaction", ["kind"]),
     broadcast: counter("ops_broadcast_total", "Operations in transactions handed to a node", [
       "kind",

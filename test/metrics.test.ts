@@ -4,7 +4,7 @@ import { createMetrics } from "../src/metrics.ts";
 test("the worker exports what operators of a transaction engine look for", async () => {
   const metrics = createMetrics();
   const { sender, indexer } = metrics;
-  for (const stage of ["signed", "broadcast", "mined", "final", "failed"] as const)
+  for (const stage of ["created", "signed", "broadcast", "mined", "final", "failed"] as const)
     sender.operations(stage, "end", 2);
   sender.stage("queued", "end", 1);
   sender.deadline({ blocks: 1, seconds: 12 });
@@ -40,6 +40,7 @@ test("the worker exports what operators of a transaction engine look for", async
       .find((line) => line.startsWith(`${series} `))
       ?.slice(series.length + 1);
   expect({
+    created: valueOf('ops_created_total{kind="end"}'),
     final: valueOf('ops_final_total{kind="end"}'),
     failed: valueOf('ops_failed_total{kind="end"}'),
     lateNow: valueOf('deadline_to_inclusion_blocks_bucket{le="0"}'),
@@ -69,6 +70,7 @@ test("the worker exports what operators of a transaction engine look for", async
       'rpc_requests_total{method="eth_call",endpoint="node:1",outcome="unanswered"}',
     ),
   }).toEqual({
+    created: "2",
     final: "2",
     failed: "2",
     lateNow: "0",

@@ -14,6 +14,7 @@ import {
   type ChainChanged,
   type MeetingInput,
   operationKey,
+  type OperationKind,
 } from "../domain/process.ts";
 import { AppError } from "../errors.ts";
 import { createRoomName } from "../jitsi/index.ts";
@@ -23,6 +24,8 @@ export interface AuctionActivityOptions {
   readonly opensBeforeS: number;
   readonly reminderBeforeS: number;
   readonly maxExtensionMinutes: number;
+  /** For metrics: an operation was asked for the first time. */
+  readonly onAsked?: (kind: OperationKind) => void;
 }
 
 /** The title that the host gave the auction, for people. */
@@ -67,7 +70,7 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
     async requestEnd(ref: AuctionRef, endsAtS: number): Promise<void> {
       const { chainId, contract, auctionId } = ref;
       crashPoint("end.asking");
-      await db.transaction((tx) =>
+      const isNew = await db.transaction((tx) =>
         requestOperation(tx, {
           key: operationKey("end", ref),
           kind: "end",
@@ -78,6 +81,7 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
           workflowId: auctionWorkflowId(ref),
         }),
       );
+      if (isNew) options.onAsked?.("end");
       crashPoint("end.asked");
     },
 
@@ -103,6 +107,7 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
       const title = await titleOf(db, ref);
       crashPoint("sale.arranging");
 
+      let isNew = false;
       const arranged = await db.transaction(async (tx): Promise<MeetingInput | ChainChanged> => {
         // Not between a look at the sale and its meeting: the indexer must not take it back unnoticed.
         const [stillSold] = await tx.query(
@@ -110,7 +115,7 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
           [chainId, contract, auctionId, sale.winner, auction.salt],
         );
         if (stillSold === undefined) return CHAIN_CHANGED;
-        await requestOperation(tx, {
+        isNew = await requestOperation(tx, {
           key: operationKey("mint", ref),
           kind: "mint",
           chainId,
@@ -184,6 +189,7 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
           ...(remind ? { remindAtMs } : {}),
         };
       });
+      if (isNew) options.onAsked?.("mint");
       crashPoint("sale.arranged");
       return arranged;
     },

@@ -17,7 +17,7 @@ export interface WalletReading {
 export interface SenderObserver {
   /** `count` operations entered a stage of their life. */
   operations(
-    stage: "signed" | "broadcast" | "mined" | "final" | "failed",
+    stage: "created" | "signed" | "broadcast" | "mined" | "final" | "failed",
     kind: OperationKind,
     count: number,
   ): void;

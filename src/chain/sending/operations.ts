@@ -55,15 +55,16 @@ const OPERATION = `key, kind, auction_id AS "auctionId", outcome, attempts, work
  * - an end that was refused is tried anew when the auction is open after all: its id was not taken yet, or a reorg gave it anew.
  *
  * When an auction ends is for the projection to say as soon as there is one: whoever asks may have heard of an extension that a
- * reorg has taken back since.
+ * reorg has taken back since. Returns whether nobody had asked before.
  */
-export async function requestOperation(tx: Queryable, operation: NewOperation): Promise<void> {
-  await tx.query(
+export async function requestOperation(tx: Queryable, operation: NewOperation): Promise<boolean> {
+  const written = await tx.query<{ isNew: boolean }>(
     `INSERT INTO chain_operations (key, kind, chain_id, contract, auction_id, outcome, not_before_s, workflow_id)
      VALUES ($1, $2::text, $3::bigint, $4::text, $5::numeric, $6, coalesce(${PROJECTED_END_S}, $7::bigint), $8)
      ON CONFLICT (key) DO UPDATE SET
        not_before_s = coalesce(${PROJECTED_END_S}, greatest(chain_operations.not_before_s, excluded.not_before_s))
-     WHERE chain_operations.state = 'pending'`,
+     WHERE chain_operations.state = 'pending'
+     RETURNING xmax = 0 AS "isNew"`,
     [
       operation.key,
       operation.kind,
@@ -96,6 +97,7 @@ export async function requestOperation(tx: Queryable, operation: NewOperation): 
       },
     ]);
   }
+  return written[0]?.isNew === true;
 }
 
 /**
@@ -119,11 +121,11 @@ export async function armEnds(
   );
   if (due.length === 0) return 0;
   const refs = due.map(({ auctionId }) => ({ chainId, contract, auctionId }));
-  await tx.query(
+  const asked = await tx.query(
     `INSERT INTO chain_operations (key, kind, chain_id, contract, auction_id, not_before_s, workflow_id)
      SELECT key, 'end', $1, $2, auction_id, not_before_s, workflow_id
      FROM unnest($3::text[], $4::numeric[], $5::bigint[], $6::text[]) AS one (key, auction_id, not_before_s, workflow_id)
-     ON CONFLICT (key) DO NOTHING`,
+     ON CONFLICT (key) DO NOTHING RETURNING key`,
     [
       chainId,
       contract,
@@ -133,7 +135,7 @@ export async function armEnds(
       refs.map(auctionWorkflowId),
     ],
   );
-  return due.length;
+  return asked.length;
 }
 
 /** Withdraws an operation that nobody has begun; true when it was still waiting. */

@@ -179,7 +179,8 @@ export class WalletSender {
   async #armEnds(head: Block): Promise<void> {
     const { db, chainId, auctionContract } = this.#o;
     const aheadS = 2 * this.#clock.intervalS + ARM_AHEAD_S;
-    await armEnds(db, chainId, auctionContract, head.timestampS + aheadS);
+    const asked = await armEnds(db, chainId, auctionContract, head.timestampS + aheadS);
+    if (asked > 0) this.#observer.operations("created", "end", asked);
   }
 
   async #sendDue(head: Block): Promise<void> {
