@@ -3,6 +3,8 @@ import { existsSync } from "node:fs";
 import { getAddress, isAddress, parseUnits, Wallet } from "ethers";
 import { z } from "zod";
 import { CRASH_POINTS, type CrashAt } from "./crash.ts";
+import { parseAuthSig } from "./lit/auth-sig.ts";
+import { pkpAddress } from "./lit/pkp.ts";
 import { Secret } from "./secret.ts";
 
 // How the text of one variable becomes a value. Each parser throws an Error whose message ends the sentence
@@ -91,6 +93,27 @@ export function litNetwork(value: string): (typeof LIT_NETWORKS)[number] {
   if (RETIRED_LIT_NETWORKS.includes(value))
     fail(`the Lit network "${value}" has been shut down; use one of ${LIT_NETWORKS.join(", ")}`);
   return oneOf(LIT_NETWORKS)(value);
+}
+
+/** The key whose signature opens the door: an uncompressed public key, or (chipotle) an address. */
+export function pkpKey(value: string): string {
+  if (pkpAddress(value) === undefined)
+    fail("must be an uncompressed public key (04 and 128 hexadecimal digits), or an address");
+  return value;
+}
+
+/** A wallet's signature as Lit's SDK makes it, as JSON. */
+export function litAuthSig(value: string): Secret {
+  if (parseAuthSig(value) === undefined)
+    fail("must be JSON with sig, derivedVia, signedMessage and address, as Lit's SDK makes it");
+  return new Secret(value);
+}
+
+/** A CID of version 0, as IPFS and Lit name an action. */
+export function actionCid(value: string): string {
+  if (!/^Qm[1-9A-HJ-NP-Za-km-z]{44}$/.test(value))
+    fail("must be an IPFS CID of version 0 (Qm and 44 characters)");
+  return value;
 }
 
 /** `<id>:<base64 of 32 bytes>`; the first key encrypts, all of them decrypt. */

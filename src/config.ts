@@ -65,6 +65,24 @@ function checkTogether(config: Partial<ApiConfig & WorkerConfig>, problems: Conf
       example: COMMON.JITSI_KID.example,
     });
   }
+  if (
+    config.JITSI_ADMIN_SECRET?.reveal().startsWith("-----BEGIN") === true &&
+    config.JITSI_ADMIN_KID === undefined
+  ) {
+    problems.push({
+      variable: "JITSI_ADMIN_KID",
+      problem:
+        "is missing: JITSI_ADMIN_SECRET is a PEM, and Prosody finds its public half by its id",
+      example: COMMON.JITSI_ADMIN_KID.example,
+    });
+  }
+  if (config.JITSI_ADMIN_SECRET !== undefined && config.JITSI_ADMIN_URL === undefined) {
+    problems.push({
+      variable: "JITSI_ADMIN_URL",
+      problem: "is missing: JITSI_ADMIN_SECRET is of no use without it",
+      example: COMMON.JITSI_ADMIN_URL.example,
+    });
+  }
   if (config.LIT_NETWORK === "custom") {
     for (const variable of ["LIT_RPC_URL", "LIT_STAKING_ADDRESS"] as const) {
       if (config[variable] === undefined)
@@ -106,12 +124,28 @@ function checkTogether(config: Partial<ApiConfig & WorkerConfig>, problems: Conf
       example: "(unset)",
     });
   }
-  if (config.LIT_NETWORK === "chipotle" && config.LIT_API_KEY === undefined) {
-    problems.push({
-      variable: "LIT_API_KEY",
-      problem: "is missing: LIT_NETWORK=chipotle needs it",
-      example: API.LIT_API_KEY.example,
-    });
+  if (config.LIT_NETWORK === "chipotle") {
+    for (const variable of ["LIT_API_KEY", "LIT_ACTION_RPC_URL"] as const) {
+      if (config[variable] === undefined)
+        problems.push({
+          variable,
+          problem: "is missing: LIT_NETWORK=chipotle needs it",
+          example: API[variable].example,
+        });
+    }
+  } else if (config.LIT_NETWORK !== undefined) {
+    if (config.LIT_PKP_PUBLIC_KEY?.length === 42)
+      problems.push({
+        variable: "LIT_PKP_PUBLIC_KEY",
+        problem: `is an address: LIT_NETWORK=${config.LIT_NETWORK} needs the public key`,
+        example: API.LIT_PKP_PUBLIC_KEY.example,
+      });
+    if (config.LIT_SIGNER === "action")
+      problems.push({
+        variable: "LIT_SIGNER",
+        problem: "cannot be action: only LIT_NETWORK=chipotle has keys that belong to an action",
+        example: API.LIT_SIGNER.example,
+      });
   }
   if (
     config.NODE_ENV === "production" &&

@@ -11,6 +11,7 @@ import type { HealthReport } from "./health.ts";
 import { createRoomTokens } from "./jitsi/index.ts";
 import { roomTokensOptions } from "./jitsi-options.ts";
 import { createAccessGate } from "./lit/index.ts";
+import { accessGateOptions } from "./lit-options.ts";
 import type { Logger } from "./logging.ts";
 import { createApiMetrics } from "./metrics.ts";
 import { createParaClient } from "./para/index.ts";
@@ -18,7 +19,7 @@ import type { ChainFacts } from "./preflight.ts";
 import type { Temporal } from "./temporal.ts";
 import { startAuctionWorkflow } from "./workflows/start.ts";
 
-/** Para and Lit are outside services on the way of a person who waits: longer than this and the answer is 503. */
+/** Para is an outside service on the way of a person who waits: longer than this and the answer is 503. */
 const VENDOR_TIMEOUT_MS = 15_000;
 
 export interface ApiDependencies {
@@ -35,22 +36,9 @@ export interface ApiDependencies {
 /** Builds the API from the configuration and starts listening. */
 export async function startApi(dependencies: ApiDependencies): Promise<{ close(): Promise<void> }> {
   const { config, chain, db, rpc, temporal, logger, health, registry } = dependencies;
+  // First, because it refuses a wrong configuration.
+  const gate = createAccessGate(accessGateOptions(config, chain));
   const orm = createOrm(config.DATABASE_URL);
-  const gate = createAccessGate({
-    network: config.LIT_NETWORK,
-    actionCid: config.LIT_ACTION_IPFS_CID,
-    pkpPublicKey: config.LIT_PKP_PUBLIC_KEY,
-    timeoutMs: VENDOR_TIMEOUT_MS,
-    ...(config.LIT_API_KEY === undefined ? {} : { apiKey: config.LIT_API_KEY.reveal() }),
-    ...(config.LIT_RPC_URL === undefined ? {} : { rpcUrl: config.LIT_RPC_URL }),
-    ...(config.LIT_STAKING_ADDRESS === undefined
-      ? {}
-      : { stakingAddress: config.LIT_STAKING_ADDRESS }),
-    ...(config.LIT_BLOCKHASH_URL === undefined ? {} : { blockhashUrl: config.LIT_BLOCKHASH_URL }),
-    ...(config.LIT_SERVER_PRIVATE_KEY === undefined
-      ? {}
-      : { serverPrivateKey: config.LIT_SERVER_PRIVATE_KEY.reveal() }),
-  });
   const para = createParaClient({
     environment: config.PARA_ENVIRONMENT,
     apiKey: config.PARA_API_KEY.reveal(),

@@ -1,6 +1,9 @@
 import { readFileSync } from "node:fs";
 import { inspect } from "node:util";
 import { expect, test } from "@jest/globals";
+import { computeAddress, SigningKey } from "ethers";
+import { accessGateOptions, actionOf } from "../src/lit-options.ts";
+import { computeActionCid } from "../src/lit/index.ts";
 import { ConfigError, loadApiConfig, loadFullConfig, loadWorkerConfig } from "../src/config.ts";
 
 const common = {
@@ -21,8 +24,8 @@ const api = {
   PARA_SECRET_API_KEY: "y",
   PARA_JWT_AUDIENCE: "z",
   LIT_NETWORK: "datil-dev",
-  LIT_ACTION_IPFS_CID: "Qm",
-  LIT_PKP_PUBLIC_KEY: "0x04",
+  LIT_ACTION_IPFS_CID: "QmWF166P3FkgKvDeYJcQweM4MerXs5rr7GR8xXguMCe1iY",
+  LIT_PKP_PUBLIC_KEY: new SigningKey(`0x${"77".repeat(32)}`).publicKey,
   JITSI_INTEGRATION_SECRET: "i".repeat(32),
 };
 
@@ -137,6 +140,70 @@ test("a configuration that is printed shows no secret", () => {
   ])
     expect(printed).not.toContain(secret);
   expect(config.worker.PLATFORM_PRIVATE_KEY[0]?.reveal()).toBe(worker.PLATFORM_PRIVATE_KEY);
+});
+
+const PKP = new SigningKey(`0x${"77".repeat(32)}`);
+const chipotle = {
+  LIT_NETWORK: "chipotle",
+  LIT_API_KEY: "usage key",
+  LIT_ACTION_RPC_URL: "https://rpc.example.org,https://rpc.example.net",
+};
+
+test.each([
+  ["a CID that is none", { LIT_ACTION_IPFS_CID: "Qm" }, "LIT_ACTION_IPFS_CID: must be an IPFS CID"],
+  ["a key that is none", { LIT_PKP_PUBLIC_KEY: "0x04" }, "LIT_PKP_PUBLIC_KEY: must be"],
+  [
+    "an address where a public key is needed",
+    { LIT_PKP_PUBLIC_KEY: computeAddress(PKP.publicKey) },
+    "LIT_PKP_PUBLIC_KEY: is an address",
+  ],
+  ["an action's key on v7", { LIT_SIGNER: "action" }, "LIT_SIGNER: cannot be action"],
+  ["an unknown policy", { LIT_WHEN_UNREACHABLE: "open" }, "LIT_WHEN_UNREACHABLE: must be one of"],
+  ["chipotle without its key", { ...chipotle, LIT_API_KEY: "" }, "LIT_API_KEY: is missing"],
+  [
+    "chipotle without an RPC for the action",
+    { ...chipotle, LIT_ACTION_RPC_URL: "" },
+    "LIT_ACTION_RPC_URL: is missing",
+  ],
+  [
+    "a delegation that is none",
+    { LIT_CAPACITY_DELEGATION_AUTH_SIG: "{}" },
+    "LIT_CAPACITY_DELEGATION_AUTH_SIG: must be JSON",
+  ],
+])("Lit with %s is refused", (_name, change, problem) => {
+  expect(problemsOf(() => loadApiConfig({ ...api, ...change })).join("\n")).toContain(problem);
+});
+
+test("chipotle takes its key's address, and the text of the action must have the configured CID", () => {
+  const env = {
+    ...api,
+    ...chipotle,
+    LIT_PKP_PUBLIC_KEY: computeAddress(PKP.publicKey),
+  };
+  const chain = { chainId: 1, passContract: "0xe7f1725e7734ce288f8367e1bb143e90bb3f0512" };
+  const options = (changes: object) =>
+    accessGateOptions(loadApiConfig({ ...env, ...changes }), chain);
+  const cid = computeActionCid(actionOf(loadApiConfig(env), chain));
+  expect(problemsOf(() => options({}))).toEqual([
+    expect.stringMatching(new RegExp(`^LIT_ACTION_IPFS_CID: is not the CID .* has the CID ${cid}`)),
+  ]);
+  const { actionSource, apiKey } = options({ LIT_ACTION_IPFS_CID: cid });
+  expect(apiKey).toBe("usage key");
+  expect(actionSource).toContain(
+    'const PINNED = {"chainId":1,"contract":"0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512","rpcUrls":["https://rpc.example.org","https://rpc.example.net"]};',
+  );
+  // The node's own RPC: the text goes as it is in contracts/lit.
+  const cidOfFile = readFileSync(
+    new URL("../contracts/lit/access-action.cid", import.meta.url),
+    "utf8",
+  );
+  expect(
+    accessGateOptions(loadApiConfig({ ...api, LIT_ACTION_IPFS_CID: cidOfFile.trim() }), chain)
+      .actionCid,
+  ).toBe(cidOfFile.trim());
+  expect(problemsOf(() => options({ LIT_ACTION_FILE: import.meta.filename }))).toEqual([
+    expect.stringContaining("LIT_ACTION_FILE: names a text that has no place"),
+  ]);
 });
 
 test("env.example names every variable and nothing else", () => {

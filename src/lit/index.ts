@@ -2,8 +2,12 @@ import { createChipotleGate } from "./chipotle-gate.ts";
 import { createNodeGate } from "./node-gate.ts";
 import type { AccessGate, AccessGateOptions } from "./types.ts";
 
+export { pinAction, readAction } from "./action.ts";
+export type { ActionPin } from "./action.ts";
 export { computeActionCid } from "./action-cid.ts";
+export { parseAuthSig } from "./auth-sig.ts";
 export { canonicalPayload, challengeText, claimDigest } from "./claim.ts";
+export { pkpAddress } from "./pkp.ts";
 export { verifyProof } from "./proof.ts";
 export type * from "./types.ts";
 

@@ -1,11 +1,12 @@
 import type { LitNodeClient } from "@lit-protocol/lit-node-client";
 import { Wallet } from "ethers";
 import { z } from "zod";
-import { AppError, refused, unavailable } from "../errors.ts";
+import { AppError, unavailable } from "../errors.ts";
 import { withQuietConsole } from "../outside/quiet-console.ts";
+import { checkAnswer, denied } from "./answer.ts";
 import { checkClaim } from "./claim.ts";
 import { createNodeClient, disconnectNodeClient } from "./node-client.ts";
-import { litProof, verifyProof } from "./proof.ts";
+import { litProof } from "./proof.ts";
 import { openSession } from "./session-sigs.ts";
 import type { Session } from "./session-sigs.ts";
 import type { AccessClaim, AccessGate, AccessGateOptions, LitProof } from "./types.ts";
@@ -21,67 +22,81 @@ interface Input {
   readonly userSignature: string;
 }
 
+/** A client and the session it was given; both are replaced together when either stops working. */
+interface Connection {
+  readonly client: LitNodeClient;
+  session: Promise<Session> | undefined;
+}
+
 /** The gate over Lit's v7 nodes (datil networks, or a custom one). */
 export function createNodeGate(options: AccessGateOptions): AccessGate {
   const wallet =
     options.serverPrivateKey === undefined
       ? new Wallet(Wallet.createRandom().privateKey)
       : new Wallet(options.serverPrivateKey);
-  let connection: { readonly client: LitNodeClient; session: Session | undefined } | undefined;
-  let connecting: Promise<void> | undefined;
+  let connection: Connection | undefined;
+  let connecting: Promise<Connection> | undefined;
   let closed = false;
 
-  /** Drops the connection: the next call makes a new one. The old client must go first, for disconnecting resets what all clients of a process share. */
-  async function drop(): Promise<void> {
-    const old = connection?.client;
+  /**
+   * Drops a connection that failed: the next call makes a new one. Whoever fails later on the same old one drops
+   * nothing, so that many requests at once do not pull each other's fresh connection away. The old client must go
+   * first, for disconnecting resets what all clients of a process share.
+   */
+  async function drop(failed: Connection | undefined): Promise<void> {
+    if (failed === undefined || connection !== failed) return;
     connection = undefined;
-    if (old !== undefined) await disconnectNodeClient(old);
+    await disconnectNodeClient(failed.client);
   }
 
-  async function reconnect(): Promise<void> {
-    await drop();
+  async function reconnect(): Promise<Connection> {
+    await drop(connection);
     const client = createNodeClient(options);
+    const made: Connection = { client, session: undefined };
     // After an epoch change the client can be left without nodes; it says so here and throws elsewhere.
     client.on("error", () => undefined);
-    client.on("disconnected", () => {
-      if (connection?.client === client) connection.session = undefined;
-    });
+    client.on("disconnected", () => (made.session = undefined));
     try {
       await client.connect();
+      if (closed) throw new Error("the gate was closed");
     } catch (error) {
       await disconnectNodeClient(client);
       throw error;
     }
-    if (closed) await disconnectNodeClient(client);
-    else connection = { client, session: undefined };
+    connection = made;
+    return made;
   }
 
-  function ensureConnected(): Promise<void> {
-    if (connection?.client.ready === true) return Promise.resolve();
+  function connected(): Promise<Connection> {
+    if (connection?.client.ready === true) return Promise.resolve(connection);
     connecting ??= reconnect().finally(() => (connecting = undefined));
     return connecting;
   }
 
-  async function execute(input: Input): Promise<LitProof | undefined> {
-    await ensureConnected();
-    const current = connection;
-    if (current === undefined) throw new Error("the gate was closed");
-    if (current.session === undefined || current.session.renewAtMs <= Date.now()) {
-      current.session = await openSession(
-        current.client,
-        wallet,
-        "localhost",
-        options.capacityDelegationAuthSig,
-      );
-    }
-    const result: unknown = await current.client.executeJs({
+  /** The session of the connection; a new one well before its end. Requests at once share one. */
+  async function sessionOf(on: Connection): Promise<Session> {
+    const known = on.session;
+    const current = await known;
+    if (current !== undefined && current.renewAtMs > Date.now()) return current;
+    if (on.session !== known) return sessionOf(on);
+    const opened = openSession(on.client, wallet, "localhost", options.capacityDelegationAuthSig);
+    on.session = opened;
+    opened.catch(() => {
+      if (on.session === opened) on.session = undefined;
+    });
+    return opened;
+  }
+
+  async function execute(on: Connection, input: Input): Promise<LitProof | undefined> {
+    const { sigs } = await sessionOf(on);
+    const result: unknown = await on.client.executeJs({
       ipfsId: options.actionCid,
       jsParams: {
         accessClaim: { ...input.claim },
         userSignature: input.userSignature,
         publicKey: options.pkpPublicKey,
       },
-      sessionSigs: current.session.sigs,
+      sessionSigs: sigs,
     });
     return executed.parse(result).signatures?.access;
   }
@@ -89,21 +104,18 @@ export function createNodeGate(options: AccessGateOptions): AccessGate {
   async function prove(input: Input): Promise<LitProof> {
     const claim = checkClaim(input.claim);
     const proof = await guard(options.timeoutMs, async () => {
+      let used: Connection | undefined;
       try {
-        return await execute({ ...input, claim });
+        used = await connected();
+        return await execute(used, { ...input, claim });
       } catch (error) {
         if (closed || error instanceof AppError) throw error;
         // A node that restarted, an epoch that changed, a session the nodes no longer know: a fresh connection heals all of them.
-        await drop();
-        return execute({ ...input, claim });
+        await drop(used);
+        return execute(await connected(), { ...input, claim });
       }
     });
-    if (proof === undefined)
-      throw refused(
-        "lit_denied",
-        "Lit's access check said no: the wallet that signed the challenge does not own this meeting's pass, or the challenge is not the one that was issued.",
-        403,
-      );
+    if (proof === undefined) throw denied();
     checkAnswer(claim, proof, options.pkpPublicKey);
     return proof;
   }
@@ -112,29 +124,14 @@ export function createNodeGate(options: AccessGateOptions): AccessGate {
     get ready() {
       return connection?.client.ready === true;
     },
-    connect: () => guard(options.timeoutMs, ensureConnected),
+    connect: () => guard(options.timeoutMs, async () => void (await connected())),
     prove,
     close: async () => {
       closed = true;
       await connecting?.catch(() => undefined);
-      await drop();
+      await drop(connection);
     },
   };
-}
-
-/** A wrong signature from the nodes is their failure (or another PKP in our settings), not the guest's. */
-function checkAnswer(claim: AccessClaim, proof: LitProof, pkpPublicKey: string): void {
-  try {
-    verifyProof({ claim, proof, pkpPublicKey });
-  } catch (error) {
-    if (error instanceof AppError)
-      throw unavailable(
-        "lit_unavailable",
-        `Lit answered with a proof that does not hold (${error.code}). Check the PKP's public key in the settings.`,
-        error,
-      );
-    throw error;
-  }
 }
 
 /**

@@ -1,8 +1,9 @@
-import { computeAddress, recoverAddress } from "ethers";
+import { recoverAddress } from "ethers";
 import { z } from "zod";
 import { refused } from "../errors.ts";
 import type { AppError } from "../errors.ts";
 import { claimDigest } from "./claim.ts";
+import { pkpAddress } from "./pkp.ts";
 import type { AccessClaim, LitProof } from "./types.ts";
 
 /** The shape of a proof, wherever it comes from; hex may come with or without 0x. */
@@ -13,7 +14,7 @@ export const litProof = z.object({
 });
 
 /**
- * Checks offline that the PKP signed exactly this claim. The claim is the caller's own: nothing in
+ * Checks offline that the PKP (its public key or its address) signed exactly this claim. The claim is the caller's own: nothing in
  * the proof says what it is about, so a proof for another claim fails here.
  * Whether the claim's nonce is unspent and its time has not passed is the caller's to check.
  * @throws AppError refuse 403: `lit_proof_malformed`, `lit_proof_other_key` (not our PKP's),
@@ -27,7 +28,8 @@ export function verifyProof(input: {
   const parsed = litProof.safeParse(input.proof);
   if (!parsed.success) throw bad("lit_proof_malformed", "The access proof is not well formed.");
   const { signature, publicKey, dataSigned } = parsed.data;
-  if (bare(publicKey) !== bare(input.pkpPublicKey))
+  const expected = pkpAddress(input.pkpPublicKey);
+  if (expected === undefined || pkpAddress(publicKey) !== expected)
     throw bad(
       "lit_proof_other_key",
       "The access proof was made with another key than this service's PKP.",
@@ -38,7 +40,7 @@ export function verifyProof(input: {
       "lit_proof_other_claim",
       "The access proof is about something else than this challenge.",
     );
-  if (recover(digest, signature) !== computeAddress(`0x${bare(input.pkpPublicKey)}`)) {
+  if (recover(digest, signature) !== expected) {
     throw bad("lit_proof_bad_signature", "The signature of the access proof is not the PKP's.");
   }
 }

@@ -9,6 +9,7 @@ import { LIT_ABILITY } from "@lit-protocol/constants";
 import type { LitNodeClient } from "@lit-protocol/lit-node-client";
 import type { Wallet } from "ethers";
 import { z } from "zod";
+import type { AuthSig } from "./auth-sig.ts";
 
 export type SessionSigs = Awaited<ReturnType<LitNodeClient["getSessionSigs"]>>;
 
@@ -63,9 +64,6 @@ export async function openSession(
   });
   return { sigs, renewAtMs: startedAtMs + RENEW_AFTER_MS };
 }
-
-/** A wallet's signature as Lit passes it around. */
-export type AuthSig = Awaited<ReturnType<typeof generateAuthSig>>;
 
 /** An ed25519 key as the SDK wants it: hex; the secret half is seed and public key together (NaCl). */
 function createSessionKey(): { publicKey: string; secretKey: string } {

@@ -1,4 +1,4 @@
-import type { AuthSig } from "./session-sigs.ts";
+import type { AuthSig } from "./auth-sig.ts";
 
 /** What a pass owner claims when asking to enter: everything the signed proof is bound to. */
 export interface AccessClaim {
@@ -35,7 +35,7 @@ export interface AccessGateOptions {
   readonly network: LitNetwork;
   /** IPFS CID (v0) of the gating action; the PKP signs for this action only. */
   readonly actionCid: string;
-  /** Uncompressed public key of the PKP (chipotle: the PKP's address also goes). */
+  /** Uncompressed public key of the PKP (chipotle: the key's address also goes). */
   readonly pkpPublicKey: string;
   /** chipotle: usage API key. */
   readonly apiKey?: string;
@@ -43,6 +43,8 @@ export interface AccessGateOptions {
   readonly apiUrl?: string;
   /** chipotle: the text of the action, sent inline; its CID must be `actionCid`. */
   readonly actionSource?: string;
+  /** chipotle: the key that signs is a PKP of our account (default), or the action's own, which follows from its CID. */
+  readonly signer?: "pkp" | "action";
   /** RPC of the chain that holds Lit's staking contract (custom: required). */
   readonly rpcUrl?: string;
   /** custom: address of the staking contract. */
@@ -57,14 +59,15 @@ export interface AccessGateOptions {
   readonly timeoutMs: number;
 }
 
-/** Runs the gating action on Lit's nodes. */
+/** Has Lit run the gating action: on the nodes of v7, or by Chipotle's REST service. */
 export interface AccessGate {
   readonly ready: boolean;
-  /** @throws AppError retry `lit_unavailable` */
+  /** @throws AppError retry `lit_unavailable`; refuse 500 `lit_configuration` */
   connect(): Promise<void>;
   /**
    * Has the action check ownership and sign the claim; the proof is verified before it is returned.
-   * @throws AppError refuse 403 `lit_denied`; retry `lit_unavailable`.
+   * @throws AppError refuse 403 `lit_denied`; retry 503 `lit_unavailable` (away, slow, or it will not
+   *   serve us), retry 502 `lit_bad_answer` (a signature that does not hold); refuse 422 `lit_claim_malformed`
    */
   prove(input: { readonly claim: AccessClaim; readonly userSignature: string }): Promise<LitProof>;
   close(): Promise<void>;

@@ -45,7 +45,7 @@ export function testConfig(env: Record<string, string> = {}): ApiConfig {
     PARA_SECRET_API_KEY: "secret",
     PARA_JWT_AUDIENCE: "audience",
     LIT_NETWORK: "datil-dev",
-    LIT_ACTION_IPFS_CID: "QmTest",
+    LIT_ACTION_IPFS_CID: "QmWF166P3FkgKvDeYJcQweM4MerXs5rr7GR8xXguMCe1iY",
     LIT_PKP_PUBLIC_KEY: pkp.publicKey,
     JITSI_INTEGRATION_SECRET: JITSI_SECRET,
     ...env,
@@ -161,6 +161,11 @@ export class TestApi {
     this.reader = parts.deps.reader as FakeReader;
     this.para = parts.deps.para as FakePara;
     this.gate = parts.deps.gate as FakeGate;
+  }
+
+  /** This node's sockets. */
+  get io(): Api["io"] {
+    return this.#api.io;
   }
 
   get db(): Database {

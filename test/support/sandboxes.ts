@@ -45,40 +45,62 @@ export async function signIn(para: SandboxServer, email: string): Promise<Signed
   return signedIn.parse(await response.json());
 }
 
-const rpcRequest = z.object({ id: z.number(), method: z.string() });
+const rpcRequest = z.object({
+  id: z.number(),
+  method: z.string(),
+  params: z.array(z.unknown()).default([]),
+});
+const callRequest = z.object({ to: z.string(), data: z.string() });
+const OWNER_OF = "0x6352211e";
+const IS_VALID_SIGNATURE = "0x1626ba7e";
 
-/** A chain with one ERC-721 contract of one token: answers what `ownerOf` needs. */
+/** A chain with one ERC-721 contract of one token (whatever its address and id), and one contract wallet. */
 export interface ChainStub extends SandboxServer {
   /** Undefined: there is no such token, and `ownerOf` reverts. */
   setOwner(owner: string | undefined): void;
+  /** A contract wallet at this address that accepts this signature (hex) for anything; undefined: none. */
+  setContractWallet(wallet: { address: string; signature: string } | undefined): void;
   setChainId(chainId: number): void;
 }
 
 export async function startChainStub(): Promise<ChainStub> {
   let owner: string | undefined;
   let chainId = 31_337;
-  const results: Readonly<Record<string, () => object>> = {
+  let wallet: { address: string; signature: string } | undefined;
+  const encode = (type: string, value: string): object => ({
+    result: AbiCoder.defaultAbiCoder().encode([type], [value]),
+  });
+  const reverted = { error: { code: 3, message: "execution reverted", data: "0x7e273289" } };
+  const answerCall = (params: readonly unknown[]): object => {
+    const { to, data } = callRequest.parse(params[0]);
+    if (data.startsWith(OWNER_OF)) return owner === undefined ? reverted : encode("address", owner);
+    // Nothing but the contract wallet has code that knows this.
+    if (wallet === undefined || to.toLowerCase() !== wallet.address.toLowerCase())
+      return { result: "0x" };
+    const isKnown =
+      data.startsWith(IS_VALID_SIGNATURE) && data.includes(wallet.signature.slice(2).toLowerCase());
+    return encode("bytes4", isKnown ? IS_VALID_SIGNATURE : "0xffffffff");
+  };
+  const results: Readonly<Record<string, (params: readonly unknown[]) => object>> = {
     eth_chainId: () => ({ result: `0x${chainId.toString(16)}` }),
     net_version: () => ({ result: String(chainId) }),
     eth_blockNumber: () => ({ result: "0x1" }),
-    eth_call: () =>
-      owner === undefined
-        ? { error: { code: 3, message: "execution reverted", data: "0x7e273289" } }
-        : { result: AbiCoder.defaultAbiCoder().encode(["address"], [owner]) },
+    eth_call: answerCall,
   };
   const server = await startServer(0, () => [
     {
       method: "POST",
       path: "/",
       handle: (request) => {
-        const { id, method } = rpcRequest.parse(JSON.parse(request.text));
-        return { status: 200, body: { jsonrpc: "2.0", id, ...results[method]?.() } };
+        const { id, method, params } = rpcRequest.parse(JSON.parse(request.text));
+        return { status: 200, body: { jsonrpc: "2.0", id, ...results[method]?.(params) } };
       },
     },
   ]);
   return {
     ...server,
     setOwner: (value) => void (owner = value),
+    setContractWallet: (value) => void (wallet = value),
     setChainId: (value) => void (chainId = value),
   };
 }

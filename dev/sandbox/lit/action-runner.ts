@@ -1,19 +1,35 @@
-// Runs one Lit Action (v7) in a process of its own: `vm` separates names, not powers. Reads a job as
-// JSON from standard input, writes what the action asked for as JSON to standard output. The PKP's
-// key is not here: what is to be signed goes back to the node.
+// Runs one Lit Action in a process of its own: `vm` separates names, not powers. Reads a job as JSON
+// from standard input, writes what the action asked for as JSON to standard output. On v7 the PKP's
+// key is not here: what is to be signed goes back to the node. Chipotle hands the action its keys.
 import { createRequire } from "node:module";
 import { createContext, runInContext } from "node:vm";
 import { z } from "zod";
 
-const job = z.object({
+const common = {
   source: z.string(),
-  jsParams: z.record(z.string(), z.unknown()),
-  /** RPC URLs by chain name, the node's own. */
-  rpcUrls: z.record(z.string(), z.string()),
-  authSigAddress: z.string(),
   actionCid: z.string(),
   timeoutMs: z.number(),
-});
+};
+
+const job = z.discriminatedUnion("generation", [
+  z.object({
+    ...common,
+    generation: z.literal("v7"),
+    jsParams: z.record(z.string(), z.unknown()),
+    /** RPC URLs by chain name, the node's own. */
+    rpcUrls: z.record(z.string(), z.string()),
+    authSigAddress: z.string(),
+  }),
+  z.object({
+    ...common,
+    generation: z.literal("chipotle"),
+    jsParams: z.unknown(),
+    /** Private keys of the PKPs that the caller may use in this action, by address in lower case. */
+    pkps: z.record(z.string(), z.string()),
+    /** The action's own private key. */
+    actionKey: z.string(),
+  }),
+]);
 
 type Job = z.infer<typeof job>;
 
@@ -36,17 +52,21 @@ async function readJob(): Promise<Job> {
   return job.parse(JSON.parse(Buffer.concat(chunks).toString("utf8")));
 }
 
-/** Runs the action; the function it answers tells what the action has asked for so far. */
-async function run(given: Job): Promise<() => object> {
-  let response = "";
-  const logs: string[] = [];
-  const toSign: { digestHex: string; publicKey: string; sigName: string }[] = [];
-  const Actions = {
-    setResponse: (answer: { response: string }): void => void (response = answer.response),
+/** What an action has asked for so far. */
+interface Asked {
+  response: string;
+  readonly logs: string[];
+  readonly toSign: { digestHex: string; publicKey: string; sigName: string }[];
+}
+
+/** `Lit.Actions` of v7: the nodes sign. */
+function actionsOfV7(given: Extract<Job, { generation: "v7" }>, asked: Asked): object {
+  return {
+    setResponse: (answer: { response: string }): void => void (asked.response = answer.response),
     signEcdsa: (request: SignRequest): string => {
       const digest = Buffer.from(Uint8Array.from(request.toSign));
       if (digest.length !== 32) throw new Error("signEcdsa: toSign must be 32 bytes");
-      toSign.push({
+      asked.toSign.push({
         digestHex: digest.toString("hex"),
         publicKey: request.publicKey,
         sigName: request.sigName,
@@ -61,28 +81,67 @@ async function run(given: Job): Promise<() => object> {
     runOnce: async (_options: unknown, work: () => Promise<unknown>): Promise<string> =>
       String(await work()),
   };
-  const Auth = {
-    authSigAddress: given.authSigAddress,
-    actionIpfsIds: [given.actionCid],
-    authMethodContexts: [],
+}
+
+/** `Lit.Actions` of Chipotle: the action signs, with the keys it may ask for. */
+function actionsOfChipotle(given: Extract<Job, { generation: "chipotle" }>, asked: Asked): object {
+  return {
+    setResponse: ({ response }: { response: unknown }): void =>
+      void (asked.response =
+        typeof response === "string" ? response : JSON.stringify(response ?? null)),
+    getPrivateKey: async ({ pkpId }: { pkpId: unknown }): Promise<string> => {
+      const id = String(pkpId).toLowerCase();
+      const key = Object.hasOwn(given.pkps, id) ? given.pkps[id] : undefined;
+      if (key === undefined)
+        throw new Error("API key cannot use selected wallet in selected action");
+      return key;
+    },
+    getLitActionPrivateKey: async (): Promise<string> => given.actionKey,
   };
-  const log = (...parts: unknown[]): void => void logs.push(`${parts.join(" ")}\n`);
-  // v7 makes every parameter a global; the node's own names win.
-  const context = createContext({
-    ...given.jsParams,
-    Lit: { Actions, Auth },
-    LitActions: Actions,
-    LitAuth: Auth,
-    ethers: loadEthers5(),
-    fetch,
-    console: { log, error: log, warn: log },
-    setTimeout,
-    TextEncoder,
-    Uint8Array,
-  });
-  const value: unknown = runInContext(given.source, context, { timeout: given.timeoutMs });
+}
+
+/** Runs the action; the function it answers tells what the action has asked for so far. */
+async function run(given: Job): Promise<() => object> {
+  const asked: Asked = { response: "", logs: [], toSign: [] };
+  const actions =
+    given.generation === "v7" ? actionsOfV7(given, asked) : actionsOfChipotle(given, asked);
+  const auth =
+    given.generation === "v7"
+      ? {
+          authSigAddress: given.authSigAddress,
+          actionIpfsIds: [given.actionCid],
+          authMethodContexts: [],
+        }
+      : {};
+  const log = (...parts: unknown[]): void => void asked.logs.push(`${parts.join(" ")}\n`);
+  const context = createContext(
+    {
+      // v7 makes every parameter a global; the node's own names win.
+      ...(given.generation === "v7" ? given.jsParams : {}),
+      Lit: { Actions: actions, Auth: auth },
+      LitActions: actions,
+      LitAuth: auth,
+      ethers: loadEthers5(),
+      fetch,
+      console: { log, error: log, warn: log },
+      setTimeout,
+      TextEncoder,
+      Uint8Array,
+    },
+    { codeGeneration: { strings: false, wasm: false } },
+  );
+  // Chipotle appends this call to the text of every action.
+  const source =
+    given.generation === "v7"
+      ? given.source
+      : `${given.source}\n;(async () => {
+          const params = ${JSON.stringify(given.jsParams ?? null)};
+          const data = await main(params);
+          if (typeof data !== "undefined") LitActions.setResponse({ response: data });
+        })();`;
+  const value: unknown = runInContext(source, context, { timeout: given.timeoutMs });
   await value;
-  return () => ({ response, logs: logs.join(""), toSign });
+  return () => ({ ...asked, logs: asked.logs.join("") });
 }
 
 try {

@@ -19,6 +19,8 @@ export interface StakingStub {
   readonly stakingAddress: string;
   readonly nodePort: number;
   readonly epoch: number;
+  /** How many nodes a signature needs; there is one. */
+  readonly threshold: number;
 }
 
 /** The few JSON-RPC calls that LitNodeClient makes to the chain of Lit's staking contract: one node, one epoch. */
@@ -67,7 +69,7 @@ function call(stub: StakingStub, method: string, params: readonly unknown[]): un
       const epoch = [3600, stub.epoch, endTimeS, 0, 60];
       return STAKING.encodeFunctionResult(name, [
         epoch,
-        1,
+        stub.threshold,
         [[LOOPBACK, 0, stub.nodePort, stub.stakingAddress, 0, 1, 2]],
       ]);
     }

@@ -17,16 +17,29 @@ const outcome = z.union([
 
 export type ActionOutcome = z.infer<typeof outcome>;
 
-export interface ActionJob {
+interface CommonJob {
   readonly source: string;
-  readonly jsParams: Readonly<Record<string, unknown>>;
-  readonly rpcUrls: Readonly<Record<string, string>>;
-  readonly authSigAddress: string;
   readonly actionCid: string;
   readonly timeoutMs: number;
   /** Ends the action when the sandbox stops. */
   readonly signal: AbortSignal;
 }
+
+interface V7Job extends CommonJob {
+  readonly generation: "v7";
+  readonly jsParams: Readonly<Record<string, unknown>>;
+  readonly rpcUrls: Readonly<Record<string, string>>;
+  readonly authSigAddress: string;
+}
+
+interface ChipotleJob extends CommonJob {
+  readonly generation: "chipotle";
+  readonly jsParams: unknown;
+  readonly pkps: Readonly<Record<string, string>>;
+  readonly actionKey: string;
+}
+
+export type ActionJob = V7Job | ChipotleJob;
 
 /** Runs an action in a child process, without our environment, and ends it after the time limit. */
 export async function runAction(job: ActionJob): Promise<ActionOutcome> {

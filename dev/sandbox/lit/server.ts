@@ -6,6 +6,9 @@ import { computeActionCid } from "../../../src/lit/action-cid.ts";
 import { startServer } from "../http.ts";
 import type { Route, SandboxAnswer, SandboxRequest, SandboxServer } from "../http.ts";
 import { derive, derivePrivateKey } from "../seed.ts";
+import { ChipotleSandbox } from "./chipotle.ts";
+import type { ChipotleConfig } from "./chipotle.ts";
+import { LitControls } from "./controls.ts";
 import { answerRpc } from "./rpc.ts";
 import { runAction } from "./run-action.ts";
 import type { ActionOutcome } from "./run-action.ts";
@@ -30,6 +33,14 @@ export interface LitSandbox extends SandboxServer {
     readonly pkpPublicKey: string;
     readonly actionCid: string;
   };
+  /** The third generation, on the same port under /core/v1. */
+  readonly chipotle: ChipotleConfig;
+  /** Chipotle: has the group permit an action. */
+  permitOnChipotle(cid: string): void;
+  /** Chipotle: address of an action's own key. */
+  actionAddress(cid: string): string;
+  /** What it does wrong on demand; over HTTP by `POST /__sandbox/lit`. */
+  readonly controls: LitControls;
   /** Publishes another action, as if pinned to IPFS; the PKP does not obey it. */
   publishAction(source: string): string;
   /** The nodes now refuse requests of clients that did not notice. */
@@ -48,9 +59,9 @@ const execution = z.looseObject({
 });
 
 /**
- * One Lit node of version 7 with a network of one: staking contract (JSON-RPC at /rpc), handshake,
- * block hashes and execution of actions against the local chain. The PKP signs for
- * contracts/lit/access-action.js only.
+ * Both of Lit's generations on one port. One node of version 7 with a network of one: staking
+ * contract (JSON-RPC at /rpc), handshake, block hashes and execution of actions against the local
+ * chain; the PKP signs for contracts/lit/access-action.js only. And Chipotle's REST service at /core/v1.
  */
 export async function startLitSandbox(options: LitSandboxOptions): Promise<LitSandbox> {
   const seed = options.seed ?? "lit sandbox";
@@ -60,6 +71,14 @@ export async function startLitSandbox(options: LitSandboxOptions): Promise<LitSa
   const actionCid = computeActionCid(actionSource);
   const actions = new Map([[actionCid, actionSource]]);
   const stopping = new AbortController();
+  const controls = new LitControls();
+  const actionTimeoutMs = options.actionTimeoutMs ?? 10_000;
+  const chipotle = new ChipotleSandbox({
+    seed,
+    controls,
+    actionTimeoutMs,
+    signal: stopping.signal,
+  });
   let epoch = 5;
 
   const execute = async (request: SandboxRequest, nodeUrl: string): Promise<SandboxAnswer> => {
@@ -75,16 +94,26 @@ export async function startLitSandbox(options: LitSandboxOptions): Promise<LitSa
     const cid = computeActionCid(source);
     const problem = sessionProblem(authSig, { nodeUrl, actionCid: cid });
     if (problem !== undefined) return nodeError(problem, 401);
+    controls.sessions.add(authSig.address);
+    if (controls.expiredSessions.has(authSig.address))
+      return nodeError("the session has expired", 401);
+    await controls.wait(stopping.signal);
     const outcome = await runAction({
+      generation: "v7",
       source,
       jsParams: jsParams ?? {},
       rpcUrls: { localchain: options.chainRpcUrl },
       authSigAddress: authSig.address,
       actionCid: cid,
-      timeoutMs: options.actionTimeoutMs ?? 10_000,
+      timeoutMs: actionTimeoutMs,
       signal: stopping.signal,
     });
-    return answerOutcome(outcome, cid, { pkp, permittedCid: actionCid });
+    if (controls.denied && "toSign" in outcome)
+      return answerOutcome({ ...outcome, toSign: [] }, cid, { pkp, permittedCid: actionCid });
+    const signingKey = controls.otherKey
+      ? new SigningKey(derivePrivateKey(seed, "other key"))
+      : undefined;
+    return answerOutcome(outcome, cid, { pkp, permittedCid: actionCid, signingKey });
   };
 
   const key = (name: string): string => derive(seed, name).toString("hex");
@@ -101,7 +130,10 @@ export async function startLitSandbox(options: LitSandboxOptions): Promise<LitSa
     {
       method: "POST",
       path: "/rpc",
-      handle: (request) => answerRpc({ stakingAddress, nodePort: port, epoch }, request.text),
+      handle: (request) => {
+        const threshold = 1 + controls.missingNodes;
+        return answerRpc({ stakingAddress, nodePort: port, epoch, threshold }, request.text);
+      },
     },
     {
       method: "GET",
@@ -131,18 +163,27 @@ export async function startLitSandbox(options: LitSandboxOptions): Promise<LitSa
     {
       method: "GET",
       path: "/__sandbox/config",
-      handle: () => ({ status: 200, body: configAt(url) }),
+      handle: () => ({
+        status: 200,
+        body: { ...configAt(url), chipotle: chipotle.config(url) },
+      }),
     },
     {
       method: "POST",
       path: "/__sandbox/epoch",
       handle: () => ((epoch += 1), { status: 200, body: { epoch } }),
     },
+    ...controls.routes(),
+    ...chipotle.routes(url),
   ];
   const server = await startServer(options.port, buildRoutes);
   return {
     ...server,
     config: configAt(server.url),
+    chipotle: chipotle.config(server.url),
+    permitOnChipotle: (cid) => chipotle.permit(cid),
+    actionAddress: (cid) => chipotle.actionAddress(cid),
+    controls,
     publishAction: (source) => {
       const cid = computeActionCid(source);
       actions.set(cid, source);
@@ -178,7 +219,12 @@ export function signatureShare(
 function answerOutcome(
   outcome: ActionOutcome,
   cid: string,
-  keys: { readonly pkp: SigningKey; readonly permittedCid: string },
+  keys: {
+    readonly pkp: SigningKey;
+    readonly permittedCid: string;
+    /** Signs instead of the PKP. */
+    readonly signingKey?: SigningKey | undefined;
+  },
 ): SandboxAnswer {
   if ("error" in outcome) return nodeError(`the action failed: ${outcome.error}`);
   const signedData: Record<string, unknown> = {};
@@ -187,7 +233,7 @@ function answerOutcome(
       return nodeError("the PKP is not permitted to sign for this action");
     if (publicKey.toLowerCase().replace(/^0x/, "") !== keys.pkp.publicKey.slice(2))
       return nodeError("there is no such PKP");
-    signedData[sigName] = signatureShare(keys.pkp, digestHex, sigName);
+    signedData[sigName] = signatureShare(keys.signingKey ?? keys.pkp, digestHex, sigName);
   }
   return {
     status: 200,
