@@ -26,6 +26,8 @@ function read<S extends Record<string, Variable<unknown>>>(
       continue;
     }
     try {
+      // Some readers of .env take a comment behind an empty value for the value.
+      if (/^#\s/.test(raw)) fail("is a comment: in .env a comment needs a line of its own");
       if (/\$\(|^\(the output of/.test(raw))
         fail("holds a command instead of its output: run the command and paste what it prints");
       const value = variable.parse(raw);

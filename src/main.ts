@@ -192,7 +192,8 @@ async function main(): Promise<void> {
   const logger = createLogger({
     service,
     level: config.LOG_LEVEL,
-    directory: config.LOG_DIR,
+    // Containers write to their output only.
+    ...(config.LOG_DIR === "-" ? {} : { directory: config.LOG_DIR }),
     terminal: process.stdout.isTTY,
   });
   const parts: Part[] = [];

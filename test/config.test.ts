@@ -218,9 +218,16 @@ test("env.example names every variable and nothing else", () => {
       ),
     ].map((match) => match[1]),
   );
-  // Read by Temporal's own envconfig.
-  example.delete("TEMPORAL_API_KEY");
+  // Read by Temporal's own envconfig, and by docker-compose.
+  for (const other of ["TEMPORAL_API_KEY", "POSTGRES_PASSWORD", "TEMPORAL_DB_PASSWORD"])
+    expect(example.delete(other)).toBe(true);
   expect(example).toEqual(known);
+});
+
+test("a comment that a reader of .env took for a value is refused as one", () => {
+  expect(
+    problemsOf(() => loadApiConfig({ ...api, JITSI_KID: "# JaaS: the id of the key" })),
+  ).toEqual(["JITSI_KID: is a comment: in .env a comment needs a line of its own"]);
 });
 
 test("fee caps are given once for all kinds or for each kind, in gwei", () => {
