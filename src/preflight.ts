@@ -77,10 +77,10 @@ export async function checkChain(
     try {
       passContract = await readPassContract(rpc, auctionContract);
       const { releaseGraceS } = await readAuctionRules(rpc, auctionContract);
-      if (config.MEETING_MAX_EXTENSION_MINUTES * 60 >= releaseGraceS) {
+      if (config.MEETING_MAX_EXTENSION_MINUTES * 60 + config.MEETING_REVIEW_S >= releaseGraceS) {
         problems.push({
           variable: "MEETING_MAX_EXTENSION_MINUTES",
-          problem: `lets a meeting last beyond the ${releaseGraceS} s after which the contract lets anyone have the host paid: a host who never came could extend and then be paid`,
+          problem: `lets a meeting last beyond the ${releaseGraceS} s after which the contract lets anyone have the host paid: a host who never came could extend and then be paid (MEETING_REVIEW_S counts too)`,
           example: String(Math.max(0, Math.floor(releaseGraceS / 120))),
         });
       }

@@ -1,5 +1,6 @@
 import { createServer } from "node:http";
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 
 /** What a sandbox's route gets: the request, read completely. */
@@ -30,11 +31,15 @@ export interface Route {
 
 const faultBody = z.object({
   path: z.string(),
-  mode: z.enum(["hang", "status", "garbage", "body", "reset"]),
+  mode: z.enum(["hang", "slow", "status", "garbage", "body", "reset"]),
   status: z.number().optional(),
   body: z.unknown().optional(),
   times: z.number().optional(),
+  /** `slow`: how long the right answer is held back, milliseconds. */
+  delayMs: z.number().int().min(0).max(600_000).optional(),
 });
+
+const SLOW_MS = 1_000;
 
 /** Misbehaviour on demand, for a path as it is requested (or `*`), the next `times` times. */
 export type Fault = Readonly<z.infer<typeof faultBody>>;
@@ -110,8 +115,11 @@ async function serve(
         );
     if (active !== undefined) {
       active.left -= 1;
-      misbehave(active.fault, incoming, outgoing);
-      return;
+      if (active.fault.mode !== "slow") {
+        misbehave(active.fault, incoming, outgoing);
+        return;
+      }
+      await delay(active.fault.delayMs ?? SLOW_MS, undefined, { ref: false });
     }
     const answer = await dispatch(routes, incoming, url, text);
     send(outgoing, answer);
@@ -162,6 +170,7 @@ function match(pattern: string, path: string): Record<string, string> | undefine
 
 function misbehave(fault: Fault, incoming: IncomingMessage, outgoing: ServerResponse): void {
   switch (fault.mode) {
+    case "slow":
     case "hang":
       return;
     case "reset":

@@ -3,7 +3,6 @@ import { loadAuction } from "../chain/indexing/auctions.ts";
 import { requestOperation } from "../chain/sending/operations.ts";
 import type { Database } from "../db/database.ts";
 import {
-  attendanceOf,
   getMeeting,
   lockState,
   markClosed,
@@ -13,7 +12,11 @@ import {
   moveEnd,
   tell,
 } from "../db/meetings.ts";
+import { attendanceOf, overruledOutcome } from "../db/attendance.ts";
 import { notifyWallet } from "../db/notifications.ts";
+import { recordOverrule } from "../db/overrules.ts";
+import { endSessions } from "../db/sessions.ts";
+import { requiredTogetherMs } from "../domain/attendance.ts";
 import { decideOutcome } from "../domain/outcome.ts";
 import {
   CHAIN_CHANGED,
@@ -22,22 +25,34 @@ import {
   meetingWorkflowId,
   operationKey,
   type Outcome,
+  type OverruleCommand,
 } from "../domain/process.ts";
 import { AppError, refused } from "../errors.ts";
 import type { RoomTokens } from "../jitsi/index.ts";
 import type { Logger } from "../logging.ts";
+import { createRoomActivities } from "./meeting-rooms.ts";
 
 export interface MeetingActivityOptions {
   readonly db: Database;
   readonly rooms: RoomTokens;
   readonly logger: Logger;
+  /** MEETING_MIN_TOGETHER_S */
+  readonly minTogetherS?: number;
+  /** MEETING_REVIEW_S: how long a decided outcome waits for an operator's word before it is settled. */
+  readonly reviewS?: number;
 }
+
+const MIN_TOGETHER_S = 60;
 
 const nameOf = (meeting: Meeting): string => `“${meeting.title ?? `Auction ${meeting.auctionId}`}”`;
 
 /** Activities of the meeting workflow. Each may run more than once and has its effect once; a withdrawn meeting has none. */
 export function createMeetingActivities(options: MeetingActivityOptions) {
-  const { db, rooms, logger } = options;
+  const { db, rooms, logger, minTogetherS = MIN_TOGETHER_S, reviewS = 0 } = options;
+  const scheduledSpan = (meeting: Meeting) => ({
+    startsAtMs: meeting.startsAt.getTime(),
+    endsAtMs: meeting.endsAt.getTime(),
+  });
 
   async function notifyBoth(
     meeting: Meeting,
@@ -61,15 +76,11 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
     });
   }
 
-  async function endRoom(meeting: Meeting): Promise<void> {
-    const result = await rooms.endRoom(meeting.roomName);
-    if (!result.ended)
-      logger.info("the room was not ended from here: JITSI_ADMIN_URL is not set", {
-        meetingId: meeting.id,
-      });
-  }
+  const jitsi = createRoomActivities({ db, rooms, logger });
 
   return {
+    ...jitsi.activities,
+
     /** Reminds both that the meeting is near. */
     async remind(meetingId: string): Promise<void | ChainChanged> {
       const meeting = await getMeeting(db, meetingId);
@@ -116,41 +127,68 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
     },
 
     /**
-     * Whether the host may close before the end: only once both have been there, as closing pays the host.
-     * @throws AppError `meeting_not_started`, `winner_not_there_yet` (refuse)
+     * Whether the host may close before the end: only once the meeting counts as held, as closing pays the host.
+     * @throws AppError `meeting_not_started`, `winner_not_there_yet`, `meeting_too_short` (refuse)
      */
     async checkEarlyClose(meetingId: string): Promise<void> {
       const meeting = await getMeeting(db, meetingId);
       if (meeting.startsAt > new Date())
         throw refused("meeting_not_started", "this meeting has not begun yet", 409);
-      const attendance = await attendanceOf(db, meetingId);
-      if (!attendance.host || !attendance.winner) {
+      const scheduled = scheduledSpan(meeting);
+      const { togetherMs } = await attendanceOf(db, meetingId, {
+        ...scheduled,
+        endsAtMs: Date.now(),
+      });
+      if (togetherMs === 0)
         throw refused(
           "winner_not_there_yet",
           "a meeting can be closed before its end only after both have been there; it closes by itself at its end",
           409,
         );
-      }
+      const requiredMs = requiredTogetherMs(scheduled, minTogetherS);
+      if (togetherMs < requiredMs)
+        throw refused(
+          "meeting_too_short",
+          `a meeting can be closed before its end only after both have been there together for ${Math.ceil(requiredMs / 1_000)} s; it closes by itself at its end`,
+          409,
+        );
     },
 
-    /** Ends the room, decides how the meeting came out and asks for the settlement. Returns the outcome. */
+    /**
+     * Ends the room, decides how the meeting came out and asks for the settlement. Returns the outcome. A Jitsi that is away
+     * or refuses does not hold back the money.
+     */
     async closeMeeting(
       input: MeetingInput,
       closedBy: string | null,
     ): Promise<Outcome | ChainChanged> {
       const meeting = await getMeeting(db, input.meetingId);
       const auction = await loadAuction(db, meeting.chainId, meeting.contract, meeting.auctionId);
-      if (meeting.state !== "closed") await endRoom(meeting);
+      const roomEnded = meeting.state === "closed" || (await jitsi.tryToEndRoom(meeting));
       crashPoint("meeting.room-ended");
       return db.transaction(async (tx) => {
         // Looked at under the row's lock: a settlement must not be asked for of a meeting that is being withdrawn.
         if ((await lockState(tx, meeting.id)) === "withdrawn") return CHAIN_CHANGED;
-        const attendance = await attendanceOf(tx, meeting.id);
+        const scheduled = scheduledSpan(meeting);
+        const attendance = await attendanceOf(tx, meeting.id, {
+          ...scheduled,
+          endsAtMs: Math.min(Date.now(), scheduled.endsAtMs),
+        });
         const mintedAt = auction?.steps.minted?.at;
         const couldEnter = mintedAt !== undefined && new Date(mintedAt) < meeting.endsAt;
-        const decided = decideOutcome(attendance, couldEnter);
-        const outcome = await markClosing(tx, meeting.id, decided, closedBy);
-        logger.info("a meeting is closed", { meetingId: meeting.id, outcome, ...attendance });
+        const overruled = await overruledOutcome(tx, meeting.id);
+        const decided =
+          overruled ??
+          decideOutcome(attendance, requiredTogetherMs(scheduled, minTogetherS), couldEnter);
+        const { outcome, closedAt } = await markClosing(tx, meeting.id, decided, closedBy);
+        logger.info("a meeting is closed", {
+          meetingId: meeting.id,
+          outcome,
+          overruled: overruled !== undefined,
+          ...attendance,
+        });
+        await endSessions(tx, meeting.id);
+        if (!roomEnded) await jitsi.endRoomLater(tx, meeting);
         await tell(tx, meeting, "meeting-closed", { outcome });
         const { chainId, contract, auctionId } = input;
         await requestOperation(tx, {
@@ -160,7 +198,8 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
           contract,
           auctionId,
           outcome,
-          notBeforeS: 0,
+          // Counted from the closing, so that asking again moves nothing.
+          notBeforeS: reviewS === 0 ? 0 : Math.ceil(closedAt.getTime() / 1_000) + reviewS,
           workflowId: meetingWorkflowId(meeting.id),
         });
         crashPoint("meeting.settling");
@@ -168,10 +207,14 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
       });
     },
 
-    /** The chain took back the sale: whoever is in the room has to leave it. The rest was done when the chain said so. */
-    async leaveWithdrawn(meetingId: string): Promise<void> {
-      await endRoom(await getMeeting(db, meetingId));
-      crashPoint("meeting.room-ended");
+    /** An operator decides how the meeting came out: `id` names the decision. @throws AppError of `recordOverrule` */
+    async overrule(meetingId: string, id: string, command: OverruleCommand): Promise<void> {
+      await db.transaction((tx) => recordOverrule(tx, meetingId, id, command));
+      logger.warn("an operator has overruled how a meeting came out", {
+        meetingId,
+        outcome: command.outcome,
+        by: command.by,
+      });
     },
 
     /** The contract has settled: tells both what happened to the money. */
@@ -204,7 +247,7 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
             ? `${nameOf(meeting)} was refunded`
             : `You are paid for ${nameOf(meeting)}`,
           body: refundedInFull
-            ? "You were not there, so the winner got the money back."
+            ? "You were not there, or not for long enough, so whoever holds the pass got the money back."
             : "The money is credited to you: withdraw it from the contract.",
           data,
         });
@@ -215,7 +258,7 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
             ? `Your bid for ${nameOf(meeting)} is refunded`
             : `${nameOf(meeting)} is over`,
           body: refundedInFull
-            ? "The host did not come. The money is credited to whoever holds the pass: withdraw it from the contract."
+            ? "The host was not there, or not for long enough. The money is credited to whoever holds the pass: withdraw it from the contract."
             : "The pass is burned and the host is paid.",
           data,
         });

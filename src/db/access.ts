@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { AccessClaim, LitProof } from "../lit/index.ts";
 import { first, type Queryable, type Transactor } from "./database.ts";
 import type { Deployment } from "./reads.ts";
+import { lockEnterable, type NewSession, openSession } from "./sessions.ts";
 
 export type MeetingRole = "host" | "winner";
 
@@ -56,12 +57,24 @@ export async function findMeetingOfAuction(
   );
 }
 
-/** The meeting whose room has that name (lower-case). */
+/** The meeting whose room has that name (lower-case) now. */
 export async function findMeetingOfRoom(
   db: Queryable,
   roomName: string,
 ): Promise<MeetingRow | undefined> {
   return first<MeetingRow>(db, `${MEETING} WHERE m.room_name = $1`, [roomName]);
+}
+
+/** The meeting whose room has or had that name (lower-case): what is told of a room it has left still concerns it. */
+export async function findMeetingOfAnyRoom(
+  db: Queryable,
+  roomName: string,
+): Promise<MeetingRow | undefined> {
+  return first<MeetingRow>(
+    db,
+    `${MEETING} WHERE m.id IN (SELECT id FROM meetings WHERE room_name = $1 UNION SELECT meeting_id FROM meeting_rooms_left WHERE room_name = $1)`,
+    [roomName],
+  );
 }
 
 /** Meetings any of the wallets hosts or owns the pass of, newest first. */
@@ -103,13 +116,14 @@ function digestOf(nonce: string): string {
   return createHash("sha256").update(nonce).digest("hex");
 }
 
+/** `claimDigest`: what a proof for the challenge would say that it is about. */
 export async function createGatePass(
   db: Queryable,
-  pass: Omit<GatePass, "spentAt">,
+  pass: Omit<GatePass, "spentAt"> & { readonly claimDigest: string },
 ): Promise<void> {
   const { nonce: _, ...claim } = pass.claim;
   await db.query(
-    "INSERT INTO lit_gate_passes (nonce, meeting_id, user_id, wallet, claim, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
+    "INSERT INTO lit_gate_passes (nonce, meeting_id, user_id, wallet, claim, expires_at, claim_digest) VALUES ($1, $2, $3, $4, $5, $6, $7)",
     [
       digestOf(pass.nonce),
       pass.meetingId,
@@ -117,21 +131,31 @@ export async function createGatePass(
       pass.wallet,
       JSON.stringify(claim),
       pass.expiresAt,
+      pass.claimDigest,
     ],
   );
 }
 
-export async function findGatePass(
+/** The claim of the challenge whose proof has that digest, but for the nonce, which is not kept. */
+export async function findClaimByDigest(
   db: Queryable,
-  meetingId: string,
-  userId: string,
-  nonce: string,
-): Promise<GatePass | undefined> {
+  claimDigest: string,
+): Promise<Omit<AccessClaim, "nonce"> | undefined> {
+  const found = await first<{ claim: Omit<AccessClaim, "nonce"> }>(
+    db,
+    "SELECT claim FROM lit_gate_passes WHERE claim_digest = $1 LIMIT 1",
+    [claimDigest],
+  );
+  return found?.claim;
+}
+
+/** A challenge by its nonce, whoever it was given to and for whatever meeting. */
+export async function findGatePass(db: Queryable, nonce: string): Promise<GatePass | undefined> {
   const kept = await first<Omit<GatePass, "nonce">>(
     db,
     `SELECT meeting_id AS "meetingId", user_id AS "userId", wallet, claim, expires_at AS "expiresAt", spent_at AS "spentAt"
-     FROM lit_gate_passes WHERE nonce = $1 AND meeting_id = $2 AND user_id = $3`,
-    [digestOf(nonce), meetingId, userId],
+     FROM lit_gate_passes WHERE nonce = $1`,
+    [digestOf(nonce)],
   );
   return kept === undefined ? undefined : { ...kept, nonce, claim: { ...kept.claim, nonce } };
 }
@@ -168,24 +192,30 @@ export async function logRefusedAccess(db: Queryable, attempt: AccessAttempt): P
 }
 
 /**
- * Spends the challenge and logs the grant together: of any number of attempts at once, one gets `true`. The challenge,
- * the time and the meeting's being open are judged by the statement itself.
+ * Spends the challenge, opens the session and logs the grant together: of any number of attempts at once, one is `granted`.
+ * The challenge, the time, the meeting's being open and its room are judged by the statements themselves. `changed`: the
+ * meeting was closed, or its pass moved on, since it was looked at; the challenge is kept.
  */
 export async function grantAccess(
   db: Transactor,
-  nonce: string,
-  proof: LitProof | null,
-  attempt: AccessAttempt,
-): Promise<boolean> {
+  grant: {
+    readonly nonce: string;
+    readonly proof: LitProof | null;
+    readonly session: NewSession;
+    readonly attempt: AccessAttempt;
+  },
+): Promise<"granted" | "spent" | "changed"> {
+  const { nonce, proof, session, attempt } = grant;
   return db.transaction(async (tx) => {
+    if (!(await lockEnterable(tx, session))) return "changed";
     const spent = await tx.query(
-      `UPDATE lit_gate_passes SET spent_at = now(), proof = $2 WHERE nonce = $1 AND spent_at IS NULL AND expires_at > now()
-         AND EXISTS (SELECT FROM meetings m WHERE m.id = meeting_id AND m.state IN ('scheduled', 'open') AND m.ends_at > now()) RETURNING nonce`,
+      "UPDATE lit_gate_passes SET spent_at = now(), proof = $2 WHERE nonce = $1 AND spent_at IS NULL AND expires_at > now() RETURNING nonce",
       [digestOf(nonce), proof === null ? null : JSON.stringify(proof)],
     );
-    if (spent.length === 0) return false;
+    if (spent.length === 0) return "spent";
+    await openSession(tx, session);
     await logAccess(tx, attempt, true);
-    return true;
+    return "granted";
   });
 }
 
@@ -202,28 +232,4 @@ export async function roleOfUser(
   );
   if (row?.host === true) return "host";
   return row?.winner === true ? "winner" : null;
-}
-
-/**
- * Notes that an occupant came or went. Deliveries repeat and overtake one another, so only the first coming and the last
- * going count, whatever order they arrive in.
- */
-export async function noteOccupant(
-  db: Queryable,
-  occupant: {
-    readonly meetingId: string;
-    readonly occupantId: string;
-    readonly role: MeetingRole | null;
-    readonly joinedAt: Date | null;
-    readonly leftAt: Date | null;
-  },
-): Promise<void> {
-  await db.query(
-    `INSERT INTO meeting_attendance (meeting_id, occupant_id, role, joined_at, left_at) VALUES ($1, $2, $3, $4, $5)
-     ON CONFLICT (meeting_id, occupant_id) DO UPDATE SET
-       role = coalesce(meeting_attendance.role, EXCLUDED.role),
-       joined_at = least(meeting_attendance.joined_at, EXCLUDED.joined_at),
-       left_at = greatest(meeting_attendance.left_at, EXCLUDED.left_at)`,
-    [occupant.meetingId, occupant.occupantId, occupant.role, occupant.joinedAt, occupant.leftAt],
-  );
 }

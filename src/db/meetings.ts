@@ -1,4 +1,3 @@
-import type { Attendance } from "../domain/outcome.ts";
 import type { AuctionRef, Outcome } from "../domain/process.ts";
 import { refused } from "../errors.ts";
 import { first, type Queryable } from "./database.ts";
@@ -172,13 +171,15 @@ export async function markClosing(
   meetingId: string,
   outcome: Outcome,
   closedBy: string | null,
-): Promise<Outcome> {
-  const [row] = await tx.query<{ outcome: Outcome }>(
+): Promise<{ readonly outcome: Outcome; readonly closedAt: Date }> {
+  const [row] = await tx.query<{ outcome: Outcome; closedAt: Date }>(
     `UPDATE meetings SET state = CASE WHEN state IN ('closed', 'withdrawn') THEN state ELSE 'closing' END, outcome = coalesce(outcome, $2), closed_at = coalesce(closed_at, now()),
-       closed_by = coalesce(closed_by, $3), version = version + 1 WHERE id = $1 RETURNING outcome`,
+       closed_by = coalesce(closed_by, $3), version = version + 1 WHERE id = $1 RETURNING outcome, closed_at AS "closedAt"`,
     [meetingId, outcome, closedBy],
   );
-  return row?.outcome ?? outcome;
+  if (row === undefined)
+    throw refused("meeting_not_found", `there is no meeting ${meetingId}`, 404);
+  return row;
 }
 
 export async function markClosed(tx: Queryable, meetingId: string): Promise<void> {
@@ -194,30 +195,4 @@ export async function markWithdrawn(tx: Queryable, meetingId: string): Promise<v
     "UPDATE meetings SET state = 'withdrawn', closed_at = coalesce(closed_at, now()), version = version + 1 WHERE id = $1 AND state <> 'withdrawn'",
     [meetingId],
   );
-}
-
-/**
- * Who was in the room; where Jitsi reported nobody it could name, who was let in. An occupant without a role (a recorder,
- * or a Jitsi that does not pass user ids on) says nothing about the two.
- */
-export async function attendanceOf(db: Queryable, meetingId: string): Promise<Attendance> {
-  const seen = await db.query<{ role: string | null }>(
-    "SELECT role FROM meeting_attendance WHERE meeting_id = $1 AND role IS NOT NULL",
-    [meetingId],
-  );
-  if (seen.length > 0)
-    return {
-      host: seen.some((one) => one.role === "host"),
-      winner: seen.some((one) => one.role === "winner"),
-      source: "occupancy",
-    };
-  const granted = await db.query<{ role: string | null }>(
-    "SELECT DISTINCT role FROM meeting_access_logs WHERE meeting_id = $1 AND granted",
-    [meetingId],
-  );
-  return {
-    host: granted.some((one) => one.role === "host"),
-    winner: granted.some((one) => one.role === "winner"),
-    source: "grants",
-  };
 }

@@ -6,6 +6,7 @@ import { Migration20261123000000_chain_engine } from "../../migrations/Migration
 import { Migration20261123000001_withdrawn_meetings } from "../../migrations/Migration20261123000001_withdrawn_meetings.ts";
 import { Migration20261123000002_cheaper_domains } from "../../migrations/Migration20261123000002_cheaper_domains.ts";
 import { Migration20261123100000_secrets_at_rest } from "../../migrations/Migration20261123100000_secrets_at_rest.ts";
+import { Migration20261123200000_claim_digests } from "../../migrations/Migration20261123200000_claim_digests.ts";
 import { Migration20261123300000_meeting_access } from "../../migrations/Migration20261123300000_meeting_access.ts";
 import { entities } from "./entities.ts";
 
@@ -16,6 +17,7 @@ const migrations = [
   Migration20261123000001_withdrawn_meetings,
   Migration20261123000002_cheaper_domains,
   Migration20261123100000_secrets_at_rest,
+  Migration20261123200000_claim_digests,
   Migration20261123300000_meeting_access,
 ];
 

@@ -140,6 +140,19 @@ export interface CloseCommand {
   readonly by: string;
 }
 
+/** An operator decides how a meeting came out, whatever the attendance says. `by` and `reason` are kept for the audit. */
+export interface OverruleCommand {
+  readonly by: string;
+  readonly outcome: Outcome;
+  readonly reason: string;
+}
+
+/** A room that nobody may be in any more waits to be ended: its name is in the database. */
+export interface RoomLeftMessage {
+  /** The block that took the pass away; absent when the meeting is over. */
+  readonly blockNumber?: number;
+}
+
 export interface MeetingState {
   readonly phase: MeetingPhase;
   readonly endsAtMs: number;

@@ -1,4 +1,4 @@
-export { eventSyncEvent, jaasWebhook, parseOccupancyEvent } from "./occupancy.ts";
+export { parseOccupancyEvents } from "./occupancy.ts";
 export { parseReservationRequest, reservationAnswer, reservationForm } from "./reservations.ts";
 export { createRoomName } from "./room-name.ts";
 export { createRoomTokens } from "./room-tokens.ts";

@@ -1,4 +1,4 @@
-import { endRoom } from "./end-room.ts";
+import { endRoom, kickOccupant, type ProsodyAdmin } from "./admin.ts";
 import { jaasClaims, prosodyClaims } from "./room-token.ts";
 import { jitsiMisconfigured, readSigningKey, signToken } from "./signing.ts";
 import type { RoomTokens, RoomTokensOptions } from "./types.ts";
@@ -23,6 +23,18 @@ export function createRoomTokens(options: RoomTokensOptions): RoomTokens {
   const mucDomain = options.mucDomain ?? `conference.${xmppDomain}`;
   const adminKey =
     options.adminSecret === undefined ? key : readSigningKey(options.adminSecret, options.adminKid);
+  // JaaS documents no way to end a meeting from a server.
+  const admin: ProsodyAdmin | undefined =
+    jaas || adminUrl === undefined
+      ? undefined
+      : {
+          adminUrl,
+          key: adminKey,
+          appId,
+          xmppDomain,
+          mucDomain,
+          timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
+        };
   const pages = `${isLoopback(domain) ? "http" : "https"}://${domain}/${jaas ? `${appId}/` : ""}`;
   return {
     signRoomToken: (input) =>
@@ -32,21 +44,13 @@ export function createRoomTokens(options: RoomTokensOptions): RoomTokens {
       ),
     roomUrl: (room, token) =>
       `${pages}${encodeURIComponent(room)}?jwt=${encodeURIComponent(token)}`,
-    // JaaS documents no way to end a meeting from a server.
     endRoom: async (room) =>
-      jaas || adminUrl === undefined
-        ? { ended: false, reason: "not_configured" }
-        : endRoom(
-            {
-              adminUrl,
-              key: adminKey,
-              appId,
-              xmppDomain,
-              mucDomain,
-              timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
-            },
-            room,
-          ),
+      admin === undefined ? { ended: false, reason: "not_configured" } : endRoom(admin, room),
+    // Only deployments with a key of their own for it have mod_muc_kick_participant.
+    kick: async (room, occupantId) =>
+      admin === undefined || options.adminSecret === undefined
+        ? { asked: false, reason: "not_configured" }
+        : kickOccupant(admin, room, occupantId),
   };
 }
 

@@ -9,8 +9,9 @@ export interface RoomTokensOptions {
   /** Private base URL of Prosody's HTTP server, for ending meetings. */
   readonly adminUrl?: string;
   /**
-   * Key for ending meetings, where Prosody wants another one for that (`prosody_password_public_key_repo_url`,
-   * required by new versions of mod_muc_end_meeting; older ones take the room tokens' key).
+   * Key for ending meetings and sending occupants out, where Prosody wants another one for that
+   * (`prosody_password_public_key_repo_url`, required by new versions of mod_muc_end_meeting and by every version of
+   * mod_muc_kick_participant; older ones end meetings by the room tokens' key).
    */
   readonly adminSecret?: string;
   readonly adminKid?: string;
@@ -24,6 +25,7 @@ export interface RoomTokensOptions {
 
 export interface RoomTokenInput {
   readonly room: string;
+  /** Comes back as the id of the occupant in occupancy events. */
   readonly userId: string;
   readonly displayName?: string;
   /** `owner` moderates. */
@@ -37,6 +39,11 @@ export type EndRoomResult =
   | { readonly ended: true; readonly alreadyGone: boolean }
   | { readonly ended: false; readonly reason: "not_configured" };
 
+export type KickResult =
+  /** Prosody was asked; the event of the occupant's going is the proof. */
+  | { readonly asked: true; readonly alreadyGone: boolean }
+  | { readonly asked: false; readonly reason: "not_configured" | "occupant_unknown" | "refused" };
+
 export interface RoomTokens {
   /** A token for one room, as Prosody (HS256) or JaaS (RS256) wants it. @throws AppError refuse 422 `jitsi_token_input` */
   signRoomToken(input: RoomTokenInput): string;
@@ -47,6 +54,11 @@ export interface RoomTokens {
    * @throws AppError retry `jitsi_unavailable`; refuse `jitsi_end_refused` when Prosody does not accept the token.
    */
   endRoom(room: string): Promise<EndRoomResult>;
+  /**
+   * Asks for one occupant to be sent out, named as occupancy events name it.
+   * @throws AppError retry `jitsi_unavailable`
+   */
+  kick(room: string, occupantId: string): Promise<KickResult>;
 }
 
 export interface OccupancyEvent {
@@ -58,7 +70,7 @@ export interface OccupancyEvent {
   /** `context.user.id` of the occupant's token. */
   readonly userId?: string;
   readonly at: Date;
-  /** The same for repeated deliveries of one event: both senders repeat, and JaaS reorders. */
+  /** The same for repeated deliveries of one event: both senders repeat, and events overtake one another. */
   readonly dedupeKey: string;
 }
 

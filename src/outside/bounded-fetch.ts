@@ -11,7 +11,7 @@ export class OutsideError extends Error {
 }
 
 export interface BoundedRequest {
-  readonly method: "GET" | "POST" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   /** Limit of the whole call, answer included, milliseconds. */

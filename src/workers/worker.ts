@@ -75,8 +75,15 @@ export async function startWorker(dependencies: WorkerDependencies): Promise<Run
         opensBeforeS: config.MEETING_OPENS_BEFORE_S,
         reminderBeforeS: config.MEETING_REMINDER_BEFORE_S,
         maxExtensionMinutes: config.MEETING_MAX_EXTENSION_MINUTES,
+        onAsked: (kind) => metrics.sender.operations("created", kind, 1),
       }),
-      ...createMeetingActivities({ db, rooms, logger }),
+      ...createMeetingActivities({
+        db,
+        rooms,
+        logger,
+        minTogetherS: config.MEETING_MIN_TOGETHER_S,
+        reviewS: config.MEETING_REVIEW_S,
+      }),
       ...createReconcileActivities({
         db,
         client,

@@ -2,6 +2,7 @@ import {
   allHandlersFinished,
   ApplicationFailure,
   condition,
+  currentUpdateInfo,
   setCurrentDetails,
   setHandler,
 } from "@temporalio/workflow";
@@ -17,25 +18,48 @@ import {
   type OperationSettledMessage,
   operationSettledSignal,
   type Outcome,
+  type OverruleCommand,
+  overruleUpdate,
+  roomLeftSignal,
   withdrawnSignal,
 } from "./messages.ts";
 import { untilDone, waitUntil } from "./patience.ts";
-import { ASK_AGAIN_MS, steps } from "./steps.ts";
+import { ASK_AGAIN_MS, sideSteps, steps } from "./steps.ts";
+
+/** How long a room that cannot be ended is tried: by then Prosody has long ended what its reservation covers. */
+const ROOM_PATIENCE_MS = 60 * 60_000;
+const OVERRULE_TEXT_LENGTH = { by: [1, 200], reason: [10, 1_000] } as const;
 
 /** A refusal that only this update sees. */
 function refuse(type: string, message: string): never {
   throw ApplicationFailure.create({ type, message, nonRetryable: true });
 }
 
+/** Who may send this is for Temporal's access control to say; the API never does. */
+function checkOverrule(command: OverruleCommand, isOver: boolean): void {
+  if (isOver) refuse("meeting_over", "this meeting is settled or withdrawn");
+  if (![1, 2, 3].includes(command.outcome))
+    refuse("bad_outcome", "outcome must be 1 (held), 2 (host absent) or 3 (winner absent)");
+  for (const [name, [least, most]] of Object.entries(OVERRULE_TEXT_LENGTH)) {
+    const text: unknown = command[name as keyof typeof OVERRULE_TEXT_LENGTH];
+    if (typeof text !== "string" || text.trim().length < least || text.length > most)
+      refuse(`bad_${name}`, `${name} must be a text of ${least} to ${most} characters`);
+  }
+}
+
 /**
  * One meeting: scheduled → open → closing → closed, with the host's updates `extend` and `close` while it is not closing. From
- * any of these it can become withdrawn: the chain took back the sale.
+ * any of these it can become withdrawn: the chain took back the sale. Until the settlement has begun an operator can `overrule`
+ * how it came out.
  */
 export async function meeting(input: MeetingInput): Promise<MeetingState> {
   let endsAtMs = input.endsAtMs;
   let closedBy: string | null = null;
   let withdrawn = false;
   let settlement: OperationSettledMessage | undefined;
+  let overruled: Outcome | undefined;
+  /** What keeps a room from being ended. It is shown, and holds nothing up. */
+  let roomProblem: string | null = null;
   let state: Omit<MeetingState, "endsAtMs"> = {
     phase: "scheduled",
     outcome: null,
@@ -43,13 +67,22 @@ export async function meeting(input: MeetingInput): Promise<MeetingState> {
     problem: null,
   };
 
-  const current = (): MeetingState => ({ ...state, endsAtMs });
+  const current = (): MeetingState => ({
+    ...state,
+    endsAtMs,
+    problem: [state.problem, roomProblem].filter((one) => one !== null).join("; ") || null,
+  });
   const set = (change: Partial<Omit<MeetingState, "endsAtMs">>): void => {
     state = { ...state, ...change };
     setCurrentDetails(meetingDetails(input, current()));
   };
   const onProblem = (problem: string | null): void => {
     if (problem !== state.problem) set({ problem });
+  };
+  const onRoomProblem = (problem: string | null): void => {
+    if (problem === roomProblem) return;
+    roomProblem = problem;
+    set({});
   };
   // The clock decides, not the phase: after an outage a message sent after the end is handled before the timer is.
   const checkCommand = (by: string): void => {
@@ -117,6 +150,27 @@ export async function meeting(input: MeetingInput): Promise<MeetingState> {
     },
     { description: "Close the meeting now", validator: (command) => checkCommand(command.by) },
   );
+  setHandler(
+    overruleUpdate,
+    async (command) => {
+      await steps.overrule(input.meetingId, currentUpdateInfo()?.id ?? "", command);
+      overruled = command.outcome;
+      if (state.outcome !== null) set({ outcome: overruled });
+      return current();
+    },
+    {
+      description: "Decide how the meeting came out, before it is settled",
+      validator: (command) => checkOverrule(command, withdrawn || state.settled),
+    },
+  );
+  // Beside everything else: the money must not wait for Jitsi.
+  setHandler(roomLeftSignal, async () => {
+    await untilDone(
+      () => sideSteps.endRooms(input.meetingId),
+      onRoomProblem,
+      Date.now() + ROOM_PATIENCE_MS,
+    );
+  });
   set({});
 
   const isOver = (): boolean => closedBy !== null || withdrawn;
@@ -155,7 +209,7 @@ export async function meeting(input: MeetingInput): Promise<MeetingState> {
     unlessWithdrawn(() => steps.closeMeeting(input, closedBy));
   const outcome = await close();
   if (withdrawn || outcome === undefined) return leave();
-  set({ outcome });
+  set({ outcome: overruled ?? outcome });
   while (settlement?.status !== "done" && !withdrawn) {
     const seen = settlement;
     onProblem(seen?.status === "refused" ? `settle: ${seen.reason}` : null);

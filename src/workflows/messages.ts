@@ -7,7 +7,9 @@ import type {
   ExtendedMessage,
   MeetingState,
   OperationSettledMessage,
+  OverruleCommand,
   RevertedMessage,
+  RoomLeftMessage,
   WithdrawnMessage,
 } from "../domain/process.ts";
 
@@ -22,4 +24,6 @@ export const withdrawnSignal = defineSignal<[WithdrawnMessage]>("withdrawn");
 export const auctionStateQuery = defineQuery<AuctionState>("state");
 export const extendUpdate = defineUpdate<MeetingState, [ExtendCommand]>("extend");
 export const closeUpdate = defineUpdate<MeetingState, [CloseCommand]>("close");
+export const overruleUpdate = defineUpdate<MeetingState, [OverruleCommand]>("overrule");
+export const roomLeftSignal = defineSignal<[RoomLeftMessage]>("roomLeft");
 export const meetingStateQuery = defineQuery<MeetingState>("state");

@@ -8,7 +8,7 @@ import {
 } from "@temporalio/workflow";
 
 /** How long a step that was refused waits before it is tried again by itself. */
-const RETRY_STEP_AFTER = "5 minutes";
+const RETRY_STEP_AFTER_MS = 5 * 60_000;
 
 /**
  * Runs a step until it succeeds. A refusal never closes a process: it is shown to operators through `onProblem` and tried
@@ -17,7 +17,18 @@ const RETRY_STEP_AFTER = "5 minutes";
 export async function untilDone<T>(
   step: () => Promise<T>,
   onProblem: (problem: string | null) => void,
-): Promise<T> {
+): Promise<T>;
+/** With a time: gives up once the next attempt would come after it, the problem still shown. */
+export async function untilDone<T>(
+  step: () => Promise<T>,
+  onProblem: (problem: string | null) => void,
+  giveUpAtMs: number,
+): Promise<T | undefined>;
+export async function untilDone<T>(
+  step: () => Promise<T>,
+  onProblem: (problem: string | null) => void,
+  giveUpAtMs = Number.POSITIVE_INFINITY,
+): Promise<T | undefined> {
   for (;;) {
     try {
       const value = await step();
@@ -31,7 +42,8 @@ export async function untilDone<T>(
           : (error.cause?.message ?? error.message);
       log.error("a step was refused and will be tried again", { step: error.activityType, reason });
       onProblem(`${error.activityType}: ${reason}`);
-      await sleep(RETRY_STEP_AFTER, { summary: `try ${error.activityType} again` });
+      if (Date.now() + RETRY_STEP_AFTER_MS > giveUpAtMs) return undefined;
+      await sleep(RETRY_STEP_AFTER_MS, { summary: `try ${error.activityType} again` });
     }
   }
 }

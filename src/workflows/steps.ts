@@ -13,5 +13,16 @@ export const steps = proxyActivities<Activities>({
   retry: { initialInterval: "500 milliseconds", maximumInterval: "20 seconds" },
 });
 
+/**
+ * Steps that nothing else waits for: after a while of failing they are given up for now, so that the problem is shown to
+ * operators instead of being tried in silence.
+ */
+export const sideSteps = proxyActivities<Activities>({
+  taskQueue: TASK_QUEUES.auction,
+  startToCloseTimeout: "30 seconds",
+  scheduleToCloseTimeout: "2 minutes",
+  retry: { initialInterval: "1 second", maximumInterval: "20 seconds" },
+});
+
 /** The safety net under the sender's signals: how often an operation that did not settle is asked for again. */
 export const ASK_AGAIN_MS = 5 * 60_000;

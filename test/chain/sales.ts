@@ -38,6 +38,7 @@ export class Sales {
       rooms: {
         signRoomToken: () => "nobody enters here",
         roomUrl: () => "nobody enters here",
+        kick: async () => ({ asked: false, reason: "not_configured" }) as const,
         endRoom: async (room) => {
           this.endedRooms.push(room);
           return { ended: true, alreadyGone: false };

@@ -5,7 +5,7 @@ import type { JitsiSandbox } from "../../dev/sandbox/jitsi/server.ts";
 import {
   createRoomName,
   createRoomTokens,
-  parseOccupancyEvent,
+  parseOccupancyEvents,
   parseReservationRequest,
   reservationAnswer,
 } from "../../src/jitsi/index.ts";
@@ -17,7 +17,7 @@ import { startJitsiSandbox } from "../support/sandboxes.ts";
 let jitsi: JitsiSandbox;
 let tokens: RoomTokens;
 let backend: SandboxServer;
-let events: (OccupancyEvent | undefined)[];
+let events: OccupancyEvent[];
 let released: string[];
 let authorizations: Set<string | undefined>;
 let answer: (request: SandboxRequest) => SandboxAnswer;
@@ -56,7 +56,10 @@ beforeEach(async () => {
       method: "POST",
       path: "/api/integrations/jitsi/events/:thing/:what",
       handle: noted(
-        (request) => (events.push(parseOccupancyEvent(JSON.parse(request.text))), { status: 204 }),
+        (request) => (
+          events.push(...parseOccupancyEvents(JSON.parse(request.text)).slice(-1)),
+          { status: 204 }
+        ),
       ),
     },
   ]);

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { AppError } from "../../src/errors.ts";
-import { parseOccupancyEvent, parseReservationRequest } from "../../src/jitsi/index.ts";
+import { parseOccupancyEvents, parseReservationRequest } from "../../src/jitsi/index.ts";
 import { outcomeOf } from "../para/refusals.ts";
 
 describe("a reservation request", () => {
@@ -42,6 +42,12 @@ describe("an occupancy event", () => {
     joined_at: 1_625_823_996,
     left_at: 1_625_824_035,
   };
+  const who = (kind: string, atS: number) => ({
+    room: "catchup",
+    occupantId: "14f01c40@meet.example.org/OWhl8jSh",
+    userId: "u-1",
+    dedupeKey: `${kind}:catchup:14f01c40@meet.example.org/OWhl8jSh:${atS}000`,
+  });
   const base = {
     room_name: "Catchup",
     room_jid: "catchup@conference.meet.example.org",
@@ -50,25 +56,50 @@ describe("an occupancy event", () => {
 
   test("of event_sync is read", () => {
     expect(
-      parseOccupancyEvent({
+      parseOccupancyEvents({
         event_name: "muc-occupant-left",
         ...base,
         active_occupants_count: 3,
         occupant,
       }),
-    ).toEqual({
-      kind: "left",
-      room: "catchup",
-      occupantId: "14f01c40@meet.example.org/OWhl8jSh",
-      userId: "u-1",
-      at: new Date("2021-07-09T09:47:15.000Z"),
-      dedupeKey: "left:catchup:14f01c40@meet.example.org/OWhl8jSh:1625824035000",
+    ).toEqual([
+      { kind: "joined", at: new Date("2021-07-09T09:46:36.000Z"), ...who("joined", 1_625_823_996) },
+      { kind: "left", at: new Date("2021-07-09T09:47:15.000Z"), ...who("left", 1_625_824_035) },
+    ]);
+  });
+
+  test.each([
+    [
+      "a list",
+      [
+        { ...occupant, left_at: null },
+        { occupant_jid: "b@x/y", joined_at: 5, left_at: 6 },
+      ],
+    ],
+    ["an empty list as Lua writes it", {}],
+    ["nothing", undefined],
+  ])("of a room's end tells of everybody who was in it: %s", (_name, all_occupants) => {
+    const events = parseOccupancyEvents({
+      event_name: "muc-room-destroyed",
+      ...base,
+      destroyed_at: 1_625_824_100,
+      all_occupants,
     });
+    expect(events.map((event) => [event.kind, event.occupantId])).toEqual([
+      ...(Array.isArray(all_occupants)
+        ? [
+            ["joined", occupant.occupant_jid],
+            ["joined", "b@x/y"],
+            ["left", "b@x/y"],
+          ]
+        : []),
+      ["destroyed", ""],
+    ]);
   });
 
   test("of somebody without a token has no user", () => {
     const { id: _id, ...anonymous } = occupant;
-    const event = parseOccupancyEvent({
+    const [event] = parseOccupancyEvents({
       event_name: "muc-occupant-joined",
       ...base,
       occupant: anonymous,
@@ -80,15 +111,15 @@ describe("an occupancy event", () => {
   test("of a breakout room is about the people, not the room", () => {
     const breakout = { ...base, is_breakout: true, breakout_room_id: "b1" };
     expect(
-      parseOccupancyEvent({
+      parseOccupancyEvents({
         event_name: "muc-room-created",
         ...breakout,
         created_at: 1_625_823_996,
       }),
-    ).toBeUndefined();
+    ).toEqual([]);
     expect(
-      parseOccupancyEvent({ event_name: "muc-occupant-joined", ...breakout, occupant }),
-    ).toMatchObject({ kind: "joined", room: "catchup" });
+      parseOccupancyEvents({ event_name: "muc-occupant-joined", ...breakout, occupant }),
+    ).toMatchObject([{ kind: "joined", room: "catchup" }]);
   });
 
   test("of JaaS is read", () => {
@@ -102,19 +133,21 @@ describe("an occupancy event", () => {
       fqn: "vpaas-magic-cookie-1/Catchup",
       data: { id: "u-1", participantId: "p-1", participantJid: "p-1@8x8.vc/x", name: "James" },
     };
-    expect(parseOccupancyEvent(webhook)).toEqual({
-      kind: "joined",
-      room: "catchup",
-      occupantId: "p-1",
-      userId: "u-1",
-      at: new Date(1_625_823_996_123),
-      dedupeKey: "key-1",
-    });
+    expect(parseOccupancyEvents(webhook)).toEqual([
+      {
+        kind: "joined",
+        room: "catchup",
+        occupantId: "p-1",
+        userId: "u-1",
+        at: new Date(1_625_823_996_123),
+        dedupeKey: "key-1",
+      },
+    ]);
     expect(
-      parseOccupancyEvent({ ...webhook, eventType: "ROOM_DESTROYED", data: {} }),
-    ).toMatchObject({ kind: "destroyed", occupantId: "" });
-    expect(parseOccupancyEvent({ ...webhook, eventType: "RECORDING_STARTED" })).toBeUndefined();
-    expect(parseOccupancyEvent({ ...webhook, eventType: "constructor" })).toBeUndefined();
+      parseOccupancyEvents({ ...webhook, eventType: "ROOM_DESTROYED", data: {} }),
+    ).toMatchObject([{ kind: "destroyed", occupantId: "" }]);
+    expect(parseOccupancyEvents({ ...webhook, eventType: "RECORDING_STARTED" })).toEqual([]);
+    expect(parseOccupancyEvents({ ...webhook, eventType: "constructor" })).toEqual([]);
   });
 
   test("is refused as such, whatever is sent", () => {
@@ -136,6 +169,7 @@ describe("an occupancy event", () => {
       occupant: fc.anything(),
       created_at: fc.anything(),
       destroyed_at: fc.anything(),
+      all_occupants: fc.anything(),
     });
     const webhook = fc.record({
       eventType,
@@ -147,8 +181,12 @@ describe("an occupancy event", () => {
     fc.assert(
       fc.property(fc.oneof(fc.anything(), likely, webhook), (body) => {
         try {
-          const event = parseOccupancyEvent(body);
-          return event === undefined || !Number.isNaN(event.at.getTime());
+          const events = parseOccupancyEvents(body);
+          return events.every(
+            (event) =>
+              !Number.isNaN(event.at.getTime()) &&
+              !`${event.room}${event.occupantId}`.includes("\0"),
+          );
         } catch (error) {
           return error instanceof AppError && error.code === "occupancy_event_malformed";
         }

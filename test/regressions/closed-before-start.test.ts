@@ -1,5 +1,5 @@
 import { createMeetingActivities } from "../../src/activities/meeting.ts";
-import { noteOccupant } from "../../src/db/access.ts";
+import { noteOccupant } from "../../src/db/attendance.ts";
 import { testLogger } from "../support/logs.ts";
 import { createTestWorld, seedSold, type TestApi, type TestWorld } from "../support/api.ts";
 
@@ -24,6 +24,8 @@ test("a host cannot close, and be paid for, a meeting that has not even begun", 
       meetingId,
       occupantId: role,
       role,
+      roomName: "room",
+      sessionId: null,
       joinedAt: new Date(),
       leftAt: new Date(),
     });

@@ -1,5 +1,5 @@
 import { createMeetingActivities } from "../../src/activities/meeting.ts";
-import { noteOccupant } from "../../src/db/access.ts";
+import { noteOccupant } from "../../src/db/attendance.ts";
 import { testLogger } from "../support/logs.ts";
 import {
   AUCTION_CONTRACT,
@@ -36,6 +36,8 @@ test("a winner whose pass was minted only after the meeting's end does not pay f
     meetingId,
     occupantId: "h",
     role: "host",
+    roomName: "room",
+    sessionId: null,
     joinedAt: new Date(endsAt.getTime() - 900_000),
     leftAt: null,
   });

@@ -85,6 +85,8 @@ export class FakeActivities {
       closeMeeting: this.#recorded("closeMeeting", async () => held),
       announceSettlement: this.#recorded("announceSettlement", nothing),
       leaveWithdrawn: this.#recorded("leaveWithdrawn", nothing),
+      endRooms: this.#recorded("endRooms", nothing),
+      overrule: this.#recorded("overrule", nothing),
       reconcile: this.#recorded("reconcile", async () => ({ lostWorkflows: 0, stuckMessages: 0 })),
       runIndexer: this.#recorded("runIndexer", async () => "turn-over"),
       runWallet: this.#recorded("runWallet", nothing),

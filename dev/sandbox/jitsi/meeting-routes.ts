@@ -5,11 +5,17 @@ import { roomProblem, verifyToken } from "./prosody-token.ts";
 import type { TokenRules } from "./prosody-token.ts";
 import { reserve } from "./reservations.ts";
 import type { ReservationClient } from "./reservations.ts";
+import type { Refusals } from "./refusals.ts";
 import type { Rooms } from "./rooms.ts";
 
 export interface Context {
   readonly rules: TokenRules;
+  /** What opens the endpoints of backends: with a key server of their own, login tokens do not. */
+  readonly adminRules: TokenRules;
+  /** mod_muc_kick_participant is loaded only with a key server of its own. */
+  readonly canKick: boolean;
   readonly rooms: Rooms;
+  readonly refusals: Refusals;
   /** Undefined while no backend is known: then any room may be made. */
   readonly reservations: () => ReservationClient | undefined;
 }
@@ -42,6 +48,15 @@ export function meetingRoutes(context: Context): Route[] {
       handle: () => ({ status: 200, body: rooms.list() }),
     },
     { method: "POST", path: "/end-meeting", handle: (request) => endMeeting(context, request) },
+    ...(context.canKick
+      ? [
+          {
+            method: "PUT",
+            path: "/kick-participant",
+            handle: (request: SandboxRequest) => kick(context, request),
+          },
+        ]
+      : []),
     {
       method: "GET",
       path: "/:room",
@@ -64,8 +79,12 @@ async function join(context: Context, request: SandboxRequest): Promise<SandboxA
   const problem = roomProblem(rules, verdict.claims, room);
   if (!rooms.has(room)) {
     const client = context.reservations();
-    const answer = client === undefined ? undefined : await reserve(client, room);
-    if (answer?.granted === false)
+    const answer =
+      client === undefined
+        ? undefined
+        : (context.refusals.of(room) ?? (await reserve(client, room)));
+    if (answer?.granted === false) {
+      context.refusals.remember(room, answer);
       return {
         status: 403,
         body: {
@@ -74,6 +93,7 @@ async function join(context: Context, request: SandboxRequest): Promise<SandboxA
           reservationErrorCode: answer.code,
         },
       };
+    }
     // mod_token_verification looks when the room is made and at every join.
     if (problem !== undefined) return refusal(403, "not-allowed", problem);
     if (!rooms.has(room)) rooms.create(room, answer?.reservation);
@@ -93,10 +113,34 @@ function endMeeting(context: Context, request: SandboxRequest): SandboxAnswer {
   const conference = request.query.get("conference");
   if (conference === null) return { status: 400 };
   const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1];
-  if (!verifyToken(context.rules, token).accepted) return { status: 401 };
+  if (!verifyToken(context.adminRules, token).accepted) return { status: 401 };
   const at = conference.lastIndexOf("@");
   if (conference.slice(at + 1) !== `conference.${context.rules.xmppDomain}`) return { status: 404 };
   return context.rooms.destroy(conference.slice(0, at).toLowerCase())
+    ? { status: 200 }
+    : { status: 404 };
+}
+
+const kickBody = z.union([
+  z.object({ participantId: z.string(), number: z.undefined() }),
+  z.object({ number: z.string(), participantId: z.undefined() }),
+]);
+
+/**
+ * mod_muc_kick_participant, with its slip: what fails the check of token or room is answered by a table that names no
+ * `status_code`, and so by 200.
+ */
+function kick(context: Context, request: SandboxRequest): SandboxAnswer {
+  if (request.headers["content-type"] !== "application/json" || request.text === "")
+    return { status: 400 };
+  const body = kickBody.safeParse(JSON.parse(request.text));
+  if (!body.success) return { status: 400 };
+  const room = request.query.get("room");
+  const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1];
+  const accepted = verifyToken(context.adminRules, token).accepted;
+  if (room === null || !accepted || !context.rooms.has(room.toLowerCase())) return { status: 200 };
+  const { participantId } = body.data;
+  return participantId !== undefined && context.rooms.kick(room.toLowerCase(), participantId)
     ? { status: 200 }
     : { status: 404 };
 }

@@ -1,10 +1,11 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac, createPublicKey, timingSafeEqual, verify } from "node:crypto";
 import { z } from "zod";
 
-/** How Prosody is configured: one app, HS256, domain verification on. */
+/** How Prosody is configured: one app and domain verification on. */
 export interface TokenRules {
   readonly appId: string;
-  readonly secret: string;
+  /** `app_secret` (HS256), or the public keys by `kid` that its ASAP key server would give (RS256). */
+  readonly key: string | ReadonlyMap<string, string>;
   /** The VirtualHost. */
   readonly xmppDomain: string;
 }
@@ -39,16 +40,35 @@ export function verifyToken(rules: TokenRules, token: unknown): TokenVerdict {
   const claims = decodeObject(claimsPart);
   if (header === undefined || claims === undefined) return refuse("Invalid json");
   if (header["typ"] !== "JWT") return refuse("Invalid typ");
-  if (header["alg"] !== "HS256") return refuse("Invalid or incorrect alg");
-  const expected = createHmac("sha256", rules.secret)
-    .update(`${headerPart}.${claimsPart}`)
-    .digest();
-  const given = Buffer.from(signaturePart, "base64url");
-  if (given.length !== expected.length || !timingSafeEqual(given, expected))
-    return refuse("Invalid signature");
+  const problemOfKey = keyProblem(rules, header, `${headerPart}.${claimsPart}`, signaturePart);
+  if (problemOfKey !== undefined) return refuse(problemOfKey);
   const problem = timeProblem(claims) ?? issuerProblem(rules, claims);
   if (problem !== undefined) return refuse(problem);
   return { accepted: true, claims, user: readUser(claims) };
+}
+
+/** With a key server the algorithm is RS256 and the header names the key; with a shared secret it is HS256. */
+function keyProblem(
+  { key }: TokenRules,
+  header: Record<string, unknown>,
+  signed: string,
+  signature: string,
+): string | undefined {
+  const given = Buffer.from(signature, "base64url");
+  if (typeof key === "string") {
+    if (header["alg"] !== "HS256") return "Invalid or incorrect alg";
+    const expected = createHmac("sha256", key).update(signed).digest();
+    return given.length === expected.length && timingSafeEqual(given, expected)
+      ? undefined
+      : "Invalid signature";
+  }
+  if (typeof header["kid"] !== "string") return "'kid' claim is missing";
+  const pem = key.get(header["kid"]);
+  if (pem === undefined) return "could not obtain public key";
+  if (header["alg"] !== "RS256") return "Invalid or incorrect alg";
+  return verify("sha256", Buffer.from(signed), createPublicKey(pem), given)
+    ? undefined
+    : "Invalid signature";
 }
 
 /** Whether a verified token opens this room; mod_token_verification's words when it does not. */

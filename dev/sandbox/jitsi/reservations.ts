@@ -48,7 +48,7 @@ export async function reserve(
       });
   } catch (error) {
     if (error instanceof OutsideError)
-      return { granted: false, code: 500, text: "Reservation check failed: timeout" };
+      return { granted: false, code: 500, text: "Reservation lookup timed out" };
     throw error;
   }
   if (answer.status !== 200 && answer.status !== 201) {

@@ -84,6 +84,13 @@ export class Rooms {
     return true;
   }
 
+  /** Sends out the occupant of that name in the room: the start of an anonymous user's id. */
+  kick(name: string, participantId: string): boolean {
+    const occupants = [...(this.#rooms.get(name)?.occupants.keys() ?? [])];
+    const found = occupants.find((one) => one.slice(0, 8) === participantId);
+    return found !== undefined && this.leave(name, found);
+  }
+
   /** Sends everyone out and removes the room; false when there is none. */
   destroy(name: string): boolean {
     const room = this.#rooms.get(name);

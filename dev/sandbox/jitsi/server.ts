@@ -5,6 +5,7 @@ import { derive } from "../seed.ts";
 import { EventSync } from "./event-sync.ts";
 import { meetingRoutes } from "./meeting-routes.ts";
 import type { Context } from "./meeting-routes.ts";
+import { Refusals } from "./refusals.ts";
 import { release } from "./reservations.ts";
 import type { Reservation, ReservationClient } from "./reservations.ts";
 import { Rooms } from "./rooms.ts";
@@ -25,6 +26,13 @@ export interface JitsiSandboxOptions {
   readonly retryDelayMs?: number;
   /** How often rooms are checked for the end of their reservation, milliseconds: 60,000 in Prosody. */
   readonly expiryCheckMs?: number;
+  /** How long a refused reservation is repeated without asking, milliseconds: 30,000 in Prosody and by default. */
+  readonly refusalMemoryMs?: number;
+  /**
+   * What the key server of `prosody_password_public_key_repo_url` gives: public keys (PEM) by `kid`. Then only these open
+   * /end-meeting, and /kick-participant is there.
+   */
+  readonly adminKeys?: ReadonlyMap<string, string>;
 }
 
 export interface JitsiSandbox extends SandboxServer {
@@ -83,8 +91,12 @@ export async function startJitsiSandbox(options: JitsiSandboxOptions): Promise<J
       const releasing = release(client, reservation.id).finally(() => underWay.delete(releasing));
       underWay.add(releasing);
     };
+    const rules = { appId, key: secret, xmppDomain: domain };
     return {
-      rules: { appId, secret, xmppDomain: domain },
+      rules,
+      adminRules: { ...rules, key: options.adminKeys ?? secret },
+      canKick: options.adminKeys !== undefined,
+      refusals,
       rooms: new Rooms({ events, xmppDomain: domain, onDestroyed }),
       reservations,
     };
@@ -97,6 +109,7 @@ export async function startJitsiSandbox(options: JitsiSandboxOptions): Promise<J
     integrationSecret,
     adminUrl: url,
   });
+  const refusals = new Refusals(options.refusalMemoryMs);
   let rooms: Rooms | undefined;
   const server = await startServer(options.port, ({ url }) => {
     const context = build(new URL(url).host);
@@ -123,10 +136,10 @@ export async function startJitsiSandbox(options: JitsiSandboxOptions): Promise<J
       ...meetingRoutes(context),
     ];
   });
-  const expiry = setInterval(
-    () => rooms?.destroyExpired(),
-    options.expiryCheckMs ?? EXPIRY_CHECK_MS,
-  );
+  const expiry = setInterval(() => {
+    rooms?.destroyExpired();
+    refusals.evict();
+  }, options.expiryCheckMs ?? EXPIRY_CHECK_MS);
   expiry.unref();
   return {
     ...server,

@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { createGatePass, findMeeting } from "../../db/access.ts";
-import { type AccessClaim, challengeText } from "../../lit/index.ts";
+import { type AccessClaim, challengeText, claimDigest } from "../../lit/index.ts";
 import type { ApiDeps } from "../context.ts";
 import type { Session } from "../route.ts";
 import { checksummed } from "../schema.ts";
 import { serviceDomain } from "../service-domain.ts";
-import { currentStanding, meetingNotFound, type Standing } from "./rights.ts";
-import { refused } from "../../errors.ts";
+import { logRefusal } from "./refusals.ts";
+import { currentStanding, meetingNotFound, over, type Standing } from "./rights.ts";
 
 const CHALLENGE_TTL_S = 120;
 
@@ -21,11 +21,18 @@ export async function challengeAccess(
 ): Promise<{ readonly claim: AccessClaim; readonly message: string; readonly standing: Standing }> {
   const meeting = await findMeeting(deps.db, meetingId);
   if (meeting === undefined) throw meetingNotFound();
-  const standing = await currentStanding(deps, meeting, user);
-  if (standing === undefined) throw meetingNotFound();
   const nowS = Math.floor(Date.now() / 1_000);
   const expiresAtS = Math.min(nowS + CHALLENGE_TTL_S, Math.floor(meeting.endsAt.getTime() / 1_000));
-  if (expiresAtS <= nowS) throw refused("meeting_over", "this meeting is over", 403);
+  const checked: Record<string, unknown> = { by: "challenge" };
+  let standing: Standing | undefined;
+  try {
+    standing = await currentStanding(deps, meeting, user, checked);
+    if (standing === undefined) throw meetingNotFound();
+    if (expiresAtS <= nowS) throw over();
+  } catch (error) {
+    await logRefusal(deps, { meetingId, user, standing, checked, error });
+    throw error;
+  }
   const claim: AccessClaim = {
     v: 1,
     domain: serviceDomain(deps.config),
@@ -44,6 +51,7 @@ export async function challengeAccess(
     userId: user.id,
     wallet: standing.wallet,
     claim,
+    claimDigest: claimDigest(claim),
     expiresAt: new Date(expiresAtS * 1_000),
   });
   return { claim, message, standing };

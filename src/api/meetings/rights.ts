@@ -24,16 +24,22 @@ export interface Standing {
   readonly blockNumber: number | null;
 }
 
-/** The role somebody has by what the chain says now, and the wallet that gives it to them. */
+/**
+ * The role somebody has by what the chain says now, and the wallet that gives it to them. What was looked at is added to
+ * `checked`, for the log.
+ */
 export async function currentStanding(
   deps: ApiDeps,
   meeting: MeetingRow,
   user: Session,
+  checked: Record<string, unknown>,
 ): Promise<Standing | undefined> {
   if (user.wallets.includes(meeting.host))
     return { role: "host", wallet: meeting.host, blockNumber: null };
   if (user.wallets.length === 0) return undefined;
   const { owner, blockNumber } = await deps.reader.passOwner(meeting.auctionId);
+  checked["passOwner"] = owner;
+  checked["atBlock"] = blockNumber;
   return owner !== null && user.wallets.includes(owner)
     ? { role: "winner", wallet: owner, blockNumber }
     : undefined;
@@ -57,6 +63,11 @@ export async function meetingOfHost(
   return meeting;
 }
 
+/** The answer to whoever comes when a meeting is over. */
+export function over(): AppError {
+  return refused("meeting_over", "this meeting is over", 403);
+}
+
 /** From when on the room can be entered. */
 export function opensAt(
   deps: Pick<ApiDeps, "config">,
@@ -78,7 +89,7 @@ export function closedDoor(
       403,
     );
   if (meeting.state === "closing" || meeting.state === "closed" || now >= meeting.endsAt)
-    return refused("meeting_over", "this meeting is over", 403);
+    return over();
   const opens = opensAt(deps, meeting);
   if (now < opens)
     return refused("meeting_not_open", `this meeting opens at ${opens.toISOString()}`, 403);

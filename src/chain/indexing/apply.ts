@@ -7,6 +7,7 @@ import type { Block } from "../types.ts";
 import { stands, withdrawMeeting, withdrawOrphans } from "./compensation.ts";
 import type { ChainEvent } from "./decode.ts";
 import { cancelled, effectsOf, recreated } from "./effects.ts";
+import { movePass } from "./pass-moves.ts";
 import { applyEvent, type AuctionProjection, PROJECTED } from "./projection.ts";
 import { loadAuctions, saveAuctions } from "./auctions.ts";
 import * as store from "./store.ts";
@@ -71,6 +72,7 @@ async function project(
   // Locked: a meeting must not be made of a sale while this takes the sale back.
   for (const auction of await loadAuctions(tx, chainId, auctionContract, ids, "FOR UPDATE"))
     auctions.set(auction.auctionId, auction);
+  const owners = new Map([...auctions.values()].map((one) => [one.auctionId, one.passOwner]));
   const meetings = new Map(
     (await liveMeetings(tx, chainId, auctionContract, ids)).map((one) => [one.auctionId, one]),
   );
@@ -108,6 +110,16 @@ async function project(
   await recordEvents(tx, told);
   await enqueue(tx, messages);
   await saveAuctions(tx, [...auctions.values()]);
+  for (const [id, meeting] of meetings) {
+    const from = owners.get(id) ?? null;
+    const after = auctions.get(id);
+    if (from === null || after === undefined || after.passOwner === from) continue;
+    const transfer = events.findLast((one) => one.auctionId === id && one.name === "Transfer");
+    if (transfer === undefined) continue;
+    const { blockNumber, blockHash, logIndex } = transfer;
+    const cause = `pass:${chainId}:${blockHash}:${logIndex}:${sightings.get(store.logKey(transfer)) ?? 1}`;
+    await movePass(tx, meeting, { from, to: after.passOwner, blockNumber, cause });
+  }
   await store.insertBids(tx, chainId, auctionContract, events);
 }
 

@@ -1,11 +1,13 @@
 import type { Queryable } from "../../db/database.ts";
 import { recordEvents } from "../../db/events.ts";
+import { liveMeetings } from "../../db/meetings.ts";
 import { enqueue } from "../../db/outbox.ts";
 import { operationKey } from "../../domain/process.ts";
 import type { JsonRpc } from "../rpc.ts";
 import { blockByNumber } from "../types.ts";
 import type { Stream } from "./apply.ts";
 import { effectsOfReorg } from "./effects.ts";
+import { movePass } from "./pass-moves.ts";
 import { deleteAuction, loadAuction, replayAuction, saveAuctions } from "./auctions.ts";
 import * as store from "./store.ts";
 
@@ -57,6 +59,11 @@ export async function rollBackTo(
     const effects = effectsOfReorg(before, after, ancestor.number, confirmedUpTo);
     await recordEvents(tx, effects.events);
     await enqueue(tx, effects.messages);
+    const [from, to] = [before.passOwner, after?.passOwner ?? null];
+    if (from === null || from === to) continue;
+    const cause = `pass:${chainId}:${ancestor.hash}:${auctionId}:reorg:${before.updatedBlock}`;
+    for (const meeting of await liveMeetings(tx, chainId, auctionContract, [auctionId]))
+      await movePass(tx, meeting, { from, to, blockNumber: ancestor.number, cause });
   }
   await store.moveCursor(tx, chainId, ancestor);
 }
