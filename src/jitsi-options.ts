@@ -9,6 +9,11 @@ export function roomTokensOptions(config: CommonConfig): RoomTokensOptions {
     secret: config.JITSI_SECRET.reveal(),
     ...(config.JITSI_KID === undefined ? {} : { kid: config.JITSI_KID }),
     ...(config.JITSI_ADMIN_URL === undefined ? {} : { adminUrl: config.JITSI_ADMIN_URL }),
+    ...(config.JITSI_ADMIN_SECRET === undefined
+      ? {}
+      : { adminSecret: config.JITSI_ADMIN_SECRET.reveal() }),
+    ...(config.JITSI_ADMIN_KID === undefined ? {} : { adminKid: config.JITSI_ADMIN_KID }),
     ...(config.JITSI_XMPP_DOMAIN === undefined ? {} : { xmppDomain: config.JITSI_XMPP_DOMAIN }),
+    ...(config.JITSI_MUC_DOMAIN === undefined ? {} : { mucDomain: config.JITSI_MUC_DOMAIN }),
   };
 }
