@@ -18,7 +18,7 @@ export const litProof = z.object({
  * the proof says what it is about, so a proof for another claim fails here.
  * Whether the claim's nonce is unspent and its time has not passed is the caller's to check.
  * @throws AppError refuse 403: `lit_proof_malformed`, `lit_proof_other_key` (not our PKP's),
- *   `lit_proof_other_claim` (about something else), `lit_proof_bad_signature`.
+ *   `lit_proof_bad_signature` (not over what it says), `lit_proof_other_claim` (good, and about something else).
  */
 export function verifyProof(input: {
   readonly claim: AccessClaim;
@@ -34,15 +34,14 @@ export function verifyProof(input: {
       "lit_proof_other_key",
       "The access proof was made with another key than this service's PKP.",
     );
-  const digest = claimDigest(input.claim);
-  if (bare(dataSigned) !== bare(digest))
+  // What the proof says that it is about comes first: only a real proof can be about something else.
+  if (recover(`0x${bare(dataSigned)}`, signature) !== expected)
+    throw bad("lit_proof_bad_signature", "The signature of the access proof is not the PKP's.");
+  if (bare(dataSigned) !== bare(claimDigest(input.claim)))
     throw bad(
       "lit_proof_other_claim",
       "The access proof is about something else than this challenge.",
     );
-  if (recover(digest, signature) !== expected) {
-    throw bad("lit_proof_bad_signature", "The signature of the access proof is not the PKP's.");
-  }
 }
 
 function recover(digest: string, signature: string): string | undefined {

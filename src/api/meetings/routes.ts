@@ -123,7 +123,7 @@ export const meetingRoutes = [
     params: MeetingParams,
     body: AccessBody,
     responses: { 200: Access },
-    problems: [403, 404, 409],
+    problems: [403, 404, 409, 502],
     handler: async ({ params, body, user }, deps) => {
       const granted = await enter(deps, params.id, user, body);
       return { status: 200, body: { ...granted, expiresAt: granted.expiresAt.toISOString() } };
