@@ -58,6 +58,9 @@ export function createJwtVerifier(options: {
 }): JwtVerifier {
   const keys = createRemoteJWKSet(new URL(".well-known/jwks.json", options.apiBase), {
     timeoutDuration: options.timeoutMs,
+    // The JWTs come from Para itself, so one with a key that is not known yet means that Para has a new one: it is fetched at
+    // once. Nobody else can make us fetch.
+    cooldownDuration: 0,
     // jose reads answers of any length; the keys are a few kilobytes.
     [customFetch]: async (url) => {
       const { timeoutMs } = options;

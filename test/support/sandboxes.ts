@@ -37,12 +37,22 @@ const signedIn = z.object({
 /** Somebody who has just signed in at the Para sandbox. */
 export type SignedIn = Readonly<z.infer<typeof signedIn>>;
 
-export async function signIn(para: SandboxServer, email: string): Promise<SignedIn> {
+/** Signs somebody in by e-mail, or as the control endpoint of the Para sandbox understands `who`. */
+export async function signIn(para: SandboxServer, who: string | object): Promise<SignedIn> {
   const response = await fetch(`${para.url}/__sandbox/users`, {
     method: "POST",
-    body: JSON.stringify({ email }),
+    body: JSON.stringify(typeof who === "string" ? { email: who } : who),
   });
   return signedIn.parse(await response.json());
+}
+
+/** Tells a sandbox to be in some trouble, or out of it. */
+export async function control(sandbox: SandboxServer, path: string, body: object): Promise<void> {
+  const response = await fetch(`${sandbox.url}/__sandbox/${path}`, {
+    method: "POST",
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`${path} answered ${response.status}`);
 }
 
 const rpcRequest = z.object({

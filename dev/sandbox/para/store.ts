@@ -5,9 +5,14 @@ import { derive, derivePrivateKey, deriveUuid } from "../seed.ts";
 
 const sandboxUser = z.object({
   userId: z.string(),
-  email: z.string(),
+  /** As Para spells it: `email`, `phone`, `farcaster`, `telegram`, `externalWallet`. */
+  authType: z.string(),
+  identifier: z.string(),
+  oAuthMethod: z.string().optional(),
   walletId: z.string(),
   privateKey: z.string(),
+  /** The person's half of the key: it signs nothing without Para's. */
+  share: z.string(),
 });
 
 const sandboxSession = z.object({
@@ -17,12 +22,15 @@ const sandboxSession = z.object({
   /** The verification token of the client SDK. */
   lookupId: z.string(),
   expiresAtMs: z.number(),
+  /** False: the session is there, but whoever opened it has not finished logging in. */
+  active: z.boolean(),
 });
 
 const state = z.object({ users: z.array(sandboxUser), sessions: z.array(sandboxSession) });
 
 export type SandboxUser = z.infer<typeof sandboxUser>;
 export type SandboxSession = z.infer<typeof sandboxSession>;
+export type SandboxIdentity = Pick<SandboxUser, "authType" | "identifier" | "oAuthMethod">;
 type State = z.infer<typeof state>;
 
 const SESSION_MS = 2 * 60 * 60 * 1000; // Para's default session length
@@ -39,28 +47,34 @@ export class ParaStore {
     this.#state = stateFile === undefined ? { users: [], sessions: [] } : load(stateFile);
   }
 
-  /** The user with this e-mail address; made on first sight, and the same one for the same seed. */
-  upsertUser(email: string, privateKey: string | undefined): SandboxUser {
-    const known = this.#state.users.find((user) => user.email === email);
+  /** The user with this identity; made on first sight, and the same one for the same seed. */
+  upsertUser(identity: SandboxIdentity, privateKey: string | undefined): SandboxUser {
+    const { authType, identifier } = identity;
+    const known = this.#state.users.find(
+      (user) => user.authType === authType && user.identifier === identifier,
+    );
     if (known !== undefined) return known;
+    const name = authType === "email" ? identifier : `${authType} ${identifier}`;
     const user = {
-      userId: deriveUuid(this.#seed, `user ${email}`),
-      email,
-      walletId: deriveUuid(this.#seed, `wallet ${email}`),
-      privateKey: privateKey ?? derivePrivateKey(this.#seed, `key ${email}`),
+      ...identity,
+      userId: deriveUuid(this.#seed, `user ${name}`),
+      walletId: deriveUuid(this.#seed, `wallet ${name}`),
+      privateKey: privateKey ?? derivePrivateKey(this.#seed, `key ${name}`),
+      share: derive(this.#seed, `share ${name}`).toString("base64"),
     };
     this.#state.users.push(user);
     this.#save();
     return user;
   }
 
-  openSession(user: SandboxUser): SandboxSession {
-    const purpose = `session ${user.email} ${this.#state.sessions.length}`;
+  openSession(user: SandboxUser, lengthMs = SESSION_MS): SandboxSession {
+    const purpose = `session ${user.userId} ${this.#state.sessions.length}`;
     const session = {
       userId: user.userId,
       cookie: `s:${derive(this.#seed, `cookie ${purpose}`).toString("base64url")}`,
       lookupId: deriveUuid(this.#seed, `lookup ${purpose}`),
-      expiresAtMs: Date.now() + SESSION_MS,
+      expiresAtMs: Date.now() + lengthMs,
+      active: true,
     };
     this.#state.sessions.push(session);
     this.#save();
@@ -77,23 +91,33 @@ export class ParaStore {
     );
   }
 
-  liveSessionByCookie(cookie: unknown): SandboxSession | undefined {
+  userByWallet(walletId: string): SandboxUser | undefined {
+    return this.#state.users.find((user) => user.walletId === walletId);
+  }
+
+  /** The session of a cookie that has not ended, logged in or not. */
+  sessionByCookie(cookie: unknown): SandboxSession | undefined {
     return this.#state.sessions.find(
       (session) => session.cookie === cookie && session.expiresAtMs > Date.now(),
     );
   }
 
-  liveSessionByLookupId(lookupId: unknown): SandboxSession | undefined {
-    return this.#state.sessions.find(
-      (session) => session.lookupId === lookupId && session.expiresAtMs > Date.now(),
+  /** The person whose verification token this is, while their session is alive. */
+  userByLookupId(lookupId: unknown): SandboxUser | undefined {
+    const session = this.#state.sessions.find(
+      (one) => one.lookupId === lookupId && one.active && one.expiresAtMs > Date.now(),
     );
+    return session === undefined ? undefined : this.user(session.userId);
   }
 
-  /** Ends the session behind a verification token now; false when there is none. */
-  expireSession(lookupId: string): boolean {
+  /** Changes the session behind a verification token; false when there is none. */
+  changeSession(
+    lookupId: string,
+    change: Partial<Pick<SandboxSession, "expiresAtMs" | "active">>,
+  ): boolean {
     const session = this.#state.sessions.find((one) => one.lookupId === lookupId);
     if (session === undefined) return false;
-    session.expiresAtMs = 0;
+    Object.assign(session, change);
     this.#save();
     return true;
   }
@@ -115,11 +139,11 @@ export function publicKeyOf(user: SandboxUser): string {
   return SigningKey.computePublicKey(user.privateKey);
 }
 
-/** What `exportSession({excludeSigners: true})` of the client SDK gives for a session. */
+/** What `exportSession` of the client SDK gives for a session: with the person's share, or without (`excludeSigners`). */
 export function exportSession(
   user: SandboxUser,
   session: SandboxSession,
-  partnerId: string,
+  options: { readonly partnerId: string; readonly withSigner: boolean },
 ): string {
   const wallet = {
     id: user.walletId,
@@ -128,10 +152,12 @@ export function exportSession(
     scheme: "DKLS",
     publicKey: publicKeyOf(user),
     userId: user.userId,
-    partnerId,
+    partnerId: options.partnerId,
+    ...(options.withSigner ? { signer: user.share } : {}),
   };
+  const { authType, identifier } = user;
   const exported = {
-    authInfo: { authType: "email", identifier: user.email, auth: { email: user.email } },
+    authInfo: { authType, identifier, auth: { [authType]: identifier } },
     userId: user.userId,
     wallets: { [user.walletId]: wallet },
     currentWalletIds: { EVM: [user.walletId] },
