@@ -161,11 +161,16 @@ export interface Due {
 
 /**
  * Money is settled only for a sale that nothing can take back: a settlement that waits for its block while a reorg sells the
- * auction to somebody else would settle the new sale with the outcome of the old one.
+ * auction to somebody else would settle the new sale with the outcome of the old one. And only after a pass that nothing can
+ * take back, once its mint has a nonce: after a reorg that drops both, another wallet's settlement may come first, and then no
+ * pass can be minted any more. A mint that nobody has begun is not waited for; the meeting went by without it.
  */
 const MAY_GO = `state = 'pending' AND chain_id = $1 AND contract = $2 AND NOT (kind = 'settle' AND EXISTS (
   SELECT FROM auctions a WHERE a.chain_id = o.chain_id AND a.contract = o.contract AND a.auction_id = o.auction_id
-    AND coalesce((a.steps->'ended'->>'blockNumber')::bigint > $3, true)))`;
+    AND (coalesce((a.steps->'ended'->>'blockNumber')::bigint > $3, true)
+      OR coalesce((a.steps->'minted'->>'blockNumber')::bigint > $3, EXISTS (
+        SELECT FROM chain_operations m WHERE m.kind = 'mint' AND m.chain_id = o.chain_id AND m.contract = o.contract
+          AND m.auction_id = o.auction_id AND m.state NOT IN ('pending', 'refused'))))))`;
 
 /**
  * Locks and returns operations whose time has come: ends first, as only they have a block to be in, then the oldest due.
