@@ -36,9 +36,12 @@ export class EventSync {
     );
   }
 
-  /** Settles when everything sent so far has been delivered or given up. */
-  flush(): Promise<void> {
-    return this.#last;
+  /** Settles when everything sent so far, and what came of it, has been delivered or given up. */
+  async flush(): Promise<void> {
+    for (let seen: Promise<void> | undefined; seen !== this.#last;) {
+      seen = this.#last;
+      await seen;
+    }
   }
 
   async #deliver(path: string, body: string): Promise<void> {

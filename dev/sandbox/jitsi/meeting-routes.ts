@@ -121,9 +121,10 @@ function endMeeting(context: Context, request: SandboxRequest): SandboxAnswer {
     : { status: 404 };
 }
 
-const kickBody = z.union([
-  z.object({ participantId: z.string(), number: z.undefined() }),
-  z.object({ number: z.string(), participantId: z.undefined() }),
+const kickBody = z.xor([
+  z.object({ participantId: z.string() }).transform((one) => one.participantId),
+  // Telephones are not pretended.
+  z.object({ number: z.string() }).transform(() => undefined),
 ]);
 
 /**
@@ -139,7 +140,7 @@ function kick(context: Context, request: SandboxRequest): SandboxAnswer {
   const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1];
   const accepted = verifyToken(context.adminRules, token).accepted;
   if (room === null || !accepted || !context.rooms.has(room.toLowerCase())) return { status: 200 };
-  const { participantId } = body.data;
+  const participantId = body.data;
   return participantId !== undefined && context.rooms.kick(room.toLowerCase(), participantId)
     ? { status: 200 }
     : { status: 404 };
