@@ -200,6 +200,19 @@ export const SCENARIOS: Readonly<Record<string, (world: World) => Promise<Runs>>
     return { meeting: held.meeting.handle };
   },
 
+  overruled: async (world) => {
+    const held = await sell(world, { endsAtMs: Date.now() + 600_000 });
+    await held.meeting.phase("open");
+    // The pass moved on, and Jitsi is told to end the room.
+    await held.meeting.leaveRoom();
+    await until("the room to be ended", () => held.meeting.steps.includes("endRooms"));
+    await held.meeting.close();
+    await asleep(held.meeting);
+    await held.meeting.overrule({ outcome: 3 });
+    await settle(held.meeting);
+    return { meeting: held.meeting.handle };
+  },
+
   "continue-as-new": async (world) => {
     const auction = await startAuction(world, { endsInMs: 60_000, continueAfterEvents: 10 });
     const { runId } = await auction.handle.describe();

@@ -42,6 +42,7 @@ test("there is a history of every way an auction and a meeting may go", () => {
     "chain-changed",
     "end-refused-as-cancelled",
     "withdrawn.meeting",
+    "overruled.meeting",
     "continue-as-new.first",
     "continue-as-new.last",
   ])

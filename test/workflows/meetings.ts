@@ -5,10 +5,11 @@ import {
   meetingWorkflowId,
   operationKey,
   type OperationSettledMessage,
+  type OverruleCommand,
   TASK_QUEUES,
 } from "../../src/domain/process.ts";
 import type { meeting } from "../../src/workflows/meeting.ts";
-import { closeUpdate, extendUpdate } from "../../src/workflows/messages.ts";
+import { closeUpdate, extendUpdate, overruleUpdate } from "../../src/workflows/messages.ts";
 import { HOST, meetingOf, type Script } from "./activities.ts";
 import { stateOf, type World } from "./world.ts";
 
@@ -60,6 +61,17 @@ export class TestMeeting {
 
   close(by = HOST): Promise<MeetingState> {
     return this.handle.executeUpdate(closeUpdate, { args: [{ by }] });
+  }
+
+  /** What an operator says with the Temporal CLI or in the Web UI. */
+  overrule(command: Partial<OverruleCommand> = {}): Promise<MeetingState> {
+    const decided = { by: "ops:alice", outcome: 1, reason: "both say it took place", ...command };
+    return this.handle.executeUpdate(overruleUpdate, { args: [decided as OverruleCommand] });
+  }
+
+  /** What is said when there is a room to end: the pass moved on, or Jitsi was away at the end. */
+  leaveRoom(): Promise<void> {
+    return this.handle.signal("roomLeft", {});
   }
 
   /** What the indexer says when the chain took back the sale. */
