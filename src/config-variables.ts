@@ -82,6 +82,19 @@ export const COMMON = {
     fallback: "0",
   },
   AUCTION_END_LEAD_S: { parse: integer(1, 3600), example: "15", fallback: "15" },
+  LOG_LEVEL: {
+    parse: oneOf(["error", "warn", "info", "debug"]),
+    example: "info",
+    fallback: "info",
+  },
+  LOG_DIR: { parse: text, example: "logs", fallback: "logs" },
+  METRICS_HOST: { parse: text, example: "127.0.0.1", fallback: "127.0.0.1" },
+  METRICS_PORT: { parse: integer(0, 65_535), example: "9464", fallback: "9464" },
+  CRASH_AT: { parse: crashAt, example: "sender.stored:2", optional: true },
+} satisfies Record<string, Variable<unknown>>;
+
+/** Variables of the rooms and the rules of meetings: the API lets people in, the auction worker opens and ends rooms. */
+export const MEETINGS = {
   JITSI_DOMAIN: { parse: text, example: "meet.jit.si", fallback: "meet.jit.si" },
   JITSI_APP_ID: { parse: text, example: "meeting-auction" },
   JITSI_SECRET: { parse: jitsiSecret, example: "a random text of 32 characters or more, or a PEM" },
@@ -104,14 +117,6 @@ export const COMMON = {
   MEETING_MAX_EXTENSION_MINUTES: { parse: integer(0, 1440), example: "60", fallback: "60" },
   MEETING_MIN_TOGETHER_S: { parse: integer(1, 3600), example: "60", fallback: "60" },
   MEETING_REVIEW_S: { parse: integer(0, 604_800), example: "0", fallback: "0" },
-  LOG_LEVEL: {
-    parse: oneOf(["error", "warn", "info", "debug"]),
-    example: "info",
-    fallback: "info",
-  },
-  LOG_DIR: { parse: text, example: "logs", fallback: "logs" },
-  METRICS_HOST: { parse: text, example: "127.0.0.1", fallback: "127.0.0.1" },
-  METRICS_PORT: { parse: integer(0, 65_535), example: "9464", fallback: "9464" },
 } satisfies Record<string, Variable<unknown>>;
 
 /** Variables that only the process serving HTTP needs. */
@@ -190,8 +195,14 @@ export const API = {
   },
 } satisfies Record<string, Variable<unknown>>;
 
-/** Variables that only the process running workflows and sending transactions needs. */
-export const WORKER = {
+/** Variables that only the process running workflows needs. */
+export const AUCTION_WORKER = {
+  AUCTION_CHECK_INTERVAL: { parse: cron, example: "*/1 * * * *", fallback: "*/1 * * * *" },
+  WORKFLOW_BUNDLE: { parse: file, example: "build/workflows.js", optional: true },
+} satisfies Record<string, Variable<unknown>>;
+
+/** Variables that only the process sending transactions needs. */
+export const CHAIN_WORKER = {
   PLATFORM_PRIVATE_KEY: { parse: list(privateKey), example: KEY_EXAMPLE },
   CHAIN_MAX_FEE_GWEI: {
     parse: feeCaps,
@@ -199,7 +210,4 @@ export const WORKER = {
     fallback: "end:500,mint:200,settle:200,cancel:500",
   },
   CHAIN_BATCH_ITEMS: { parse: integer(1, 50), example: "50", fallback: "50" },
-  AUCTION_CHECK_INTERVAL: { parse: cron, example: "*/1 * * * *", fallback: "*/1 * * * *" },
-  WORKFLOW_BUNDLE: { parse: file, example: "build/workflows.js", optional: true },
-  CRASH_AT: { parse: crashAt, example: "sender.stored:2", optional: true },
 } satisfies Record<string, Variable<unknown>>;

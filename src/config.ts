@@ -1,4 +1,12 @@
-import { API, COMMON, type Parsed, type Variable, WORKER } from "./config-variables.ts";
+import {
+  API,
+  AUCTION_WORKER,
+  CHAIN_WORKER,
+  COMMON,
+  MEETINGS,
+  type Parsed,
+  type Variable,
+} from "./config-variables.ts";
 import { fail } from "./config-parsers.ts";
 
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
@@ -6,8 +14,23 @@ import { ConfigError, type ConfigProblem } from "./config-error.ts";
 export { ConfigError, type ConfigProblem };
 
 export type CommonConfig = Parsed<typeof COMMON>;
-export type ApiConfig = CommonConfig & Parsed<typeof API>;
-export type WorkerConfig = CommonConfig & Parsed<typeof WORKER>;
+export type MeetingsConfig = CommonConfig & Parsed<typeof MEETINGS>;
+export type ApiConfig = MeetingsConfig & Parsed<typeof API>;
+export type AuctionWorkerConfig = MeetingsConfig & Parsed<typeof AUCTION_WORKER>;
+export type ChainWorkerConfig = CommonConfig & Parsed<typeof CHAIN_WORKER>;
+/** Of a worker that does both. */
+export type WorkerConfig = AuctionWorkerConfig & ChainWorkerConfig;
+
+/** What a process is to do. Without a role it does everything; `worker` is both workers in one process. */
+export const ROLES = ["api", "worker", "auction-worker", "chain-worker"] as const;
+export type Role = (typeof ROLES)[number];
+
+/** The parts a process consists of, each with its configuration. */
+export interface Configs {
+  readonly api?: ApiConfig;
+  readonly auctions?: AuctionWorkerConfig;
+  readonly chain?: ChainWorkerConfig;
+}
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -64,7 +87,7 @@ function checkTogether(config: Partial<ApiConfig & WorkerConfig>, problems: Conf
     problems.push({
       variable: "JITSI_KID",
       problem: "is missing: JITSI_SECRET is a PEM, and JaaS names the key by its id",
-      example: COMMON.JITSI_KID.example,
+      example: MEETINGS.JITSI_KID.example,
     });
   }
   if (
@@ -75,14 +98,14 @@ function checkTogether(config: Partial<ApiConfig & WorkerConfig>, problems: Conf
       variable: "JITSI_ADMIN_KID",
       problem:
         "is missing: JITSI_ADMIN_SECRET is a PEM, and Prosody finds its public half by its id",
-      example: COMMON.JITSI_ADMIN_KID.example,
+      example: MEETINGS.JITSI_ADMIN_KID.example,
     });
   }
   if (config.JITSI_ADMIN_SECRET !== undefined && config.JITSI_ADMIN_URL === undefined) {
     problems.push({
       variable: "JITSI_ADMIN_URL",
       problem: "is missing: JITSI_ADMIN_SECRET is of no use without it",
-      example: COMMON.JITSI_ADMIN_URL.example,
+      example: MEETINGS.JITSI_ADMIN_URL.example,
     });
   }
   if (config.LIT_NETWORK === "custom") {
@@ -100,7 +123,7 @@ function checkTogether(config: Partial<ApiConfig & WorkerConfig>, problems: Conf
     problems.push({
       variable: "PLATFORM_PRIVATE_KEY",
       problem: "holds the same key twice: each wallet is one key",
-      example: WORKER.PLATFORM_PRIVATE_KEY.example,
+      example: CHAIN_WORKER.PLATFORM_PRIVATE_KEY.example,
     });
   }
   const keyIds = config.ENCRYPTION_KEYS?.map((key) => key.id) ?? [];
@@ -163,36 +186,57 @@ function checkTogether(config: Partial<ApiConfig & WorkerConfig>, problems: Conf
   }
 }
 
-/** The configuration of the API. Throws ConfigError with every problem. */
+/** What all parts of a process share. @throws Error for a process without a part */
+export function commonOf({ api, auctions, chain }: Configs): CommonConfig {
+  const config = api ?? auctions ?? chain;
+  if (config === undefined) throw new Error("a process has at least one part");
+  return config;
+}
+
+const API_VARIABLES = { ...COMMON, ...MEETINGS, ...API };
+const AUCTION_WORKER_VARIABLES = { ...COMMON, ...MEETINGS, ...AUCTION_WORKER };
+const CHAIN_WORKER_VARIABLES = { ...COMMON, ...CHAIN_WORKER };
+const WORKER_VARIABLES = { ...AUCTION_WORKER_VARIABLES, ...CHAIN_WORKER_VARIABLES };
+
+function load<S extends Record<string, Variable<unknown>>>(
+  variables: S,
+  env: Environment,
+): Parsed<S> {
+  const problems: ConfigProblem[] = [];
+  const config = read(variables, env, problems);
+  checkTogether(config, problems);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+/** The configuration of the API. @throws ConfigError with every problem */
 export function loadApiConfig(env: Environment = process.env): ApiConfig {
-  const problems: ConfigProblem[] = [];
-  const config = { ...read(COMMON, env, problems), ...read(API, env, problems) };
-  checkTogether(config, problems);
-  if (problems.length > 0) throw new ConfigError(problems);
-  return config;
+  return load(API_VARIABLES, env);
 }
 
-/** The configuration of the worker. Throws ConfigError with every problem. */
+/** The configuration of a worker that does both: workflows, and transactions. @throws ConfigError with every problem */
 export function loadWorkerConfig(env: Environment = process.env): WorkerConfig {
-  const problems: ConfigProblem[] = [];
-  const config = { ...read(COMMON, env, problems), ...read(WORKER, env, problems) };
-  checkTogether(config, problems);
-  if (problems.length > 0) throw new ConfigError(problems);
-  return config;
+  return load(WORKER_VARIABLES, env);
 }
 
-/** What `npm start` without a role needs: both configurations, every problem of either named once. */
-export function loadFullConfig(env: Environment = process.env): {
-  readonly api: ApiConfig;
-  readonly worker: WorkerConfig;
-} {
-  const problems: ConfigProblem[] = [];
-  const common = read(COMMON, env, problems);
-  const api = { ...common, ...read(API, env, problems) };
-  const worker = { ...common, ...read(WORKER, env, problems) };
-  checkTogether({ ...api, ...worker }, problems);
-  if (problems.length > 0) throw new ConfigError(problems);
-  return { api, worker };
+/** What the parts of a role need; of all parts without one. @throws ConfigError that names every problem once */
+export function loadConfigs(role: Role | undefined, env: Environment = process.env): Configs {
+  switch (role) {
+    case "api":
+      return { api: loadApiConfig(env) };
+    case "auction-worker":
+      return { auctions: load(AUCTION_WORKER_VARIABLES, env) };
+    case "chain-worker":
+      return { chain: load(CHAIN_WORKER_VARIABLES, env) };
+    case "worker": {
+      const both = loadWorkerConfig(env);
+      return { auctions: both, chain: both };
+    }
+    case undefined: {
+      const all = load({ ...API_VARIABLES, ...WORKER_VARIABLES }, env);
+      return { api: all, auctions: all, chain: all };
+    }
+  }
 }
 
 /** The database alone, for `npm run migrate`. */
@@ -219,7 +263,7 @@ export function loadRotationConfig(env: Environment = process.env): RotationConf
 
 /** What `npm run cron` needs: Temporal and the interval; no key and no secret. */
 export type CronConfig = Pick<
-  WorkerConfig,
+  AuctionWorkerConfig,
   "TEMPORAL_ADDRESS" | "TEMPORAL_NAMESPACE" | "AUCTION_CHECK_INTERVAL"
 >;
 
@@ -227,7 +271,7 @@ export type CronConfig = Pick<
 export function loadCronConfig(env: Environment = process.env): CronConfig {
   const problems: ConfigProblem[] = [];
   const { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE } = COMMON;
-  const { AUCTION_CHECK_INTERVAL } = WORKER;
+  const { AUCTION_CHECK_INTERVAL } = AUCTION_WORKER;
   const variables = { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, AUCTION_CHECK_INTERVAL };
   const config = read(variables, env, problems);
   if (problems.length > 0) throw new ConfigError(problems);

@@ -1,8 +1,8 @@
-import type { CommonConfig } from "./config.ts";
+import type { MeetingsConfig } from "./config.ts";
 import type { RoomTokensOptions } from "./jitsi/index.ts";
 
 /** The configuration of Jitsi as its client wants it; the worker ends rooms, the API signs tokens. */
-export function roomTokensOptions(config: CommonConfig): RoomTokensOptions {
+export function roomTokensOptions(config: MeetingsConfig): RoomTokensOptions {
   return {
     domain: config.JITSI_DOMAIN,
     appId: config.JITSI_APP_ID,

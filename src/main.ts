@@ -3,12 +3,12 @@ import { DefaultLogger, makeTelemetryFilterString, Runtime } from "@temporalio/w
 import { JsonRpc } from "./chain/rpc.ts";
 import {
   type CommonConfig,
+  commonOf,
   ConfigError,
-  loadApiConfig,
-  loadFullConfig,
-  loadWorkerConfig,
-  type ApiConfig,
-  type WorkerConfig,
+  type Configs,
+  loadConfigs,
+  type Role,
+  ROLES,
 } from "./config.ts";
 import { armCrash } from "./crash.ts";
 import { Database } from "./db/database.ts";
@@ -26,32 +26,21 @@ interface Part {
   readonly close: () => Promise<void>;
 }
 
-interface Configs {
-  readonly api?: ApiConfig;
-  readonly worker?: WorkerConfig;
-}
-
 /** Longer than everything may take to stop; then the process ends anyway, as its supervisor would kill it. */
 const SHUTDOWN_LIMIT_MS = 12_000;
 
-function loadConfigs(): Configs {
+/** The role this process was started for; undefined: everything. @throws ConfigError */
+function givenRole(): Role | undefined {
   const { role } = parseArgs({ options: { role: { type: "string" } } }).values;
-  switch (role) {
-    case undefined:
-      return loadFullConfig();
-    case "api":
-      return { api: loadApiConfig() };
-    case "worker":
-      return { worker: loadWorkerConfig() };
-    default:
-      throw new ConfigError([
-        {
-          variable: "--role",
-          problem: `is "${role}", which is no role`,
-          example: "api (or worker, or leave it out for both)",
-        },
-      ]);
-  }
+  const known = ROLES.find((one) => one === role);
+  if (role === known) return known;
+  throw new ConfigError([
+    {
+      variable: "--role",
+      problem: `is "${role}", which is no role`,
+      example: `${ROLES.join(", ")}; left out: everything in one process`,
+    },
+  ]);
 }
 
 /** Temporal's own lines go through our logger; its signal handling is ours (one shutdown order for all parts). */
@@ -85,7 +74,7 @@ async function start(
   logger: Logger,
   parts: Part[],
 ): Promise<{ readonly finished: Promise<void> }> {
-  const config = (configs.worker ?? configs.api) as CommonConfig;
+  const config = commonOf(configs);
   const metrics = createMetrics();
   const rpc = new JsonRpc({
     endpoints: config.ETH_HTTP_ENDPOINT,
@@ -113,7 +102,7 @@ async function start(
     ]);
   }
   const chain = await patiently("the chain (ETH_HTTP_ENDPOINT)", logger, () =>
-    checkChain(config, configs.worker, rpc, db),
+    checkChain(configs, rpc, db),
   );
   rpc.pin(chain.chainId);
   const temporal = connectTemporal(config);
@@ -124,11 +113,13 @@ async function start(
   const health = createHealth({ db, temporal: temporal.connection, rpc, chainId: chain.chainId });
 
   let finished: Promise<void> = new Promise(() => undefined);
-  if (configs.worker !== undefined) {
+  const { auctions, chain: sending } = configs;
+  if (auctions !== undefined || sending !== undefined) {
     installRuntime(logger, config.LOG_LEVEL);
     const { startWorker } = await import("./workers/worker.ts");
     const worker = await startWorker({
-      config: configs.worker,
+      ...(auctions === undefined ? {} : { auctions }),
+      ...(sending === undefined ? {} : { sending }),
       chain,
       db,
       rpc,
@@ -185,19 +176,18 @@ async function stop(parts: readonly Part[], logger: Logger): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const configs = loadConfigs();
-  const config = (configs.worker ?? configs.api) as CommonConfig;
-  const service =
-    configs.api === undefined ? "worker" : configs.worker === undefined ? "api" : "all";
+  const role = givenRole();
+  const configs = loadConfigs(role);
+  const config = commonOf(configs);
   const logger = createLogger({
-    service,
+    service: role ?? "all",
     level: config.LOG_LEVEL,
     // Containers write to their output only.
     ...(config.LOG_DIR === "-" ? {} : { directory: config.LOG_DIR }),
     terminal: process.stdout.isTTY,
   });
   const parts: Part[] = [];
-  armCrash(configs.worker?.CRASH_AT);
+  armCrash(config.CRASH_AT);
 
   let stopping: Promise<void> | undefined;
   const end = (code: number): void => {

@@ -2,8 +2,8 @@ import { Wallet } from "ethers";
 import { isOperator, readAuctionRules, readPassContract } from "./chain/reader.ts";
 import { type JsonRpc, RpcError } from "./chain/rpc.ts";
 import { chainIdOf, HexData } from "./chain/types.ts";
-import type { CommonConfig, ConfigProblem, WorkerConfig } from "./config.ts";
-import { ConfigError } from "./config.ts";
+import type { ConfigProblem, Configs } from "./config.ts";
+import { commonOf, ConfigError } from "./config.ts";
 import type { Database } from "./db/database.ts";
 import { AppError } from "./errors.ts";
 import type { Logger } from "./logging.ts";
@@ -43,16 +43,17 @@ export async function patiently<T>(
 }
 
 /**
- * Checks what the configuration says against the chain and the database, before anything is written or sent.
+ * Checks what the configurations of a process say against the chain and the database, before anything is written or sent.
  * @throws ConfigError with every contradiction; AppError `rpc_unavailable` when the chain does not answer.
  */
 export async function checkChain(
-  config: CommonConfig,
-  worker: WorkerConfig | undefined,
+  configs: Configs,
   rpc: JsonRpc,
   db: Database,
 ): Promise<ChainFacts> {
   const problems: ConfigProblem[] = [];
+  const config = commonOf(configs);
+  const meetings = configs.auctions ?? configs.api;
   const chainId = await chainIdOf(rpc);
   const known = await db.query<{ chainId: number }>(
     `SELECT DISTINCT chain_id AS "chainId" FROM chain_cursors`,
@@ -77,14 +78,17 @@ export async function checkChain(
     try {
       passContract = await readPassContract(rpc, auctionContract);
       const { releaseGraceS } = await readAuctionRules(rpc, auctionContract);
-      if (config.MEETING_MAX_EXTENSION_MINUTES * 60 + config.MEETING_REVIEW_S >= releaseGraceS) {
+      if (
+        meetings !== undefined &&
+        meetings.MEETING_MAX_EXTENSION_MINUTES * 60 + meetings.MEETING_REVIEW_S >= releaseGraceS
+      ) {
         problems.push({
           variable: "MEETING_MAX_EXTENSION_MINUTES",
           problem: `lets a meeting last beyond the ${releaseGraceS} s after which the contract lets anyone have the host paid: a host who never came could extend and then be paid (MEETING_REVIEW_S counts too)`,
           example: String(Math.max(0, Math.floor(releaseGraceS / 120))),
         });
       }
-      for (const key of worker?.PLATFORM_PRIVATE_KEY ?? []) {
+      for (const key of configs.chain?.PLATFORM_PRIVATE_KEY ?? []) {
         const { address } = new Wallet(key.reveal());
         if (!(await isOperator(rpc, auctionContract, address))) {
           problems.push({

@@ -4,7 +4,7 @@ import { expect, test } from "@jest/globals";
 import { computeAddress, SigningKey } from "ethers";
 import { accessGateOptions, actionOf } from "../src/lit-options.ts";
 import { computeActionCid } from "../src/lit/index.ts";
-import { ConfigError, loadApiConfig, loadFullConfig, loadWorkerConfig } from "../src/config.ts";
+import { ConfigError, loadApiConfig, loadConfigs, loadWorkerConfig } from "../src/config.ts";
 
 const common = {
   NODE_ENV: "development",
@@ -44,8 +44,13 @@ function problemsOf(load: () => unknown): string[] {
 test("each role asks only for what it needs", () => {
   expect(problemsOf(() => loadWorkerConfig(worker))).toEqual([]);
   expect(problemsOf(() => loadApiConfig(api))).toEqual([]);
-  expect(problemsOf(() => loadFullConfig({ ...worker, ...api }))).toEqual([]);
+  expect(problemsOf(() => loadConfigs(undefined, { ...worker, ...api }))).toEqual([]);
   expect(problemsOf(() => loadWorkerConfig(common))).toEqual(["PLATFORM_PRIVATE_KEY: is missing"]);
+  // The key belongs to the chain worker alone, and whoever holds it has nothing to do with rooms.
+  expect(problemsOf(() => loadConfigs("auction-worker", common))).toEqual([]);
+  const { JITSI_APP_ID: _, JITSI_SECRET: __, ...withoutRooms } = worker;
+  expect(problemsOf(() => loadConfigs("chain-worker", withoutRooms))).toEqual([]);
+  expect(loadConfigs("auction-worker", worker)).not.toHaveProperty("auctions.PLATFORM_PRIVATE_KEY");
 });
 
 test("every problem is listed at once, with an example", () => {
@@ -60,7 +65,7 @@ test("every problem is listed at once, with an example", () => {
     LIT_NETWORK: "serrano",
     AUCTION_CONTRACT_ADDRESS: "0x1",
   };
-  const problems = problemsOf(() => loadFullConfig(broken));
+  const problems = problemsOf(() => loadConfigs(undefined, broken));
   expect(new Set(problems.map((one) => one.split(":")[0]))).toEqual(
     new Set([
       "AUCTION_CONTRACT_ADDRESS",
@@ -77,7 +82,7 @@ test("every problem is listed at once, with an example", () => {
     "at least 32 characters, this one has 5",
   );
   try {
-    loadFullConfig(broken);
+    loadConfigs(undefined, broken);
   } catch (error) {
     for (const line of ["has 7 problems", "for example JWT_SECRET="])
       expect((error as Error).message).toContain(line);
@@ -130,8 +135,8 @@ test.each([
 });
 
 test("a configuration that is printed shows no secret", () => {
-  const config = loadFullConfig({ ...worker, ...api });
-  const printed = `${inspect(config, { depth: 9 })} ${JSON.stringify(config, (_key, value: unknown) => (typeof value === "bigint" ? String(value) : value))} ${String(config.worker.PLATFORM_PRIVATE_KEY[0])}`;
+  const config = loadConfigs(undefined, { ...worker, ...api });
+  const printed = `${inspect(config, { depth: 9 })} ${JSON.stringify(config, (_key, value: unknown) => (typeof value === "bigint" ? String(value) : value))} ${String(config.chain?.PLATFORM_PRIVATE_KEY[0])}`;
   for (const secret of [
     worker.PLATFORM_PRIVATE_KEY,
     api.JWT_SECRET,
@@ -139,7 +144,7 @@ test("a configuration that is printed shows no secret", () => {
     common.JITSI_SECRET,
   ])
     expect(printed).not.toContain(secret);
-  expect(config.worker.PLATFORM_PRIVATE_KEY[0]?.reveal()).toBe(worker.PLATFORM_PRIVATE_KEY);
+  expect(config.chain?.PLATFORM_PRIVATE_KEY[0]?.reveal()).toBe(worker.PLATFORM_PRIVATE_KEY);
 });
 
 const PKP = new SigningKey(`0x${"77".repeat(32)}`);

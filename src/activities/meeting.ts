@@ -40,6 +40,8 @@ export interface MeetingActivityOptions {
   readonly minTogetherS?: number;
   /** MEETING_REVIEW_S: how long a decided outcome waits for an operator's word before it is settled. */
   readonly reviewS?: number;
+  /** For metrics: a settlement was asked for the first time. */
+  readonly onAsked?: (kind: "settle") => void;
 }
 
 const MIN_TOGETHER_S = 60;
@@ -166,7 +168,8 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
       const auction = await loadAuction(db, meeting.chainId, meeting.contract, meeting.auctionId);
       const roomEnded = meeting.state === "closed" || (await jitsi.tryToEndRoom(meeting));
       crashPoint("meeting.room-ended");
-      return db.transaction(async (tx) => {
+      let isNew = false;
+      const closed = await db.transaction(async (tx) => {
         // Looked at under the row's lock: a settlement must not be asked for of a meeting that is being withdrawn.
         if ((await lockState(tx, meeting.id)) === "withdrawn") return CHAIN_CHANGED;
         const scheduled = scheduledSpan(meeting);
@@ -191,7 +194,7 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
         if (!roomEnded) await jitsi.endRoomLater(tx, meeting);
         await tell(tx, meeting, "meeting-closed", { outcome });
         const { chainId, contract, auctionId } = input;
-        await requestOperation(tx, {
+        isNew = await requestOperation(tx, {
           key: operationKey("settle", input),
           kind: "settle",
           chainId,
@@ -205,6 +208,8 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
         crashPoint("meeting.settling");
         return outcome;
       });
+      if (isNew) options.onAsked?.("settle");
+      return closed;
     },
 
     /** An operator decides how the meeting came out: `id` names the decision. @throws AppError of `recordOverrule` */

@@ -1,12 +1,13 @@
 import { z } from "zod";
 import { refused } from "../errors.ts";
+import { plainText } from "./occupancy-event.ts";
 import type { ReservationAnswer, ReservationAnswerInput, ReservationRequest } from "./types.ts";
 
 /** The form fields of `POST /conference` (mod_reservations of jitsi-meet); unknown ones may come. */
 export const reservationForm = z.object({
-  name: z.string().min(1).max(1023),
+  name: plainText(1023),
   start_time: z.iso.datetime({ offset: true }),
-  mail_owner: z.string().min(1).max(3071),
+  mail_owner: plainText(3071),
 });
 
 /**
@@ -17,7 +18,7 @@ export function parseReservationRequest(form: unknown): ReservationRequest {
   const fields = typeof form === "string" ? Object.fromEntries(new URLSearchParams(form)) : form;
   const parsed = reservationForm.safeParse(fields);
   if (!parsed.success) {
-    const errors = parsed.error.issues.map((issue) => ({
+    const errors = parsed.error.issues.slice(0, 20).map((issue) => ({
       pointer: `/${issue.path.join("/")}`,
       code: issue.code,
       detail: issue.message,

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bundleWorkflowCode, DefaultLogger } from "@temporalio/worker";
+import { bundleWorkflows } from "../../src/workers/bundle.ts";
 import { repositoryRoot } from "../../dev/stack/paths.ts";
 import { freePorts } from "../../dev/stack/ports.ts";
 import { createDatabase, query, startPostgres } from "../../dev/stack/postgres.ts";
@@ -30,13 +30,9 @@ export interface Servers {
 const TEMPLATE = "simulation_template";
 
 /** Bundles the product's workflow code into a file: every start of the worker would do it anew. */
-export async function bundleWorkflows(folder: string): Promise<string> {
-  const { code } = await bundleWorkflowCode({
-    workflowsPath: join(repositoryRoot, "src/workflows/index.ts"),
-    logger: new DefaultLogger("WARN"),
-  });
+export async function writeBundle(folder: string): Promise<string> {
   const file = join(folder, "workflows.js");
-  writeFileSync(file, code);
+  writeFileSync(file, await bundleWorkflows());
   return file;
 }
 
@@ -80,7 +76,7 @@ export async function startServers(runs: number): Promise<Servers> {
         searchAttributes: await productSearchAttributes(),
         namespaces,
       }),
-      bundleWorkflows(folder),
+      writeBundle(folder),
     ]);
     await migrate(processes, postgres.url());
     return {

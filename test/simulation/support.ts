@@ -5,14 +5,14 @@ import { createTestDatabase, getTestTemporal } from "../support/stack.ts";
 import type { PlanOptions } from "./plan.ts";
 import { reportOf } from "./report.ts";
 import { type RunResult, runSeed } from "./run.ts";
-import { bundleWorkflows, type Servers } from "./servers.ts";
+import { type Servers, writeBundle } from "./servers.ts";
 
 /** The servers of the jest run, as the simulation wants them. */
 export async function testServers(): Promise<Servers> {
   const folder = mkdtempSync(join(tmpdir(), "meeting-auction-simulation-"));
   return {
     folder,
-    bundle: await bundleWorkflows(folder),
+    bundle: await writeBundle(folder),
     database: () => createTestDatabase(),
     temporal: () => getTestTemporal(),
     stop: async () => rmSync(folder, { recursive: true, force: true }),

@@ -1,0 +1,78 @@
+import type { Client } from "@temporalio/client";
+import { Worker, type WorkerOptions } from "@temporalio/worker";
+import { Wallet } from "ethers";
+import { createChainActivities } from "../activities/chain.ts";
+import type { ChainWorkerConfig } from "../config.ts";
+import { chainIndexerWorkflowId, TASK_QUEUES, walletWorkflowId } from "../domain/process.ts";
+import type * as workflows from "../workflows/index.ts";
+import type { WorkerDependencies, WorkerPart } from "./worker.ts";
+
+/** Reads the chain and sends to it: the only part of the product that holds keys of wallets. It runs no workflow code. */
+export async function createChainWorker(
+  { chain, db, rpc, logger, metrics }: WorkerDependencies,
+  config: ChainWorkerConfig,
+  client: Client,
+  shared: Omit<WorkerOptions, "taskQueue">,
+): Promise<WorkerPart> {
+  const signers = config.PLATFORM_PRIVATE_KEY.map((key) => new Wallet(key.reveal()));
+  const stopping = new AbortController();
+  const worker = await Worker.create({
+    ...shared,
+    taskQueue: TASK_QUEUES.chain,
+    activities: createChainActivities({
+      db,
+      rpc,
+      ...chain,
+      startBlock: config.AUCTION_CONTRACT_BLOCK,
+      confirmations: config.CHAIN_CONFIRMATIONS,
+      finalityDepth: config.CHAIN_FINALITY_DEPTH,
+      signers,
+      feeCaps: config.CHAIN_MAX_FEE_GWEI,
+      maxBatchItems: config.CHAIN_BATCH_ITEMS,
+      senderObserver: metrics.sender,
+      stopping: stopping.signal,
+      logger,
+      indexerMetrics: metrics.indexer,
+      headsMetrics: metrics.heads,
+      ...(config.ETH_WSS_ENDPOINT === undefined ? {} : { headsEndpoint: config.ETH_WSS_ENDPOINT }),
+    }),
+  });
+  const wallets = signers.map((one) => one.address);
+  return {
+    worker,
+    async start() {
+      await startSystemWorkflows(client, chain.chainId, wallets);
+      logger.info("the wallets are served", { chainId: chain.chainId, wallets });
+    },
+    async stop() {
+      stopping.abort();
+    },
+  };
+}
+
+/** The indexer and one sender per wallet: started once, running for ever, whichever worker serves them. */
+async function startSystemWorkflows(
+  client: Client,
+  chainId: number,
+  wallets: readonly string[],
+): Promise<void> {
+  const options = {
+    taskQueue: TASK_QUEUES.auction,
+    workflowIdConflictPolicy: "USE_EXISTING",
+    workflowIdReusePolicy: "ALLOW_DUPLICATE",
+  } as const;
+  await client.workflow.start<typeof workflows.chainIndexer>("chainIndexer", {
+    ...options,
+    workflowId: chainIndexerWorkflowId(chainId),
+    args: [{ chainId }],
+    staticSummary: `Indexer of chain ${chainId}`,
+  });
+  for (const address of wallets.map((one) => one.toLowerCase())) {
+    await client.workflow.start<typeof workflows.wallet>("wallet", {
+      ...options,
+      workflowId: walletWorkflowId(chainId, address),
+      args: [{ chainId, address }],
+      staticSummary: `Sender of wallet ${address}`,
+    });
+  }
+}
