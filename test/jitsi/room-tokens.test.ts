@@ -128,6 +128,16 @@ describe("Prosody", () => {
     ],
     ["of another issuer", () => forge({ iss: "other" }), 401, "invalid 'iss' claim"],
     ["with a list of audiences", () => forge({ aud: ["jitsi"] }), 401, "invalid 'aud' claim"],
+    ["without an audience", () => forge({ aud: undefined }), 401, "invalid 'aud' claim"],
+    ["without a room", () => forge({ room: undefined }), 401, "'room' claim is missing"],
+    ["without a subject", () => forge({ sub: undefined }), 401, "'sub' claim is missing"],
+    ["with its beginning as text", () => forge({ nbf: "0" }), 401, "nbf must be number"],
+    [
+      "signed by another algorithm",
+      () => forge({}, { header: { alg: "HS512" } }),
+      401,
+      "Invalid or incorrect alg",
+    ],
   ])("refuses a guest %s", async (_name, make, status, text) => {
     const answer = await join(make());
     expect(answer.status).toBe(status);
@@ -136,6 +146,54 @@ describe("Prosody", () => {
 
   test("would take the handmade token if it were right", async () => {
     await expect(join(forge({}))).resolves.toMatchObject({ status: 200 });
+  });
+});
+
+describe("a token of ours", () => {
+  const parts = (token: string) =>
+    token
+      .split(".")
+      .slice(0, 2)
+      .map((part) => JSON.parse(Buffer.from(part, "base64url").toString()) as object);
+
+  test.each([
+    ["owner", true],
+    ["member", false],
+  ] as const)(
+    "of an %s says what Prosody's modules read, and no more",
+    (affiliation, moderator) => {
+      const expiresAt = new Date(Math.floor(Date.now() / 1_000) * 1_000 + 600_000 + 999);
+      const [header, claims] = parts(tokens.signRoomToken(inputOf({ affiliation, expiresAt })));
+      expect(header).toEqual({ alg: "HS256", typ: "JWT" });
+      const { appId, domain } = jitsi.config;
+      const iat = (claims as { iat: number }).iat;
+      expect(claims).toEqual({
+        iss: appId,
+        aud: "jitsi",
+        sub: domain,
+        room,
+        iat: expect.any(Number),
+        nbf: iat - 10,
+        // Whole seconds, and never later than asked.
+        exp: Math.floor(expiresAt.getTime() / 1_000),
+        context: {
+          user: { id: "user-1", name: "Ada", affiliation, moderator },
+          features: {
+            recording: false,
+            livestreaming: false,
+            transcription: false,
+            "outbound-call": false,
+            "screen-sharing": true,
+          },
+        },
+      });
+      expect(Number.isInteger(iat)).toBe(true);
+    },
+  );
+
+  test("names the XMPP domain where it is not the web host", () => {
+    const docker = createRoomTokens({ ...jitsi.config, xmppDomain: "meet.jitsi" });
+    expect(parts(docker.signRoomToken(inputOf()))[1]).toMatchObject({ sub: "meet.jitsi" });
   });
 });
 
