@@ -1,7 +1,7 @@
 import { crashPoint } from "../crash.ts";
 import { loadAuction } from "../chain/indexing/auctions.ts";
 import { requestOperation } from "../chain/sending/operations.ts";
-import type { Database } from "../db/database.ts";
+import type { Database, Queryable } from "../db/database.ts";
 import {
   getMeeting,
   lockState,
@@ -51,10 +51,11 @@ const nameOf = (meeting: Meeting): string => `“${meeting.title ?? `Auction ${m
 /** Activities of the meeting workflow. Each may run more than once and has its effect once; a withdrawn meeting has none. */
 export function createMeetingActivities(options: MeetingActivityOptions) {
   const { db, rooms, logger, minTogetherS = MIN_TOGETHER_S, reviewS = 0 } = options;
-  const scheduledSpan = (meeting: Meeting) => ({
-    startsAtMs: meeting.startsAt.getTime(),
-    endsAtMs: meeting.endsAt.getTime(),
-  });
+  const attendedUntil = (tx: Queryable, meeting: Meeting, untilMs: number) =>
+    attendanceOf(tx, meeting.id, {
+      startsAtMs: meeting.startsAt.getTime(),
+      endsAtMs: Math.min(untilMs, meeting.endsAt.getTime()),
+    });
 
   async function notifyBoth(
     meeting: Meeting,
@@ -136,18 +137,14 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
       const meeting = await getMeeting(db, meetingId);
       if (meeting.startsAt > new Date())
         throw refused("meeting_not_started", "this meeting has not begun yet", 409);
-      const scheduled = scheduledSpan(meeting);
-      const { togetherMs } = await attendanceOf(db, meetingId, {
-        ...scheduled,
-        endsAtMs: Date.now(),
-      });
+      const { togetherMs } = await attendedUntil(db, meeting, Date.now());
       if (togetherMs === 0)
         throw refused(
           "winner_not_there_yet",
           "a meeting can be closed before its end only after both have been there; it closes by itself at its end",
           409,
         );
-      const requiredMs = requiredTogetherMs(scheduled, minTogetherS);
+      const requiredMs = requiredTogetherMs(meeting.scheduledS, minTogetherS);
       if (togetherMs < requiredMs)
         throw refused(
           "meeting_too_short",
@@ -172,17 +169,17 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
       const closed = await db.transaction(async (tx) => {
         // Looked at under the row's lock: a settlement must not be asked for of a meeting that is being withdrawn.
         if ((await lockState(tx, meeting.id)) === "withdrawn") return CHAIN_CHANGED;
-        const scheduled = scheduledSpan(meeting);
-        const attendance = await attendanceOf(tx, meeting.id, {
-          ...scheduled,
-          endsAtMs: Math.min(Date.now(), scheduled.endsAtMs),
-        });
+        const attendance = await attendedUntil(tx, meeting, Date.now());
         const mintedAt = auction?.steps.minted?.at;
         const couldEnter = mintedAt !== undefined && new Date(mintedAt) < meeting.endsAt;
         const overruled = await overruledOutcome(tx, meeting.id);
         const decided =
           overruled ??
-          decideOutcome(attendance, requiredTogetherMs(scheduled, minTogetherS), couldEnter);
+          decideOutcome(
+            attendance,
+            requiredTogetherMs(meeting.scheduledS, minTogetherS),
+            couldEnter,
+          );
         const { outcome, closedAt } = await markClosing(tx, meeting.id, decided, closedBy);
         logger.info("a meeting is closed", {
           meetingId: meeting.id,

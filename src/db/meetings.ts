@@ -12,6 +12,8 @@ export interface Meeting extends AuctionRef {
   readonly startsAt: Date;
   readonly endsAt: Date;
   readonly latestEndsAt: Date;
+  /** How long it was sold to last, in seconds, without extensions. */
+  readonly scheduledS: number;
   readonly outcome: Outcome | null;
   readonly title: string | null;
   /** Which auction of that id it was made for; null when that was not kept yet. */
@@ -22,7 +24,7 @@ export interface Meeting extends AuctionRef {
 
 const COLUMNS = `m.id, m.chain_id AS "chainId", m.contract, m.auction_id AS "auctionId", m.host, m.winner, m.room_name AS "roomName", m.state,
   m.starts_at AS "startsAt", m.ends_at AS "endsAt", m.latest_ends_at AS "latestEndsAt", m.outcome, l.title,
-  m.auction_salt AS "auctionSalt",
+  m.auction_salt AS "auctionSalt", coalesce(a.meeting_duration_s, extract(epoch FROM m.ends_at - m.starts_at)::int) AS "scheduledS",
   -- The pass of a meeting that was withdrawn is gone: the one there is belongs to a later sale.
   CASE WHEN m.state = 'withdrawn' THEN m.winner ELSE coalesce(a.last_pass_owner, m.winner) END AS guest`;
 const FROM = `meetings m LEFT JOIN auction_listings l USING (chain_id, contract, auction_id)

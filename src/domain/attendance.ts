@@ -54,10 +54,10 @@ const TOGETHER_SHARE = 0.1;
 
 /**
  * How long both must have been in the room together for the meeting to count as held, in milliseconds: `minTogetherS`, for
- * short meetings a tenth of the scheduled time, and at least a second.
+ * short meetings a tenth of the time they were sold with (an extension asks no more of anybody), and at least a second.
  */
-export function requiredTogetherMs(scheduled: Span, minTogetherS: number): number {
-  const shareMs = TOGETHER_SHARE * (scheduled.endsAtMs - scheduled.startsAtMs);
+export function requiredTogetherMs(scheduledS: number, minTogetherS: number): number {
+  const shareMs = TOGETHER_SHARE * scheduledS * 1_000;
   return Math.max(1_000, Math.min(minTogetherS * 1_000, shareMs));
 }
 
