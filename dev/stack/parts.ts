@@ -200,7 +200,8 @@ async function startVendors(
     const { env } = await startSandboxes({
       processes,
       ports,
-      chainRpcUrl: ledger.chain.rpcUrl,
+      chain: ledger.chain,
+      passAddress: ledger.contracts.passAddress,
       env: {
         ...process.env,
         AUCTION_CONTRACT_ADDRESS: ledger.contracts.auctionAddress,

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { litEnvironment } from "./lit-environment.ts";
 import { repositoryRoot } from "./paths.ts";
 import type { Ports } from "./ports.ts";
 import type { ManagedProcess, Processes } from "./processes.ts";
@@ -21,7 +22,9 @@ export const hasSandboxes = (): boolean => existsSync(main);
 export async function startSandboxes(options: {
   readonly processes: Processes;
   readonly ports: Ports;
-  readonly chainRpcUrl: string;
+  readonly chain: { readonly rpcUrl: string; readonly chainId: number };
+  readonly passAddress: string;
+  /** Of this process; LIT_NETWORK=chipotle has the product use that service of the Lit sandbox. */
   readonly env: NodeJS.ProcessEnv;
 }): Promise<SandboxesHandle> {
   const { para, lit, jitsi } = options.ports;
@@ -33,7 +36,7 @@ export async function startSandboxes(options: {
       `--para-port=${para}`,
       `--lit-port=${lit}`,
       `--jitsi-port=${jitsi}`,
-      `--chain-rpc=${options.chainRpcUrl}`,
+      `--chain-rpc=${options.chain.rpcUrl}`,
     ],
     env: options.env,
     graceMs: 3000,
@@ -66,12 +69,12 @@ export async function startSandboxes(options: {
     PARA_SECRET_API_KEY: paraConfig["secretApiKey"],
     PARA_JWT_AUDIENCE: paraConfig["jwtAudience"],
     PARA_API_URL: paraConfig["apiUrl"],
-    LIT_NETWORK: litConfig["network"],
-    LIT_RPC_URL: litConfig["rpcUrl"],
-    LIT_STAKING_ADDRESS: litConfig["stakingAddress"],
-    LIT_BLOCKHASH_URL: litConfig["blockhashUrl"],
-    LIT_PKP_PUBLIC_KEY: litConfig["pkpPublicKey"],
-    LIT_ACTION_IPFS_CID: litConfig["actionCid"],
+    ...(await litEnvironment(litConfig, {
+      network: options.env["LIT_NETWORK"],
+      chainId: options.chain.chainId,
+      passAddress: options.passAddress,
+      chainRpcUrl: options.chain.rpcUrl,
+    })),
     JITSI_DOMAIN: jitsiConfig["domain"],
     JITSI_APP_ID: jitsiConfig["appId"],
     JITSI_SECRET: jitsiConfig["secret"],

@@ -56,11 +56,18 @@ export function createNodeGate(options: AccessGateOptions): AccessGate {
     // After an epoch change the client can be left without nodes; it says so here and throws elsewhere.
     client.on("error", () => undefined);
     client.on("disconnected", () => (made.session = undefined));
+    const connect = client.connect();
     try {
-      await client.connect();
+      // Ethers waits for minutes when the RPC says 429; whoever comes next must not wait for that client.
+      await within(options.timeoutMs, connect);
       if (closed) throw new Error("the gate was closed");
     } catch (error) {
       await disconnectNodeClient(client);
+      // One that was given up may still connect.
+      void connect.then(
+        () => disconnectNodeClient(client),
+        () => undefined,
+      );
       throw error;
     }
     connection = made;
@@ -139,6 +146,20 @@ export function createNodeGate(options: AccessGateOptions): AccessGate {
  * it) can hold session signatures, so that none of it is passed on.
  */
 async function guard<T>(timeoutMs: number, work: () => Promise<T>): Promise<T> {
+  try {
+    return await within(timeoutMs, withQuietConsole(work));
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    throw unavailable(
+      "lit_unavailable",
+      "Lit's nodes could not be reached or could not run the access check. Try again.",
+    );
+  } finally {
+    forgetSdkLogs();
+  }
+}
+
+async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(
@@ -150,16 +171,9 @@ async function guard<T>(timeoutMs: number, work: () => Promise<T>): Promise<T> {
     );
   });
   try {
-    return await Promise.race([withQuietConsole(work), late]);
-  } catch (error) {
-    if (error instanceof AppError) throw error;
-    throw unavailable(
-      "lit_unavailable",
-      "Lit's nodes could not be reached or could not run the access check. Try again.",
-    );
+    return await Promise.race([work, late]);
   } finally {
     clearTimeout(timer);
-    forgetSdkLogs();
   }
 }
 
