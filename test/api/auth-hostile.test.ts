@@ -188,6 +188,23 @@ test("a login by token", async () => {
   );
 });
 
+test.each([
+  ["a NUL, which Postgres cannot hold", "a\u0000b@example.org"],
+  ["half a character, which becomes another one", "\ud800@example.org"],
+  ["an escape sequence", "a\u001b[0m@example.org"],
+  ["a line break", "a@example.org\nb@example.org"],
+  ["nothing but blanks", "   "],
+])("an identifier with %s names nobody", async (_name, identifier) => {
+  const before = await usersNow();
+  for (const authType of ["email", "telegram", "farcaster", "oauth", "externalWallet", "phone"]) {
+    const body = Buffer.from(JSON.stringify({ authType, identifier }));
+    const head = { "content-type": "application/json" };
+    hostile = { path: "/sessions/verify", status: 200, headers: head, bytes: body };
+    expect({ authType, trouble: isTrouble(await byToken()) }).toEqual({ authType, trouble: true });
+  }
+  expect(await usersNow()).toBe(before);
+});
+
 test("a login by session: the truth or nobody", async () => {
   const ada = await signIn(para, "ada@example.org");
   const truth = await bySession(ada);

@@ -99,18 +99,31 @@ test("a session that comes in while the keys are rotated is not overwritten by t
   const [userId = ""] = (await keep(1, [old])).keys();
   const both = [newer, old];
   let saved: Promise<void> | undefined;
+  let isSaved = false;
+  const waiting = async (): Promise<boolean> =>
+    (
+      await world.db.query(
+        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+      )
+    ).length > 0;
   const slow = {
     query: world.db.query.bind(world.db),
     transaction: ((work) =>
-      world.db.transaction(async (tx) => {
-        const value = await work(tx);
-        // The row is locked and read; a login of the same person now waits for it.
-        saved ??= saveParaSession(world.orm, userId, {
-          ...seal(both, "the login after it", userId),
-          expiresAt: null,
-        });
-        return value;
-      })) as typeof world.db.transaction,
+      world.db.transaction((tx) =>
+        work({
+          query: async <T extends object>(sql: string, parameters?: readonly unknown[]) => {
+            const rows = await tx.query<T>(sql, parameters);
+            if (saved !== undefined) return rows;
+            // The old session is read. Now the person logs in: that is over, or waits for us, before we go on.
+            saved = saveParaSession(world.orm, userId, {
+              ...seal(both, "the login after it", userId),
+              expiresAt: null,
+            }).then(() => void (isSaved = true));
+            while (!isSaved && !(await waiting())) await Promise.resolve();
+            return rows;
+          },
+        }),
+      )) as typeof world.db.transaction,
   };
   await rotateKeys(slow, both);
   await saved;
