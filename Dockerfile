@@ -22,6 +22,7 @@ ENV NODE_ENV=production \
 WORKDIR /app
 COPY --from=packages /app/node_modules ./node_modules
 COPY package.json ./
+COPY contracts/codes.ts contracts/gas.ts ./contracts/
 COPY contracts/artifacts ./contracts/artifacts
 COPY contracts/lit ./contracts/lit
 COPY migrations ./migrations

@@ -24,7 +24,7 @@ export async function installIfNeeded(root, { productOnly }) {
   const stamp = join(modules, ".install-stamp");
   const wanted = stampOf(root);
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
-  if (!existsSync(stamp) && installedByHand(root)) return writeStamp(stamp, wanted);
+  if (installedByHand(root)) return writeStamp(stamp, wanted);
   refuseLink(modules);
   await npmCi(root, productOnly ? ["ci", "--omit=dev"] : ["ci"]);
   writeStamp(stamp, wanted);

@@ -1,0 +1,95 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, expect, test } from "@jest/globals";
+import { parseEnv } from "node:util";
+import { repositoryRoot } from "../../dev/stack/paths.ts";
+import { API, AUCTION_WORKER, CHAIN_WORKER, COMMON, MEETINGS } from "../../src/config-variables.ts";
+import { composeServices, type Service } from "./compose.ts";
+import { testWith } from "./tools.ts";
+
+const composeTest = testWith("docker-compose");
+
+/** Of each role the variables it reads, without those that the image sets and those for tests. */
+const OF_IMAGE = new Set([
+  "LOG_DIR",
+  "METRICS_HOST",
+  "METRICS_PORT",
+  "WORKFLOW_BUNDLE",
+  "CRASH_AT",
+]);
+const ROLES = {
+  api: { ...COMMON, ...MEETINGS, ...API },
+  worker: { ...COMMON, ...MEETINGS, ...AUCTION_WORKER },
+  "chain-worker": { ...COMMON, ...CHAIN_WORKER },
+};
+
+const example = parseEnv(readFileSync(join(repositoryRoot, "env.example"), "utf8"));
+const filled = { ...example, POSTGRES_PASSWORD: "pg1", TEMPORAL_DB_PASSWORD: "tp1" };
+let services: Record<string, Service>;
+beforeAll(async () => {
+  if (composeTest === test) services = await composeServices(filled);
+});
+
+composeTest.each(Object.entries(ROLES))(
+  "%s gets the variables of its role and no others",
+  (name, role) => {
+    const given = Object.keys(services[name]?.environment ?? {});
+    expect(new Set(given)).toEqual(
+      new Set(Object.keys(role).filter((variable) => !OF_IMAGE.has(variable))),
+    );
+  },
+);
+
+composeTest("the platform's key reaches the chain worker alone", async () => {
+  const key = `0x${"5e".repeat(32)}`;
+  const all = await composeServices({ ...filled, PLATFORM_PRIVATE_KEY: key } as Record<
+    string,
+    string
+  >);
+  const holders = Object.entries(all).filter(([, one]) => JSON.stringify(one).includes(key));
+  expect(holders.map(([name]) => name)).toEqual(["chain-worker"]);
+});
+
+composeTest("without passwords nothing starts, and the reason is told", async () => {
+  await expect(composeServices({})).rejects.toThrow("set it in .env: letters and digits");
+});
+
+composeTest("only the API listens on every address", () => {
+  const open = Object.entries(services).flatMap(([name, { ports = [] }]) =>
+    // docker-compose writes a port with an address as text, and one without as an object.
+    ports
+      .filter((port) => typeof port !== "string" || !port.startsWith("127.0.0.1:"))
+      .map((port) => [name, port]),
+  );
+  expect(open).toEqual([["api", expect.anything()]]);
+});
+
+composeTest(
+  "what runs the product is read-only, without rights, and starts again when it dies",
+  () => {
+    for (const name of Object.keys(ROLES))
+      expect(services[name]).toMatchObject({
+        read_only: true,
+        cap_drop: ["ALL"],
+        restart: "unless-stopped",
+      });
+  },
+);
+
+composeTest("every image is named with its version", () => {
+  for (const [name, { image = "" }] of Object.entries(services))
+    if (!["api", "worker", "chain-worker", "migrate"].includes(name))
+      expect(image).toMatch(/:v?\d+\.\d+[^:]*$/);
+});
+
+testWith("hadolint")("hadolint finds nothing in the Dockerfile", () => {
+  expect(execFileSync("hadolint", [join(repositoryRoot, "Dockerfile")], { encoding: "utf8" })).toBe(
+    "",
+  );
+});
+
+test("the scripts of the deployment are shell that a POSIX shell can read", () => {
+  for (const script of ["schema.sh", "namespace.sh"])
+    execFileSync("sh", ["-n", join(repositoryRoot, "deploy/temporal", script)]);
+});
