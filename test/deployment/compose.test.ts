@@ -43,10 +43,7 @@ composeTest.each(Object.entries(ROLES))(
 
 composeTest("the platform's key reaches the chain worker alone", async () => {
   const key = `0x${"5e".repeat(32)}`;
-  const all = await composeServices({ ...filled, PLATFORM_PRIVATE_KEY: key } as Record<
-    string,
-    string
-  >);
+  const all = await composeServices({ ...filled, PLATFORM_PRIVATE_KEY: key });
   const holders = Object.entries(all).filter(([, one]) => JSON.stringify(one).includes(key));
   expect(holders.map(([name]) => name)).toEqual(["chain-worker"]);
 });
