@@ -47,6 +47,11 @@ const STAKING_ABI = [
   },
 ];
 
+/** A connection gets a third of a call's time, so that a second one and the action can still follow. */
+export function connectTimeoutMs(options: Pick<AccessGateOptions, "timeoutMs">): number {
+  return Math.ceil(options.timeoutMs / 3);
+}
+
 /**
  * A LitNodeClient for the configured network, not yet connected.
  * @throws AppError `lit_configuration` when the custom network lacks its addresses.
@@ -57,7 +62,7 @@ export function createNodeClient(options: AccessGateOptions): LitNodeClient {
   const client = new LitNodeClient({
     litNetwork: NETWORKS[options.network],
     debug: false,
-    connectTimeout: options.timeoutMs,
+    connectTimeout: connectTimeoutMs(options),
     ...(options.rpcUrl === undefined ? {} : { rpcUrl: options.rpcUrl }),
     ...(options.network === "custom" ? customNetwork(options) : {}),
   });

@@ -5,7 +5,7 @@ import { AppError, unavailable } from "../errors.ts";
 import { withQuietConsole } from "../outside/quiet-console.ts";
 import { checkAnswer, denied } from "./answer.ts";
 import { checkClaim } from "./claim.ts";
-import { createNodeClient, disconnectNodeClient } from "./node-client.ts";
+import { connectTimeoutMs, createNodeClient, disconnectNodeClient } from "./node-client.ts";
 import { litProof } from "./proof.ts";
 import { openSession } from "./session-sigs.ts";
 import type { Session } from "./session-sigs.ts";
@@ -58,16 +58,14 @@ export function createNodeGate(options: AccessGateOptions): AccessGate {
     client.on("disconnected", () => (made.session = undefined));
     const connect = client.connect();
     try {
-      // Ethers waits for minutes when the RPC says 429; whoever comes next must not wait for that client.
-      await within(options.timeoutMs, connect);
+      // The SDK gives up by itself, but for ethers, which waits for minutes when the RPC says 429: whoever comes next
+      // must not wait for that client.
+      await within(2 * connectTimeoutMs(options), connect);
       if (closed) throw new Error("the gate was closed");
     } catch (error) {
       await disconnectNodeClient(client);
-      // One that was given up may still connect.
-      void connect.then(
-        () => disconnectNodeClient(client),
-        () => undefined,
-      );
+      // One that was given up goes on trying, and then listens for epochs.
+      void connect.catch(() => undefined).then(() => disconnectNodeClient(client));
       throw error;
     }
     connection = made;

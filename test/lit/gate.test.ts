@@ -194,8 +194,7 @@ describe.each(PROVIDERS)("over $name", (provider) => {
     });
 
     test("Lit hangs, and later does not", async () => {
-      const impatient = await another({ timeoutMs: 1000 });
-      await impatient.connect();
+      const impatient = await another({ timeoutMs: 3000 });
       lit.addFault({ path: provider.executePath, mode: "hang" });
       await expect(prove(claimOf(), guest, impatient)).resolves.toBe("retry lit_unavailable 503");
       lit.clearFaults();
@@ -203,8 +202,7 @@ describe.each(PROVIDERS)("over $name", (provider) => {
     });
 
     test("the action is slower than our patience", async () => {
-      const impatient = await another({ timeoutMs: 300 });
-      await impatient.connect();
+      const impatient = await another({ timeoutMs: 3000 });
       lit.controls.change({ delayMs: 60_000 });
       await expect(prove(claimOf(), guest, impatient)).resolves.toBe("retry lit_unavailable 503");
     });

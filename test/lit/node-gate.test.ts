@@ -63,7 +63,7 @@ describe("heals by itself", () => {
   test("after the nodes fell below their threshold and came back", async () => {
     lit.nextEpoch();
     lit.controls.change({ missingNodes: 1 });
-    const patient = createAccessGate({ ...lit.config, timeoutMs: 2000 });
+    const patient = createAccessGate({ ...lit.config, timeoutMs: 12_000 });
     await expect(outcomeOf(() => prove(patient))).resolves.toBe("retry lit_unavailable 503");
     lit.controls.reset();
     await expect(prove(patient)).resolves.toBeDefined();
