@@ -36,7 +36,7 @@ describe("an answer of Prosody's", () => {
     call.then(
       () => "an answer",
       (error: unknown) =>
-        error instanceof AppError && CODES.includes(error.code) ? error.kind : `${error}`,
+        error instanceof AppError && CODES.includes(error.code) ? error.kind : String(error),
     );
 
   test("is an answer, a refusal or a reason to try again, whatever it is", async () => {

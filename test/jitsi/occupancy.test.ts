@@ -94,6 +94,9 @@ const STORIES: readonly (readonly [string, (one: Meeting) => object[], object])[
       one.eventSync("left", "host", "aaaaaaaa-1@guest/x", 100),
       one.eventSync("joined", "host", "bbbbbbbb-2@guest/x", 200),
       one.eventSync("joined", "winner", "cccccccc-3@guest/x", 50),
+      // The same connection comes into a breakout room and out of it again.
+      one.eventSync("joined", "winner", "cccccccc-3@guest/x", 150),
+      one.eventSync("left", "winner", "cccccccc-3@guest/x", 200),
       one.eventSync("left", "winner", "cccccccc-3@guest/x", 260),
       one.destroyed(300),
     ],

@@ -108,6 +108,17 @@ describe("an occupancy event", () => {
     expect(event).not.toHaveProperty("userId");
   });
 
+  test.each([
+    { room_name: "a\0b", occupant },
+    { room_name: "a", occupant: { ...occupant, occupant_jid: "x\0" } },
+    { room_name: "a", occupant: { ...occupant, id: "\0" } },
+  ])("with text that no database takes is refused: %#", async (changes) => {
+    const event = { event_name: "muc-occupant-joined", ...base, ...changes };
+    await expect(outcomeOf(() => parseOccupancyEvents(event))).resolves.toBe(
+      "refuse occupancy_event_malformed 400",
+    );
+  });
+
   test("of a breakout room is about the people, not the room", () => {
     const breakout = { ...base, is_breakout: true, breakout_room_id: "b1" };
     expect(
