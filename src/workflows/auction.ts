@@ -89,6 +89,12 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
       "the chain changed its mind: waiting for what it says now",
     );
   };
+  /**
+   * The count of reverts to wait for a change of, when something was asked for at the count `asked`: one that came while it was
+   * being asked for may have taken back what was told since, and nobody tells that again unasked.
+   */
+  const sinceAsked = (asked: number): number =>
+    reverts !== asked && patched("reverts-while-asking") ? asked : reverts;
   const isCancelled = (): boolean => cancelledAt !== undefined;
 
   setHandler(auctionStateQuery, current, { description: "Where this auction stands" });
@@ -153,6 +159,7 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
     }
 
     set({ phase: "ending" });
+    let asked = reverts;
     await untilDone(() => steps.requestEnd(input, Math.floor(endsAtMs / 1000)), onProblem);
     // An extension of seconds is followed by the sender itself; one of minutes (a reorg) sends the process back to sleep.
     while (
@@ -166,7 +173,7 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
         set({ phase: "gone", problem: null });
         return current();
       }
-      const seen = reverts;
+      const seen = sinceAsked(asked);
       onProblem(end?.status === "refused" ? `end: ${end.reason}` : null);
       const askAgainAtMs = Math.max(endsAtMs, Date.now()) + ASK_AGAIN_MS;
       await waitUntil(
@@ -176,8 +183,10 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
       );
       if (isCancelled()) break;
       // What was forgotten with the reorg may be true again: whoever is asked anew tells it anew.
-      if (settled.get("end") === end || reverts !== seen)
+      if (settled.get("end") === end || reverts !== seen) {
+        asked = reverts;
         await untilDone(() => steps.requestEnd(input, Math.floor(endsAtMs / 1000)), onProblem);
+      }
     }
     const end = settled.get("end");
     if (end?.status !== "done") {
@@ -210,12 +219,13 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
     set({ phase: "sold", winner: end.winner, amountWei: end.amountWei });
     const arrange = (): Promise<MeetingInput | ChainChanged> =>
       untilDone(() => steps.arrangeMeeting(input, sale), onProblem);
+    let askedMint = reverts;
     let arranged = await arrange();
     if (arranged !== CHAIN_CHANGED) set({ meetingId: arranged.meetingId });
 
     while (arranged !== CHAIN_CHANGED && stands() && settled.get("mint")?.status !== "done") {
       const mint = settled.get("mint");
-      const revertsSeen = reverts;
+      const revertsSeen = sinceAsked(askedMint);
       onProblem(mint?.status === "refused" ? `mint: ${mint.reason}` : null);
       await waitUntil(
         Date.now() + ASK_AGAIN_MS,
@@ -224,7 +234,10 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
       );
       seen = news;
       if (!stands()) break;
-      if (settled.get("mint") === mint || reverts !== revertsSeen) arranged = await arrange();
+      if (settled.get("mint") === mint || reverts !== revertsSeen) {
+        askedMint = reverts;
+        arranged = await arrange();
+      }
     }
     onProblem(null);
     if (arranged === CHAIN_CHANGED || !stands()) {

@@ -70,6 +70,39 @@ test("a pass that was minted before the end was undone counts for nothing", asyn
   expect(await auction.handle.result()).toMatchObject({ phase: "meeting" });
 });
 
+test("what is told and taken back while it is being asked for is asked for again at once", async () => {
+  for (const [step, kind, before] of [
+    ["requestEnd", "end", async () => undefined],
+    [
+      "arrangeMeeting",
+      "mint",
+      async (auction: TestAuction) => auction.settle("end", { ...SALE, blockNumber: 10 }),
+    ],
+  ] as const) {
+    const first = Promise.withResolvers<void>();
+    let calls = 0;
+    const held = async (): Promise<void> => {
+      calls += 1;
+      if (calls === 1) await first.promise;
+    };
+    const auction = await startAuction(world, {
+      script: {
+        [step]: async (ref: Parameters<typeof meetingOf>[0]) => {
+          await held();
+          return step === "arrangeMeeting" ? meetingOf(ref) : undefined;
+        },
+      },
+    });
+    await before(auction);
+    await until(`${step} to begin`, () => calls === 1);
+    await auction.settle(kind, kind === "end" ? { ...SALE, blockNumber: 10 } : {});
+    await auction.undo(kind);
+    first.resolve();
+    await until(`${step} to be called again`, () => calls === 2);
+    await auction.handle.terminate();
+  }
+});
+
 test("an end that is undone and due only later puts the process back to sleep", async () => {
   const auction = await startAuction(world);
   await sold(auction);
