@@ -49,9 +49,30 @@ describe("heals by itself", () => {
     await expect(prove()).resolves.toBeDefined();
   });
 
-  test("after a new epoch in the middle of a crowd: nobody loses a fresh connection to another", async () => {
+  test("after a new epoch in the middle of a crowd, which shares one fresh connection", async () => {
+    await prove();
+    const before = lit.controls.sessions.size;
     lit.nextEpoch();
     await expect(proveAtOnce(6)).resolves.toHaveLength(6);
+    expect(lit.controls.sessions.size).toBe(before + 1);
+  });
+
+  test("and whoever fails late on the old connection leaves the fresh one to the others", async () => {
+    await prove();
+    const before = lit.controls.sessions.size;
+    const onTheOldOne = lit.controls.hold();
+    const late = prove(gate, "nonce-of-the-late-1");
+    await onTheOldOne.arrived;
+    lit.nextEpoch();
+    await prove(gate, "nonce-of-the-quick");
+    const onTheFreshOne = lit.controls.hold();
+    const other = prove(gate, "nonce-of-the-other");
+    await onTheFreshOne.arrived;
+    onTheOldOne.release();
+    await expect(late).resolves.toBeDefined();
+    onTheFreshOne.release();
+    await expect(other).resolves.toBeDefined();
+    expect(lit.controls.sessions.size).toBe(before + 1);
   });
 
   test("after the nodes forgot the session", async () => {

@@ -29,6 +29,7 @@ export class LitControls {
   /** Session keys that ran an action. */
   readonly sessions = new Set<string>();
   readonly expiredSessions = new Set<string>();
+  readonly #holds: (() => Promise<void>)[] = [];
 
   change(given: LitControlChanges): void {
     const { expireSessions, ...rest } = given;
@@ -47,7 +48,16 @@ export class LitControls {
     });
   }
 
+  /** Holds the next action that arrives until it is released. */
+  hold(): { readonly arrived: Promise<void>; readonly release: () => void } {
+    const arrival = Promise.withResolvers<void>();
+    const release = Promise.withResolvers<void>();
+    this.#holds.push(() => (arrival.resolve(), release.promise));
+    return { arrived: arrival.promise, release: release.resolve };
+  }
+
   async wait(signal: AbortSignal): Promise<void> {
+    await this.#holds.shift()?.();
     if (this.delayMs > 0) await sleep(this.delayMs, undefined, { signal });
   }
 

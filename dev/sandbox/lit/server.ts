@@ -98,6 +98,8 @@ export async function startLitSandbox(options: LitSandboxOptions): Promise<LitSa
     if (controls.expiredSessions.has(authSig.address))
       return nodeError("the session has expired", 401);
     await controls.wait(stopping.signal);
+    // The key's shares are an epoch's: what begins in one does not end in the next.
+    if (body.data.epoch !== epoch) return nodeError(`the epoch is ${epoch}`);
     const outcome = await runAction({
       generation: "v7",
       source,
