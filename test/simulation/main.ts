@@ -10,7 +10,7 @@ import { digestOf, makePlan, type PlanOptions } from "./plan.ts";
 import { planText } from "./plan-text.ts";
 import { exitCodeOf, reportOf, summaryOf } from "./report.ts";
 import { type RunResult, runSeed } from "./run.ts";
-import { startServers } from "./servers.ts";
+import { type Servers, startServers } from "./servers.ts";
 
 const { seeds, auctions, calm, json, keep, ...options } = readOptions(USAGE, simulationOptions);
 const planOptions = (seed: number): PlanOptions => ({ seed, auctions, calm });
@@ -32,15 +32,17 @@ if (options.plan) {
   writeJson(plans);
   process.exit(0);
 }
+/** How many runs share one Postgres and one Temporal server, which becomes slow with the processes of very many. */
+const RUNS_PER_SERVER = 40;
+
 const startedAtMs = performance.now();
-const servers = await startServers(seeds.length);
-const orIdle = stopQuietlyOnSignals(servers.stop);
+let servers: Servers | undefined;
+const orIdle = stopQuietlyOnSignals(async () => servers?.stop());
 
 const results: RunResult[] = [];
-const waiting = [...seeds];
-async function lane(): Promise<void> {
+async function lane(waiting: number[], on: Servers): Promise<void> {
   for (let seed = waiting.shift(); seed !== undefined; seed = waiting.shift()) {
-    const result = await orIdle(runSeed(servers, planOptions(seed)));
+    const result = await orIdle(runSeed(on, planOptions(seed)));
     results.push(result);
     print(reportOf(result, planOptions(seed)));
     if (keep || result.violations.length > 0) {
@@ -50,8 +52,13 @@ async function lane(): Promise<void> {
     }
   }
 }
-await Promise.all(Array.from({ length: lanes }, lane));
-await servers.stop();
+for (let first = 0; first < seeds.length; first += RUNS_PER_SERVER) {
+  const waiting = seeds.slice(first, first + RUNS_PER_SERVER);
+  const started = await orIdle(startServers(waiting.length));
+  servers = started;
+  await Promise.all(Array.from({ length: lanes }, () => lane(waiting, started)));
+  await started.stop();
+}
 print(summaryOf(results, performance.now() - startedAtMs));
 writeJson(results);
 process.exit(exitCodeOf(results, seeds));

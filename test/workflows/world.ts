@@ -53,7 +53,7 @@ export function bundleWorkflows(path = workflowsPath): Promise<WorkflowBundle> {
 export function impatient(bundle: WorkflowBundle, waitMs: number): WorkflowBundle {
   if (!("code" in bundle)) throw new Error("the bundle has no code");
   const waits = [
-    [/RETRY_STEP_AFTER = "5 minutes"/g, `RETRY_STEP_AFTER = "${waitMs} milliseconds"`, 1],
+    [/RETRY_STEP_AFTER_MS = 5 \* 60_?000/g, `RETRY_STEP_AFTER_MS = ${waitMs}`, 1],
     [/ASK_AGAIN_MS = 5 \* 60_?000/g, `ASK_AGAIN_MS = ${waitMs}`, 1],
   ] as const;
   let { code } = bundle;
