@@ -5,6 +5,8 @@ ARG NODE_IMAGE=node:24.21.0-bookworm-slim
 FROM ${NODE_IMAGE} AS packages
 WORKDIR /app
 COPY package.json package-lock.json ./
+# What npm runs after an installation.
+COPY scripts/trim-node-modules.mjs ./scripts/
 RUN npm ci --omit=dev --no-audit --no-fund
 
 FROM packages AS bundle

@@ -1,10 +1,11 @@
 // Every container's command line as docker-compose.yml has it, in a folder that holds what the image holds, against the local
 // stack: the roles split over three processes, and an auction that needs all of them.
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { spawn } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { repositoryRoot } from "../../dev/stack/paths.ts";
 import { freePorts } from "../../dev/stack/ports.ts";
 import { startParts, until } from "../process/support.ts";
 import { composeServices } from "./compose.ts";
@@ -108,4 +109,16 @@ testWith("docker-compose")(
 
 test("the image's user is a number that is not root", () => {
   expect(image.user).toMatch(/^[1-9]\d*:[1-9]\d*$/);
+});
+
+test("what npm runs after an installation is there when the image installs", () => {
+  const { scripts } = JSON.parse(readFileSync(join(repositoryRoot, "package.json"), "utf8")) as {
+    scripts: Record<string, string>;
+  };
+  const hooks = ["preinstall", "install", "postinstall", "prepare"].map((name) => scripts[name]);
+  const files = hooks.flatMap((hook) => hook?.match(/\S+\.m?[jt]s/g) ?? []);
+  expect(files).not.toEqual([]);
+  const dockerfile = readFileSync(join(repositoryRoot, "Dockerfile"), "utf8");
+  const before = dockerfile.slice(0, dockerfile.indexOf("RUN npm ci"));
+  for (const file of files) expect(before).toContain(`COPY ${file} `);
 });
