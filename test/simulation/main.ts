@@ -3,6 +3,7 @@ import { cpSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { repositoryRoot } from "../../dev/stack/paths.ts";
+import { messageOf } from "../../src/errors.ts";
 import { readOptions } from "../../scripts/command-line.ts";
 import { stopQuietlyOnSignals } from "../../scripts/stopping.ts";
 import { simulationOptions, USAGE } from "./options.ts";
@@ -40,24 +41,43 @@ let servers: Servers | undefined;
 const orIdle = stopQuietlyOnSignals(async () => servers?.stop());
 
 const results: RunResult[] = [];
-async function lane(waiting: number[], on: Servers): Promise<void> {
-  for (let seed = waiting.shift(); seed !== undefined; seed = waiting.shift()) {
-    const result = await orIdle(runSeed(on, planOptions(seed)));
-    results.push(result);
-    print(reportOf(result, planOptions(seed)));
-    if (keep || result.violations.length > 0) {
-      const kept = join(repositoryRoot, ".dev", "simulation", `seed-${seed}`);
-      cpSync(result.folder, kept, { recursive: true });
-      print(`  logs: .dev/simulation/seed-${seed}`);
-    }
-  }
-}
-for (let first = 0; first < seeds.length; first += RUNS_PER_SERVER) {
-  const waiting = seeds.slice(first, first + RUNS_PER_SERVER);
+/** Plays the seeds on servers of their own. Returns those that could not be played: a server may die, as any process. */
+async function playTogether(seedsOfServer: readonly number[]): Promise<number[]> {
+  const waiting = [...seedsOfServer];
+  const unplayed: number[] = [];
   const started = await orIdle(startServers(waiting.length));
   servers = started;
-  await Promise.all(Array.from({ length: lanes }, () => lane(waiting, started)));
+  const lane = async (): Promise<void> => {
+    for (let seed = waiting.shift(); seed !== undefined; seed = waiting.shift()) {
+      try {
+        await play(seed, started);
+      } catch (error) {
+        print(`seed ${seed} could not be played: ${messageOf(error)}`);
+        unplayed.push(seed);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
   await started.stop();
+  return unplayed;
+}
+
+async function play(seed: number, on: Servers): Promise<void> {
+  const result = await orIdle(runSeed(on, planOptions(seed)));
+  results.push(result);
+  print(reportOf(result, planOptions(seed)));
+  if (!keep && result.violations.length === 0) return;
+  const kept = join(repositoryRoot, ".dev", "simulation", `seed-${seed}`);
+  cpSync(result.folder, kept, { recursive: true });
+  print(`  logs: .dev/simulation/seed-${seed}`);
+}
+
+const unplayed: number[] = [];
+for (let first = 0; first < seeds.length; first += RUNS_PER_SERVER)
+  unplayed.push(...(await playTogether(seeds.slice(first, first + RUNS_PER_SERVER))));
+if (unplayed.length > 0) {
+  print(`once more, with fresh servers: ${unplayed.join(", ")}`);
+  await playTogether(unplayed);
 }
 print(summaryOf(results, performance.now() - startedAtMs));
 writeJson(results);
