@@ -179,6 +179,13 @@ export function feeCaps(value: string): Readonly<Record<(typeof FEE_KINDS)[numbe
   return { end: of("end"), mint: of("mint"), settle: of("settle"), cancel: of("cancel") };
 }
 
+/** A host name alone: links and claims are made of it. */
+export function hostName(value: string): string {
+  if (!/^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?$/i.test(value))
+    fail("must be a host name alone, without https:// and without a path");
+  return value;
+}
+
 /** A file that is there. */
 export function file(path: string): string {
   if (!existsSync(path)) fail("names a file that is not there");

@@ -101,6 +101,13 @@ function checkTogether(config: Partial<ApiConfig & WorkerConfig>, problems: Conf
       example: MEETINGS.JITSI_ADMIN_KID.example,
     });
   }
+  if (config.JITSI_ADMIN_KID !== undefined && config.JITSI_ADMIN_SECRET === undefined) {
+    problems.push({
+      variable: "JITSI_ADMIN_SECRET",
+      problem: "is missing: JITSI_ADMIN_KID names a key that is not there",
+      example: MEETINGS.JITSI_ADMIN_SECRET.example,
+    });
+  }
   if (config.JITSI_ADMIN_SECRET !== undefined && config.JITSI_ADMIN_URL === undefined) {
     problems.push({
       variable: "JITSI_ADMIN_URL",

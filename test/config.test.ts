@@ -105,6 +105,16 @@ test.each([
     { AUCTION_CHECK_INTERVAL: "* * * * * *" },
     "AUCTION_CHECK_INTERVAL: must be a cron expression",
   ],
+  [
+    "a Jitsi domain that is a URL",
+    { JITSI_DOMAIN: "https://meet.example.org/" },
+    "JITSI_DOMAIN: must be a host name alone",
+  ],
+  [
+    "the id of a key that is not there",
+    { JITSI_ADMIN_KID: "backend/2026" },
+    "JITSI_ADMIN_SECRET: is missing: JITSI_ADMIN_KID",
+  ],
   ["a PEM that is none", { JITSI_SECRET: "-----BEGIN NOTHING" }, "JITSI_SECRET: begins like a PEM"],
 ])("%s is refused", (_name, change, problem) => {
   expect(problemsOf(() => loadWorkerConfig({ ...worker, ...change })).join("\n")).toContain(

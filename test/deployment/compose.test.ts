@@ -49,7 +49,7 @@ composeTest("the platform's key reaches the chain worker alone", async () => {
 });
 
 composeTest("without passwords nothing starts, and the reason is told", async () => {
-  await expect(composeServices({})).rejects.toThrow("set it in .env: letters and digits");
+  await expect(composeServices({})).rejects.toThrow("POSTGRES_PASSWORD is missing: set it in .env");
 });
 
 composeTest("only the API listens on every address", () => {
