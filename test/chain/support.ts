@@ -14,6 +14,7 @@ import { Database, type Transactor } from "../../src/db/database.ts";
 import { auctionWorkflowId, operationKey, type OperationKind } from "../../src/domain/process.ts";
 import { rememberSecrets, testLogger } from "../support/logs.ts";
 import { AuctionChain } from "../contracts/harness.ts";
+import { latestTimestamp } from "../support/anvil.ts";
 import { createTestDatabase, type TestDatabase } from "../support/stack.ts";
 
 /** More than any test pays. */
@@ -232,7 +233,9 @@ export class Engine {
 
   /** One block, `seconds` after the one before. */
   async mine(seconds = 1): Promise<void> {
-    this.chain.nowS += seconds;
+    const { chain } = this;
+    // What a sender had mined at once follows the wall clock, which on a slow machine may be ahead.
+    chain.nowS = Math.max(chain.nowS, await latestTimestamp(chain.provider)) + seconds;
     await this.chain.provider.send("evm_setNextBlockTimestamp", [this.chain.nowS]);
     await this.chain.provider.send("evm_mine", []);
   }

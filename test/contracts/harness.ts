@@ -162,7 +162,8 @@ export class AuctionChain {
     data: string,
     options: SendOptions = {},
   ): Promise<Receipt> {
-    const atS = options.atS ?? this.nowS + 1;
+    // Blocks that somebody else mined meanwhile follow the wall clock, which on a slow machine may be ahead.
+    const atS = options.atS ?? Math.max(this.nowS, await latestTimestamp(this.provider)) + 1;
     await setNextBlockTimestamp(this.provider, atS);
     // A gas limit of our own: with an estimate, a revert would be found before the transaction is ever mined.
     const gas = `0x${(options.gasLimit ?? GAS_LIMIT).toString(16)}`;

@@ -1,9 +1,5 @@
 /** The winner fills the three places the reservation allows; the host, who is there, cannot get in and pays for it. */
-import { createMeetingActivities } from "../../src/activities/meeting.ts";
-import { testLogger } from "../support/logs.ts";
 import {
-  AUCTION_CONTRACT,
-  CHAIN_ID,
   createTestWorld,
   JITSI_SECRET,
   type Person,
@@ -33,9 +29,9 @@ async function letIn(meetingId: string, person: Person) {
   });
 }
 
-test("a winner cannot get the money back by filling the room before the host comes", async () => {
+test("a winner cannot keep the host out by filling the room, and so get the money back", async () => {
   const [host, winner] = [await api.person(), await api.person()];
-  const { meetingId, roomName, auctionId } = await seedSold(api, host, winner);
+  const { meetingId, roomName } = await seedSold(api, host, winner);
   const reserved = await api.request("/conference", {
     ...jitsi,
     json: { name: roomName, start_time: new Date().toISOString(), mail_owner: "x@y" },
@@ -62,15 +58,5 @@ test("a winner cannot get the money back by filling the room before the host com
   expect((await letIn(meetingId, winner)).status).toBe(200);
   for (let tab = 0; tab < 3; tab += 1) await join(winner); // one token opens any number of tabs
   expect((await letIn(meetingId, host)).status).toBe(200); // the host is there, with a valid token
-  await join(host);
-  const { closeMeeting } = createMeetingActivities({
-    db: api.db,
-    rooms: { endRoom: async () => ({ ended: true, alreadyGone: false }) } as never,
-    logger: testLogger(),
-  });
-  const outcome = await closeMeeting(
-    { chainId: CHAIN_ID, contract: AUCTION_CONTRACT, auctionId, meetingId } as never,
-    null,
-  );
-  expect(outcome).not.toBe(2); // 2: the host never came, the winner is refunded in full
+  expect(await join(host)).toBe(true);
 });
