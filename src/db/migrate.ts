@@ -8,6 +8,7 @@ import { Migration20261123000002_cheaper_domains } from "../../migrations/Migrat
 import { Migration20261123100000_secrets_at_rest } from "../../migrations/Migration20261123100000_secrets_at_rest.ts";
 import { Migration20261123200000_claim_digests } from "../../migrations/Migration20261123200000_claim_digests.ts";
 import { Migration20261123300000_meeting_access } from "../../migrations/Migration20261123300000_meeting_access.ts";
+import { Migration20261123400000_every_coming_and_going } from "../../migrations/Migration20261123400000_every_coming_and_going.ts";
 import { entities } from "./entities.ts";
 
 /** Every released migration, oldest first. One that was released is never changed. */
@@ -19,6 +20,7 @@ const migrations = [
   Migration20261123100000_secrets_at_rest,
   Migration20261123200000_claim_digests,
   Migration20261123300000_meeting_access,
+  Migration20261123400000_every_coming_and_going,
 ];
 
 /** MikroORM as this product uses it: entities for people's records, migrations for everything. */

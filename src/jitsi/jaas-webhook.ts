@@ -1,10 +1,15 @@
 import { z } from "zod";
 import type { OccupancyEvent } from "./types.ts";
-import { occupancy, plainText, tokenField } from "./occupancy-event.ts";
+import {
+  breakoutIdText,
+  occupancy,
+  occupantIdText,
+  plainText,
+  tokenField,
+} from "./occupancy-event.ts";
 
 /** A JaaS webhook. They are repeated until they are answered, and overtake one another. */
 export const jaasWebhook = z.looseObject({
-  idempotencyKey: plainText(256),
   eventType: z.string().min(1).max(128),
   /** Milliseconds. */
   timestamp: z.number().positive().max(1e14),
@@ -13,9 +18,10 @@ export const jaasWebhook = z.looseObject({
   data: z
     .looseObject({
       id: tokenField,
-      participantId: z.union([z.literal(""), plainText(512)]).nullish(),
-      participantJid: z.union([z.literal(""), plainText(3071)]).nullish(),
+      participantId: z.union([z.literal(""), occupantIdText]).nullish(),
+      participantJid: z.union([z.literal(""), occupantIdText]).nullish(),
       isBreakout: z.boolean().nullish(),
+      breakoutRoomId: z.union([z.literal(""), breakoutIdText]).nullish(),
     })
     .default({}),
 });
@@ -37,10 +43,9 @@ export function fromJaas(
   if (kind === undefined) return [];
   const room = webhook.fqn.slice(webhook.fqn.lastIndexOf("/") + 1).toLowerCase();
   const at = new Date(webhook.timestamp);
-  const key = webhook.idempotencyKey;
   if (kind === "created" || kind === "destroyed")
-    return data.isBreakout === true ? [] : [occupancy(kind, room, at, undefined, key)];
-  const id = data.participantId ?? data.participantJid;
+    return data.isBreakout === true ? [] : [occupancy(kind, room, at)];
+  const id = data.participantId || data.participantJid;
   if (!id) {
     context.addIssue({
       code: "custom",
@@ -49,5 +54,6 @@ export function fromJaas(
     });
     return z.NEVER;
   }
-  return [occupancy(kind, room, at, { id, userId: data.id }, key)];
+  const breakout = data.isBreakout === true ? data.breakoutRoomId || "breakout" : undefined;
+  return [occupancy(kind, room, at, { id, userId: data.id }, breakout)];
 }

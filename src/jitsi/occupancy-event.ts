@@ -8,6 +8,9 @@ export const plainText = (maxLength: number) =>
     .min(1)
     .max(maxLength)
     .refine((text) => !text.includes("\0"), "must not hold a NUL");
+/** Who is in a room, and in which breakout room: parts of a key in Postgres, which may be 2,700 bytes long. */
+export const occupantIdText = plainText(500);
+export const breakoutIdText = plainText(100);
 /** Unix seconds, as Prosody counts them. */
 export const seconds = z.coerce.number().positive().max(1e11);
 /** Context fields of a token may be text, numbers or null. */
@@ -19,7 +22,7 @@ export function occupancy(
   room: string,
   at: Date,
   occupant?: { readonly id: string; readonly userId: string | number | null | undefined },
-  idempotencyKey?: string,
+  breakout?: string,
 ): OccupancyEvent {
   const occupantId = occupant?.id ?? "";
   const userId = occupant?.userId ?? "";
@@ -28,7 +31,7 @@ export function occupancy(
     room,
     occupantId,
     ...(userId === "" ? {} : { userId: String(userId) }),
+    ...(breakout === undefined ? {} : { breakout }),
     at,
-    dedupeKey: idempotencyKey ?? `${kind}:${room}:${occupantId}:${at.getTime()}`,
   };
 }

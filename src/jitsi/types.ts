@@ -69,9 +69,10 @@ export interface OccupancyEvent {
   readonly occupantId: string;
   /** `context.user.id` of the occupant's token. */
   readonly userId?: string;
+  /** Which breakout room of it; the room itself without it. */
+  readonly breakout?: string;
+  /** By the sender's clock. Both senders repeat deliveries, with the same time, and events overtake one another. */
   readonly at: Date;
-  /** The same for repeated deliveries of one event: both senders repeat, and events overtake one another. */
-  readonly dedupeKey: string;
 }
 
 /** What Prosody asks before it makes a room. */

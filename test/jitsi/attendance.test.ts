@@ -1,13 +1,8 @@
 // What attendance makes of comings and goings, and what the outcome makes of attendance.
 import * as fc from "fast-check";
-import {
-  attendanceFrom,
-  type Presence,
-  presenceOf,
-  requiredTogetherMs,
-  type Stay,
-} from "../../src/domain/attendance.ts";
+import { attendanceFrom, type Presence, requiredTogetherMs } from "../../src/domain/attendance.ts";
 import { decideOutcome } from "../../src/domain/outcome.ts";
+import { type Sighting, staysFrom } from "../../src/domain/stays.ts";
 
 const SPAN = { startsAtMs: 1_000_000, endsAtMs: 1_000_000 + 1_800_000 };
 const REQUIRED_MS = 60_000;
@@ -17,8 +12,10 @@ const from = (
   role: Presence["role"],
   fromS: number,
   untilS = Number.POSITIVE_INFINITY,
+  room = "room",
 ): Presence => ({
   role,
+  room,
   fromMs: SPAN.startsAtMs + fromS * 1_000,
   untilMs: SPAN.startsAtMs + untilS * 1_000,
 });
@@ -37,6 +34,7 @@ describe("how a meeting came out", () => {
     ["the host waits and nobody comes", [from("host", 0, 60)], 3],
     ["nobody comes", [], 2],
     ["they miss one another, equally long", [from("host", 0, 90), from("winner", 90, 180)], 2],
+    ["each is in another room", [from("host", 0), from("winner", 0, 1_800, "other")], 2],
     ["they only met before the start", [from("host", -500, -100), from("winner", -500)], 2],
     ["they only meet after the end", [from("host", 0), from("winner", 1_800, 3_000)], 3],
     ["two of the host's connections are one host", [from("host", 0, 50), from("host", 0, 50)], 2],
@@ -60,26 +58,83 @@ describe("how a meeting came out", () => {
 });
 
 describe("a stay", () => {
-  const stay = (changes: Partial<Stay> = {}): Stay => ({
-    role: "winner",
-    roomName: "room",
-    joinedAtMs: 10,
-    leftAtMs: 20,
-    grantedAtMs: 5,
-    withdrawnAtMs: null,
-    ...changes,
-  });
-  test.each([
-    ["as reported", {}, [], 10, 20],
-    ["whose going was lost lasts until the room's end", { leftAtMs: null }, [40, 30, 7], 10, 30],
-    ["whose going was lost, in a room that goes on", { leftAtMs: null }, [7], 10, Infinity],
-    ["whose coming was lost began with the grant", { joinedAtMs: null }, [], 5, 20],
-    ["of which only the going is known", { joinedAtMs: null, grantedAtMs: null }, [], 20, 20],
-    ["of a pass that moved on ends with it", { leftAtMs: null, withdrawnAtMs: 15 }, [], 10, 15],
-  ] as const)("%s", (_name, changes, ends, fromMs, untilMs) => {
-    const others = [{ roomName: "other", atMs: 11 }];
-    const all = [...ends.map((atMs) => ({ roomName: "room", atMs })), ...others];
-    expect(presenceOf(stay(changes), all)).toEqual({ role: "winner", fromMs, untilMs });
+  interface Told {
+    readonly joined?: readonly number[];
+    readonly left?: readonly number[];
+    readonly grantedAtMs?: number | null;
+    readonly withdrawnAtMs?: number;
+    readonly roomLeftAtMs?: number;
+    readonly toldAtMs?: number;
+  }
+  const who = { role: "winner", roomName: "room", breakout: "", occupantId: "o" } as const;
+  const sightings = (told: Told): Sighting[] =>
+    (["joined", "left"] as const).flatMap((kind) =>
+      (told[kind] ?? []).map((atMs) => ({
+        ...who,
+        sessionId: null,
+        kind,
+        atMs,
+        receivedAtMs: told.toldAtMs ?? null,
+        grantedAtMs: told.grantedAtMs === undefined ? 5 : told.grantedAtMs,
+        withdrawnAtMs: told.withdrawnAtMs ?? null,
+      })),
+    );
+  test.each<readonly [string, Told, readonly number[], readonly (readonly [number, number])[]]>([
+    ["as reported", { joined: [10], left: [20] }, [], [[10, 20]]],
+    [
+      "that comes again",
+      { joined: [10, 30], left: [20, 40] },
+      [],
+      [
+        [10, 20],
+        [30, 40],
+      ],
+    ],
+    ["whose going was lost lasts until the room's end", { joined: [10] }, [40, 30, 7], [[10, 30]]],
+    [
+      "that comes again after the room's end",
+      { joined: [10, 40] },
+      [30],
+      [
+        [10, 30],
+        [40, Infinity],
+      ],
+    ],
+    ["whose going was lost, in a room that goes on", { joined: [10] }, [7], [[10, Infinity]]],
+    ["whose coming was lost began with the grant", { left: [20] }, [], [[5, 20]]],
+    [
+      "whose second coming was lost",
+      { joined: [10], left: [20, 30] },
+      [],
+      [
+        [10, 20],
+        [30, 30],
+      ],
+    ],
+    ["of which only the going is known", { left: [20], grantedAtMs: null }, [], [[20, 20]]],
+    ["of a pass that moved on ends with it", { joined: [10], withdrawnAtMs: 15 }, [], [[10, 15]]],
+    [
+      "in a room that the meeting left ends with it",
+      { joined: [10], roomLeftAtMs: 15 },
+      [],
+      [[10, 15]],
+    ],
+    ["begins with the grant at the earliest", { joined: [1], left: [20] }, [], [[5, 20]]],
+    [
+      "ends when we were told at the latest",
+      { joined: [10], left: [90], toldAtMs: 50 },
+      [],
+      [[10, 50]],
+    ],
+  ])("%s", (_name, told, ends, expected) => {
+    const roomEnds = [
+      ...ends.map((atMs) => ({ roomName: "room", atMs, receivedAtMs: 1_000 })),
+      { roomName: "other", atMs: 11, receivedAtMs: 1_000 },
+    ];
+    const lefts =
+      told.roomLeftAtMs === undefined ? [] : [{ roomName: "room", atMs: told.roomLeftAtMs }];
+    const stays = staysFrom(sightings(told), roomEnds, lefts);
+    expect(stays.map((one) => [one.fromMs, one.untilMs])).toEqual(expected);
   });
 });
 

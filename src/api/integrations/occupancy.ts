@@ -41,6 +41,7 @@ async function noteStay(deps: ApiDeps, meeting: MeetingRow, event: OccupancyEven
     meetingId: meeting.id,
     occupantId: event.occupantId,
     roomName: event.room,
+    ...(event.breakout === undefined ? {} : { breakout: event.breakout }),
     role,
     sessionId,
     joinedAt: event.kind === "joined" ? event.at : null,
