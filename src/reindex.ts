@@ -1,7 +1,9 @@
 // `npm run reindex`: forgets every projection of the chain and has the indexer build them again from canonical logs.
 // What people wrote, meetings, operations and what clients were told stay. Safe while workers run: it takes the stream
-// away from the running indexer, empties the projections and gives it back.
+// away from the running indexer, empties the projections and gives it back. Until they have come as far as they were,
+// nobody is judged by them: no meeting is settled, and nobody loses the room they got into at a later block.
 import { ConfigError, loadDatabaseUrl } from "./config.ts";
+import { markRebuilding } from "./chain/indexing/store.ts";
 import { Database, withLeadership } from "./db/database.ts";
 import { messageOf } from "./errors.ts";
 
@@ -17,7 +19,15 @@ async function main(): Promise<void> {
       const forget = new AbortController().signal;
       await withLeadership(db, `chain-indexer/${chainId}`, forget, (leader) =>
         leader.transaction(async (tx) => {
-          for (const table of ["auctions", "bids", "chain_logs", "chain_blocks", "chain_cursors"])
+          await markRebuilding(tx, chainId);
+          for (const table of [
+            "auctions",
+            "bids",
+            "chain_logs",
+            "chain_blocks",
+            "chain_dropped_blocks",
+            "chain_cursors",
+          ])
             await tx.query(`DELETE FROM ${table} WHERE chain_id = $1`, [chainId]);
         }),
       );

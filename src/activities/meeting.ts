@@ -1,5 +1,6 @@
 import { crashPoint } from "../crash.ts";
 import { loadAuction } from "../chain/indexing/auctions.ts";
+import { isRebuilding } from "../chain/indexing/store.ts";
 import { requestOperation } from "../chain/sending/operations.ts";
 import type { Database, Queryable } from "../db/database.ts";
 import {
@@ -47,6 +48,14 @@ export interface MeetingActivityOptions {
 const MIN_TOGETHER_S = 60;
 
 const nameOf = (meeting: Meeting): string => `“${meeting.title ?? `Auction ${meeting.auctionId}`}”`;
+
+/** For whoever asks why two have not been together. */
+function whoWasMissing(hostMs: number, winnerMs: number): string {
+  if (hostMs === 0 && winnerMs === 0) return "nobody has been there since it began";
+  if (winnerMs === 0) return "the owner of the pass has not been there since it began";
+  if (hostMs === 0) return "the host has not been there since it began";
+  return "they have not been in the room at the same time";
+}
 
 /** Activities of the meeting workflow. Each may run more than once and has its effect once; a withdrawn meeting has none. */
 export function createMeetingActivities(options: MeetingActivityOptions) {
@@ -131,17 +140,17 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
 
     /**
      * Whether the host may close before the end: only once the meeting counts as held, as closing pays the host.
-     * @throws AppError `meeting_not_started`, `winner_not_there_yet`, `meeting_too_short` (refuse)
+     * @throws AppError `meeting_not_started`, `not_both_there_yet`, `meeting_too_short` (refuse)
      */
     async checkEarlyClose(meetingId: string): Promise<void> {
       const meeting = await getMeeting(db, meetingId);
       if (meeting.startsAt > new Date())
         throw refused("meeting_not_started", "this meeting has not begun yet", 409);
-      const { togetherMs } = await attendedUntil(db, meeting, Date.now());
+      const { togetherMs, hostMs, winnerMs } = await attendedUntil(db, meeting, Date.now());
       if (togetherMs === 0)
         throw refused(
-          "winner_not_there_yet",
-          "a meeting can be closed before its end only after both have been there; it closes by itself at its end",
+          "not_both_there_yet",
+          `a meeting can be closed before its end only after both have been there together, and ${whoWasMissing(hostMs, winnerMs)}; it closes by itself at its end`,
           409,
         );
       const requiredMs = requiredTogetherMs(meeting.scheduledS, minTogetherS);
@@ -154,8 +163,8 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
     },
 
     /**
-     * Ends the room, decides how the meeting came out and asks for the settlement. Returns the outcome. A Jitsi that is away
-     * or refuses does not hold back the money.
+     * Decides how the meeting came out, asks for the settlement and ends the room. Returns the outcome. The room is ended once
+     * nobody can get into a new one of its name; a Jitsi that is away or refuses does not hold back the money.
      */
     async closeMeeting(
       input: MeetingInput,
@@ -163,23 +172,27 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
     ): Promise<Outcome | ChainChanged> {
       const meeting = await getMeeting(db, input.meetingId);
       const auction = await loadAuction(db, meeting.chainId, meeting.contract, meeting.auctionId);
-      const roomEnded = meeting.state === "closed" || (await jitsi.tryToEndRoom(meeting));
-      crashPoint("meeting.room-ended");
+      // What is decided already stays, and what is withdrawn needs no decision.
+      const isUndecided = meeting.state !== "withdrawn" && meeting.outcome === null;
+      if (isUndecided && (auction === undefined || (await isRebuilding(db, meeting.chainId))))
+        throw new AppError({
+          kind: "retry",
+          code: "projection_behind",
+          message: "the indexer has not come to this auction, or to its present state, yet",
+        });
       let isNew = false;
       const closed = await db.transaction(async (tx) => {
         // Looked at under the row's lock: a settlement must not be asked for of a meeting that is being withdrawn.
         if ((await lockState(tx, meeting.id)) === "withdrawn") return CHAIN_CHANGED;
         const attendance = await attendedUntil(tx, meeting, Date.now());
         const mintedAt = auction?.steps.minted?.at;
-        const couldEnter = mintedAt !== undefined && new Date(mintedAt) < meeting.endsAt;
+        const requiredMs = requiredTogetherMs(meeting.scheduledS, minTogetherS);
+        // Without the pass there was no way in, so it must have come while the required time was still left.
+        const couldEnter =
+          mintedAt !== undefined &&
+          new Date(mintedAt).getTime() + requiredMs <= meeting.endsAt.getTime();
         const overruled = await overruledOutcome(tx, meeting.id);
-        const decided =
-          overruled ??
-          decideOutcome(
-            attendance,
-            requiredTogetherMs(meeting.scheduledS, minTogetherS),
-            couldEnter,
-          );
+        const decided = overruled ?? decideOutcome(attendance, requiredMs, couldEnter);
         const { outcome, closedAt } = await markClosing(tx, meeting.id, decided, closedBy);
         logger.info("a meeting is closed", {
           meetingId: meeting.id,
@@ -188,7 +201,6 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
           ...attendance,
         });
         await endSessions(tx, meeting.id);
-        if (!roomEnded) await jitsi.endRoomLater(tx, meeting);
         await tell(tx, meeting, "meeting-closed", { outcome });
         const { chainId, contract, auctionId } = input;
         isNew = await requestOperation(tx, {
@@ -206,6 +218,9 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
         return outcome;
       });
       if (isNew) options.onAsked?.("settle");
+      if (closed !== CHAIN_CHANGED && meeting.state !== "closed")
+        await jitsi.endRoomOrLater(meeting);
+      crashPoint("meeting.room-ended");
       return closed;
     },
 

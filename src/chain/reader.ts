@@ -65,16 +65,21 @@ export type CreationCheck =
       readonly confirmations: number;
     };
 
+/** Who owned a pass (lower-case; null: it did not exist), and at which block that was read. */
+export interface PassOwnership {
+  readonly owner: string | null;
+  readonly blockNumber: number;
+  readonly blockHash: string;
+}
+
 /** Reads the chain for the API. Every method throws AppError `rpc_unavailable` (retry) when no endpoint answers. */
 export interface ChainReader {
   readonly chainId: number;
   readonly auctionContract: string;
   readonly passContract: string;
   auctionCreatedIn(transactionHash: string): Promise<CreationCheck>;
-  /** Who owns a pass now, null when it does not exist, and at which block that was read. */
-  passOwner(
-    tokenId: string,
-  ): Promise<{ readonly owner: string | null; readonly blockNumber: number }>;
+  /** Who owns a pass now. */
+  passOwner(tokenId: string): Promise<PassOwnership>;
   /** EIP-1271: whether the contract at `address` accepts the signature; false for an account without code. */
   isContractSignatureValid(address: string, hash: string, signature: string): Promise<boolean>;
   head(): Promise<{ readonly number: number; readonly hash: string; readonly timestampS: number }>;
@@ -116,13 +121,14 @@ export function createChainReader(options: ChainReaderOptions): ChainReader {
 
     async passOwner(tokenId) {
       const head = await latestBlock(rpc);
+      const at = { blockNumber: head.number, blockHash: head.hash };
       const data = meetingPassInterface.encodeFunctionData("ownerOf", [BigInt(tokenId)]);
       try {
         const [owner] = meetingPassInterface.decodeFunctionResult(
           "ownerOf",
           await ethCall(rpc, passContract, data, `0x${head.number.toString(16)}`),
         );
-        return { owner: String(owner).toLowerCase(), blockNumber: head.number };
+        return { owner: String(owner).toLowerCase(), ...at };
       } catch (error) {
         // ERC721NonexistentToken: not minted, or burned. Any other error of the node says nothing about the owner.
         const reverted =
@@ -130,7 +136,7 @@ export function createChainReader(options: ChainReaderOptions): ChainReader {
           meetingPassInterface.parseError(typeof error.data === "string" ? error.data : "0x")
             ?.name === "ERC721NonexistentToken";
         if (!reverted) throw error;
-        return { owner: null, blockNumber: head.number };
+        return { owner: null, ...at };
       }
     },
 

@@ -9,6 +9,7 @@ import { Migration20261123100000_secrets_at_rest } from "../../migrations/Migrat
 import { Migration20261123200000_claim_digests } from "../../migrations/Migration20261123200000_claim_digests.ts";
 import { Migration20261123300000_meeting_access } from "../../migrations/Migration20261123300000_meeting_access.ts";
 import { Migration20261123400000_every_coming_and_going } from "../../migrations/Migration20261123400000_every_coming_and_going.ts";
+import { Migration20261123500000_stale_access } from "../../migrations/Migration20261123500000_stale_access.ts";
 import { entities } from "./entities.ts";
 
 /** Every released migration, oldest first. One that was released is never changed. */
@@ -21,6 +22,7 @@ const migrations = [
   Migration20261123200000_claim_digests,
   Migration20261123300000_meeting_access,
   Migration20261123400000_every_coming_and_going,
+  Migration20261123500000_stale_access,
 ];
 
 /** MikroORM as this product uses it: entities for people's records, migrations for everything. */

@@ -10,7 +10,7 @@ import { getMeeting, lockState, tell } from "./meetings.ts";
 
 /**
  * Writes down that an operator decides how a meeting came out, and has the settlement that waits say so. `id` names the
- * decision: writing it again changes nothing.
+ * decision about this meeting: writing it again changes nothing.
  * @throws AppError refuse 409 `meeting_over`, `settlement_under_way`; 404 `meeting_not_found`
  */
 export async function recordOverrule(
@@ -20,7 +20,10 @@ export async function recordOverrule(
   command: OverruleCommand,
 ): Promise<void> {
   const state = await lockState(tx, meetingId);
-  const known = await tx.query("SELECT FROM meeting_overrules WHERE id = $1", [id]);
+  const known = await tx.query("SELECT FROM meeting_overrules WHERE meeting_id = $1 AND id = $2", [
+    meetingId,
+    id,
+  ]);
   if (known.length > 0) return;
   const meeting = await getMeeting(tx, meetingId);
   if (state === "closed" || state === "withdrawn")

@@ -15,11 +15,19 @@ export interface NewSession {
   readonly tokenExpiresAt: Date;
   /** The block at which the pass owner was read; null for the host. */
   readonly blockNumber: number | null;
+  readonly blockHash: string | null;
 }
 
 /**
+ * Whether the projection has its say about an ownership that was read at block number `n`, hash `h` (SQL; a cursor `c` must
+ * be there): it has come to that block or further, or has seen it dropped. What was read at a later one it cannot judge yet.
+ */
+const judged = (n: string, h: string): string =>
+  `(coalesce(${n}, 0) <= c.block_number OR EXISTS (SELECT FROM chain_dropped_blocks d WHERE d.chain_id = c.chain_id AND d.hash = ${h}))`;
+
+/**
  * Locks a meeting that can be entered now, in this room and by this pass owner; false when it cannot any more. The owner was
- * read from the chain some time ago: the projection decides where it has seen a later block that says otherwise.
+ * read from the chain some time ago: the projection decides where it knows better.
  */
 export async function lockEnterable(tx: Queryable, session: NewSession): Promise<boolean> {
   const rows = await tx.query(
@@ -29,9 +37,9 @@ export async function lockEnterable(tx: Queryable, session: NewSession): Promise
   if (rows.length === 0 || session.role === "host") return rows.length > 0;
   // A statement of its own: it sees what was committed while this one waited for the lock.
   const moved = await tx.query(
-    `SELECT FROM meetings m JOIN auctions a USING (chain_id, contract, auction_id)
-     WHERE m.id = $1 AND a.updated_block > $2 AND a.pass_owner IS DISTINCT FROM $3::text`,
-    [session.meetingId, session.blockNumber, session.wallet],
+    `SELECT FROM meetings m JOIN chain_cursors c USING (chain_id) LEFT JOIN auctions a USING (chain_id, contract, auction_id)
+     WHERE m.id = $1 AND ${judged("$2::bigint", "$3::text")} AND a.pass_owner IS DISTINCT FROM $4::text`,
+    [session.meetingId, session.blockNumber, session.blockHash, session.wallet],
   );
   return moved.length === 0;
 }
@@ -45,7 +53,8 @@ export async function openSession(tx: Queryable, session: NewSession): Promise<v
     [meetingId, role],
   );
   await tx.query(
-    `INSERT INTO meeting_sessions (id, meeting_id, user_id, role, wallet, room_name, token_expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+    `INSERT INTO meeting_sessions (id, meeting_id, user_id, role, wallet, room_name, token_expires_at, block_number, block_hash)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
     [
       session.id,
       meetingId,
@@ -54,6 +63,8 @@ export async function openSession(tx: Queryable, session: NewSession): Promise<v
       session.wallet,
       session.roomName,
       session.tokenExpiresAt,
+      session.blockNumber,
+      session.blockHash,
     ],
   );
   await recordEvents(
@@ -87,30 +98,53 @@ export async function findSession(
   ]);
 }
 
+/** Somebody who got in as the owner of a pass that is not theirs any more, by what the projection says. */
+export interface StaleSession {
+  readonly id: string;
+  readonly meetingId: string;
+  readonly wallet: string;
+  /** Not ended yet. */
+  readonly isLive: boolean;
+  /** Its token is for the room that the meeting has now. */
+  readonly isOfRoom: boolean;
+}
+
 /**
- * Takes the pass owner's access from everybody but `owner`, and writes into the log that it did. Returns whether any of them
- * ever got a token for this room, which stays valid at Jitsi until it expires.
+ * The sessions that an owner who is none any more (or never was, on the chain of now) still has: live ones, and ended ones
+ * with a token for the present room, which stays valid at Jitsi until it expires. Those read at a block that the projection
+ * has not come to are spared: it is asked again when it has.
  */
-export async function endWinnerSessions(
+export async function staleSessions(
   tx: Queryable,
-  meeting: { readonly id: string; readonly roomName: string },
+  at: { readonly chainId: number; readonly contract: string },
+): Promise<readonly StaleSession[]> {
+  return tx.query<StaleSession>(
+    `SELECT s.id, s.meeting_id AS "meetingId", s.wallet::text, s.ended_at IS NULL AS "isLive", s.room_name = m.room_name AS "isOfRoom"
+     FROM meetings m JOIN meeting_sessions s ON s.meeting_id = m.id AND s.role = 'winner' JOIN chain_cursors c ON c.chain_id = m.chain_id
+       LEFT JOIN auctions a ON a.chain_id = m.chain_id AND a.contract = m.contract AND a.auction_id = m.auction_id
+     WHERE m.chain_id = $1 AND m.contract = $2 AND m.state IN ('scheduled', 'open')
+       AND (s.ended_at IS NULL OR s.room_name = m.room_name)
+       AND ${judged("s.block_number", "s.block_hash")} AND s.wallet IS DISTINCT FROM a.pass_owner
+     ORDER BY s.meeting_id, s.granted_at, s.id`,
+    [at.chainId, at.contract],
+  );
+}
+
+/** Ends sessions because the pass moved on to `owner` (null: nobody), and writes into the access log that it did. */
+export async function endMovedSessions(
+  tx: Queryable,
+  sessionIds: readonly string[],
   owner: string | null,
   blockNumber: number,
-): Promise<boolean> {
+): Promise<void> {
   await tx.query(
     `WITH ended AS (
        UPDATE meeting_sessions SET ended_at = now(), ended_by = 'pass_moved'
-       WHERE meeting_id = $1 AND role = 'winner' AND ended_at IS NULL AND wallet IS DISTINCT FROM $2::text
-       RETURNING id, user_id, wallet)
+       WHERE id = ANY($1::uuid[]) AND ended_at IS NULL RETURNING id, meeting_id, user_id, wallet)
      INSERT INTO meeting_access_logs (meeting_id, user_id, wallet, role, granted, reason, checked, block_number)
-     SELECT $1, user_id, wallet, 'winner', false, 'pass_moved', jsonb_build_object('by', 'indexer', 'sessionId', id, 'passOwner', $2::text), $3 FROM ended`,
-    [meeting.id, owner, blockNumber],
+     SELECT meeting_id, user_id, wallet, 'winner', false, 'pass_moved', jsonb_build_object('by', 'indexer', 'sessionId', id, 'passOwner', $2::text), $3 FROM ended`,
+    [sessionIds, owner, blockNumber],
   );
-  const known = await tx.query(
-    "SELECT FROM meeting_sessions WHERE meeting_id = $1 AND role = 'winner' AND room_name = $2 AND wallet IS DISTINCT FROM $3::text LIMIT 1",
-    [meeting.id, meeting.roomName, owner],
-  );
-  return known.length > 0;
 }
 
 /** Gives a meeting another room; the one before is to be ended. */

@@ -6,7 +6,7 @@ import { io, type Socket } from "socket.io-client";
 import type { ApiDeps } from "../../src/api/context.ts";
 import { type Api, createApi } from "../../src/api/server.ts";
 import { issueAccessToken } from "../../src/api/auth/tokens.ts";
-import type { ChainReader, CreationCheck } from "../../src/chain/reader.ts";
+import type { ChainReader, CreationCheck, PassOwnership } from "../../src/chain/reader.ts";
 import { type ApiConfig, loadApiConfig } from "../../src/config.ts";
 import { Database } from "../../src/db/database.ts";
 import { createOrm } from "../../src/db/migrate.ts";
@@ -66,8 +66,9 @@ export class FakeReader implements ChainReader {
     return this.creations.get(hash) ?? { status: "pending" };
   }
 
-  async passOwner(tokenId: string): Promise<{ owner: string | null; blockNumber: number }> {
-    return { owner: this.passOwners.get(tokenId) ?? null, blockNumber: 100 };
+  async passOwner(tokenId: string): Promise<PassOwnership> {
+    const { number: blockNumber, hash: blockHash } = await this.head();
+    return { owner: this.passOwners.get(tokenId) ?? null, blockNumber, blockHash };
   }
 
   async isContractSignatureValid(

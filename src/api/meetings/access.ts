@@ -97,7 +97,7 @@ async function grant(
   proof: LitProof | null,
   checked: object,
 ): Promise<Granted> {
-  const { role, wallet, blockNumber } = standing;
+  const { role, wallet, blockNumber, blockHash } = standing;
   const expiresAt = new Date(Math.min(meeting.endsAt.getTime(), Date.now() + ROOM_TOKEN_TTL_MS));
   // Tokens count in whole seconds: in the last one of a meeting there is no time left to make one for.
   if (Math.floor(expiresAt.getTime() / 1_000) <= Math.floor(Date.now() / 1_000)) throw over();
@@ -115,7 +115,13 @@ async function grant(
   const result = await grantAccess(deps.db, {
     nonce: pass.nonce,
     proof,
-    session: { ...by, id: sessionId, roomName: meeting.roomName, tokenExpiresAt: expiresAt },
+    session: {
+      ...by,
+      id: sessionId,
+      roomName: meeting.roomName,
+      tokenExpiresAt: expiresAt,
+      blockHash,
+    },
     attempt: { ...by, reason: "granted", checked: { ...checked, sessionId } },
   });
   if (result === "spent") throw spent();

@@ -22,6 +22,7 @@ export interface Standing {
   readonly wallet: string;
   /** The block at which the pass owner was read; null for the host, who needs no pass. */
   readonly blockNumber: number | null;
+  readonly blockHash: string | null;
 }
 
 /**
@@ -35,13 +36,13 @@ export async function currentStanding(
   checked: Record<string, unknown>,
 ): Promise<Standing | undefined> {
   if (user.wallets.includes(meeting.host))
-    return { role: "host", wallet: meeting.host, blockNumber: null };
+    return { role: "host", wallet: meeting.host, blockNumber: null, blockHash: null };
   if (user.wallets.length === 0) return undefined;
-  const { owner, blockNumber } = await deps.reader.passOwner(meeting.auctionId);
+  const { owner, blockNumber, blockHash } = await deps.reader.passOwner(meeting.auctionId);
   checked["passOwner"] = owner;
   checked["atBlock"] = blockNumber;
   return owner !== null && user.wallets.includes(owner)
-    ? { role: "winner", wallet: owner, blockNumber }
+    ? { role: "winner", wallet: owner, blockNumber, blockHash }
     : undefined;
 }
 

@@ -7,7 +7,7 @@ import type { Block } from "../types.ts";
 import { stands, withdrawMeeting, withdrawOrphans } from "./compensation.ts";
 import type { ChainEvent } from "./decode.ts";
 import { cancelled, effectsOf, recreated } from "./effects.ts";
-import { movePass } from "./pass-moves.ts";
+import { followPasses, type PassMove } from "./pass-moves.ts";
 import { applyEvent, type AuctionProjection, PROJECTED } from "./projection.ts";
 import { loadAuctions, saveAuctions } from "./auctions.ts";
 import * as store from "./store.ts";
@@ -47,7 +47,7 @@ export async function applyBlocks(
   await store.insertBlocks(tx, chainId, blocks.slice(-windowBlocks(stream)));
   await store.forgetBlocks(tx, chainId, head.number - windowBlocks(stream));
   const sightings = await store.insertLogs(tx, chainId, events);
-  await project(
+  const moves = await project(
     tx,
     stream,
     events.filter((one) => one.auctionId !== null && PROJECTED.has(one.name)),
@@ -57,15 +57,17 @@ export async function applyBlocks(
   const { finalityDepth } = stream;
   await withdrawOrphans(tx, stream, from - finalityDepth, head.number - finalityDepth);
   await store.moveCursor(tx, chainId, head);
+  await followPasses(tx, stream, head.number, moves);
 }
 
+/** Returns the meetings whose passes the events speak of. */
 async function project(
   tx: Queryable,
   stream: Stream,
   events: readonly ChainEvent[],
   sightings: ReadonlyMap<string, number>,
-): Promise<void> {
-  if (events.length === 0) return;
+): Promise<PassMove[]> {
+  if (events.length === 0) return [];
   const { chainId, auctionContract } = stream;
   const ids = [...new Set(events.map((one) => one.auctionId as string))];
   const auctions = new Map<string, AuctionProjection>();
@@ -110,17 +112,16 @@ async function project(
   await recordEvents(tx, told);
   await enqueue(tx, messages);
   await saveAuctions(tx, [...auctions.values()]);
+  await store.insertBids(tx, chainId, auctionContract, events);
+  const moves: PassMove[] = [];
   for (const [id, meeting] of meetings) {
-    const from = owners.get(id) ?? null;
-    const after = auctions.get(id);
-    if (from === null || after === undefined || after.passOwner === from) continue;
     const transfer = events.findLast((one) => one.auctionId === id && one.name === "Transfer");
     if (transfer === undefined) continue;
     const { blockNumber, blockHash, logIndex } = transfer;
     const cause = `pass:${chainId}:${blockHash}:${logIndex}:${sightings.get(store.logKey(transfer)) ?? 1}`;
-    await movePass(tx, meeting, { from, to: after.passOwner, blockNumber, cause });
+    moves.push({ meeting, from: owners.get(id) ?? null, blockNumber, cause });
   }
-  await store.insertBids(tx, chainId, auctionContract, events);
+  return moves;
 }
 
 /** Cancellations that have just become deep enough to be acted on. One that a reorg takes back before is never told. */

@@ -7,7 +7,7 @@ import type { JsonRpc } from "../rpc.ts";
 import { blockByNumber } from "../types.ts";
 import type { Stream } from "./apply.ts";
 import { effectsOfReorg } from "./effects.ts";
-import { movePass } from "./pass-moves.ts";
+import { followPasses, type PassMove } from "./pass-moves.ts";
 import { deleteAuction, loadAuction, replayAuction, saveAuctions } from "./auctions.ts";
 import * as store from "./store.ts";
 
@@ -42,6 +42,7 @@ export async function rollBackTo(
   ancestor: KnownBlock,
 ): Promise<void> {
   const { chainId, auctionContract, confirmations } = stream;
+  const moves: PassMove[] = [];
   for (const auctionId of await store.rollBack(tx, chainId, ancestor.number)) {
     const before = await loadAuction(tx, chainId, auctionContract, auctionId);
     const after = await replayAuction(tx, chainId, auctionContract, auctionId);
@@ -59,11 +60,10 @@ export async function rollBackTo(
     const effects = effectsOfReorg(before, after, ancestor.number, confirmedUpTo);
     await recordEvents(tx, effects.events);
     await enqueue(tx, effects.messages);
-    const [from, to] = [before.passOwner, after?.passOwner ?? null];
-    if (from === null || from === to) continue;
     const cause = `pass:${chainId}:${ancestor.hash}:${auctionId}:reorg:${before.updatedBlock}`;
     for (const meeting of await liveMeetings(tx, chainId, auctionContract, [auctionId]))
-      await movePass(tx, meeting, { from, to, blockNumber: ancestor.number, cause });
+      moves.push({ meeting, from: before.passOwner, blockNumber: ancestor.number, cause });
   }
   await store.moveCursor(tx, chainId, ancestor);
+  await followPasses(tx, stream, ancestor.number, moves);
 }

@@ -52,7 +52,28 @@ export async function haltCursor(db: Queryable, chainId: number, reason: string)
   );
 }
 
-/** Remembers the blocks' hashes for reorg detection. */
+/** Notes, before a stream is forgotten, how far it had come: until it is there again it tells of the past. */
+export async function markRebuilding(tx: Queryable, chainId: number): Promise<void> {
+  await tx.query(
+    `INSERT INTO chain_rebuilds (chain_id, genesis_hash, until_block) SELECT chain_id, genesis_hash, block_number FROM chain_cursors WHERE chain_id = $1 AND stream = $2
+     ON CONFLICT (chain_id) DO UPDATE SET genesis_hash = excluded.genesis_hash, until_block =
+       CASE WHEN chain_rebuilds.genesis_hash = excluded.genesis_hash THEN greatest(chain_rebuilds.until_block, excluded.until_block) ELSE excluded.until_block END`,
+    [chainId, STREAM],
+  );
+}
+
+/** Whether the projections are being built again and have not come as far as they were. */
+export async function isRebuilding(db: Queryable, chainId: number): Promise<boolean> {
+  // Another genesis is another chain (of a developer, begun anew), which may never be that long.
+  const rows = await db.query(
+    `SELECT FROM chain_rebuilds r LEFT JOIN chain_cursors c ON c.chain_id = r.chain_id AND c.stream = $2
+     WHERE r.chain_id = $1 AND (c.chain_id IS NULL OR (c.genesis_hash = r.genesis_hash AND c.block_number < r.until_block))`,
+    [chainId, STREAM],
+  );
+  return rows.length > 0;
+}
+
+/** Remembers the blocks' hashes for reorg detection. A block that was dropped before is back. */
 export async function insertBlocks(
   tx: Queryable,
   chainId: number,
@@ -69,11 +90,16 @@ export async function insertBlocks(
       blocks.map((one) => one.timestampS),
     ],
   );
+  await tx.query(
+    "DELETE FROM chain_dropped_blocks WHERE chain_id = $1 AND hash = ANY($2::text[])",
+    [chainId, blocks.map((one) => one.hash)],
+  );
 }
 
 /** Forgets the blocks that are deeper than the window. */
 export async function forgetBlocks(tx: Queryable, chainId: number, below: number): Promise<void> {
-  await tx.query("DELETE FROM chain_blocks WHERE chain_id = $1 AND number < $2", [chainId, below]);
+  for (const table of ["chain_blocks", "chain_dropped_blocks"])
+    await tx.query(`DELETE FROM ${table} WHERE chain_id = $1 AND number < $2`, [chainId, below]);
 }
 
 export async function knownBlocks(
@@ -192,9 +218,11 @@ export async function rollBack(
     [chainId, ancestor],
   );
   await tx.query("DELETE FROM bids WHERE chain_id = $1 AND block_number > $2", [chainId, ancestor]);
-  await tx.query("DELETE FROM chain_blocks WHERE chain_id = $1 AND number > $2", [
-    chainId,
-    ancestor,
-  ]);
+  // Remembered: what somebody read at one of them counts no more.
+  await tx.query(
+    `WITH dropped AS (DELETE FROM chain_blocks WHERE chain_id = $1 AND number > $2 RETURNING hash, number)
+     INSERT INTO chain_dropped_blocks (chain_id, hash, number) SELECT $1, hash, number FROM dropped ON CONFLICT DO NOTHING`,
+    [chainId, ancestor],
+  );
   return rows.map((row) => row.auctionId).filter((id) => id !== null);
 }
