@@ -1,7 +1,5 @@
 import { createHash } from "node:crypto";
-import type { MikroORM } from "@mikro-orm/postgresql";
 import type { Queryable, Transactor } from "./database.ts";
-import { ParaSessionEntity } from "./entities.ts";
 
 /** What people prove themselves with, as far as it is kept: digests and ciphertexts, nothing that opens anything. */
 
@@ -40,11 +38,16 @@ export interface SealedSession {
 
 /** Keeps a user's encrypted Para session, in place of the one before. */
 export async function saveParaSession(
-  orm: MikroORM,
+  db: Queryable,
   userId: string,
   session: SealedSession,
 ): Promise<void> {
-  await orm.em.fork().upsert(ParaSessionEntity, { userId, ...session, createdAt: new Date() });
+  await db.query(
+    `INSERT INTO para_sessions (user_id, key_id, iv, ciphertext, auth_tag, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
+     ON CONFLICT (user_id) DO UPDATE SET key_id = excluded.key_id, iv = excluded.iv, ciphertext = excluded.ciphertext,
+       auth_tag = excluded.auth_tag, expires_at = excluded.expires_at, created_at = now()`,
+    [userId, session.keyId, session.iv, session.ciphertext, session.authTag, session.expiresAt],
+  );
 }
 
 /** A kept session and whose it is. */

@@ -22,21 +22,29 @@ export const SESSION_ENDED = "session-ended";
 export const WALLET_BOUND = "wallet-bound";
 export const INTERNAL_EVENT_TYPES: readonly string[] = [SESSION_ENDED, WALLET_BOUND];
 
-export async function findAccount(db: Queryable, userId: string): Promise<Account | undefined> {
-  return first<Account>(
-    db,
-    `SELECT id, auth_type AS "authType", identifier, display_name AS "displayName", session_epoch AS "sessionEpoch",
+const FIND_ACCOUNT = `SELECT id, auth_type AS "authType", identifier, display_name AS "displayName", session_epoch AS "sessionEpoch",
             ARRAY(SELECT address::text FROM wallets WHERE user_id = users.id ORDER BY created_at, address) AS wallets
-     FROM users WHERE id = $1`,
-    [userId],
-  );
+     FROM users WHERE id = $1`;
+
+export async function findAccount(db: Queryable, userId: string): Promise<Account | undefined> {
+  return first<Account>(db, FIND_ACCOUNT, [userId]);
+}
+
+/** The same, and nobody logs out of it before the transaction ends. */
+export async function holdAccount(tx: Queryable, userId: string): Promise<Account | undefined> {
+  return first<Account>(tx, `${FIND_ACCOUNT} FOR SHARE`, [userId]);
+}
+
+/** What names an account. */
+export interface AccountName {
+  readonly authType: string;
+  readonly identifier: string;
+  /** How accounts of before are named, which leaves open whose of several people they are. */
+  readonly formerIdentifier?: string;
 }
 
 /** The account of an identity Para vouched for; made on first sight. Returns its id. */
-export async function ensureUser(
-  orm: MikroORM,
-  identity: { readonly authType: string; readonly identifier: string },
-): Promise<string> {
+export async function ensureUser(orm: MikroORM, identity: AccountName): Promise<string> {
   const em = orm.em.fork();
   const user = await em.upsert(
     UserEntity,
@@ -50,31 +58,47 @@ export async function ensureUser(
   return user.id;
 }
 
-/** The id of the account of an identity, if there is one. */
+/**
+ * The id of the account of an identity, if there is one. An account of the former name is theirs who come with one of its
+ * wallets (lower-case), and has the new name from then on.
+ */
 export async function findUserId(
-  orm: MikroORM,
-  identity: { readonly authType: string; readonly identifier: string },
+  db: Queryable,
+  { authType, identifier, formerIdentifier }: AccountName,
+  wallets: readonly string[] = [],
 ): Promise<string | undefined> {
-  const user = await orm.em
-    .fork()
-    .findOne(UserEntity, { authType: identity.authType, identifier: identity.identifier });
-  return user?.id;
+  const known = await first<{ id: string }>(
+    db,
+    "SELECT id FROM users WHERE auth_type = $1 AND identifier = $2",
+    [authType, identifier],
+  );
+  if (known !== undefined || formerIdentifier === undefined || wallets.length === 0)
+    return known?.id;
+  const renamed = await first<{ id: string }>(
+    db,
+    `UPDATE users SET identifier = $2 WHERE auth_type = $1 AND identifier = $3
+       AND EXISTS (SELECT FROM wallets w WHERE w.user_id = users.id AND w.address = ANY($4::text[])) RETURNING id`,
+    [authType, identifier, formerIdentifier, wallets],
+  );
+  return renamed?.id;
+}
+
+/** Whether there is an account of the former name that may be this person's: it has wallets, which can tell. */
+export async function mayHaveFormerAccount(db: Queryable, identity: AccountName): Promise<boolean> {
+  if (identity.formerIdentifier === undefined) return false;
+  if ((await findUserId(db, identity)) !== undefined) return false;
+  const former = await db.query(
+    "SELECT FROM users u WHERE auth_type = $1 AND identifier = $2 AND EXISTS (SELECT FROM wallets w WHERE w.user_id = u.id)",
+    [identity.authType, identity.formerIdentifier],
+  );
+  return former.length > 0;
 }
 
 /**
- * Binds wallets to an account, all or none; those it has already are left as they are.
+ * Binds wallets to an account, in the caller's transaction: all or none; those it has already are left as they are.
  * @throws AppError refuse 409 `wallet_taken` when one belongs to another account.
  */
 export async function bindWallets(
-  db: Database,
-  userId: string,
-  addresses: readonly string[],
-  source: "para" | "challenge",
-): Promise<void> {
-  await db.transaction((tx) => bindWalletsIn(tx, userId, addresses, source));
-}
-
-async function bindWalletsIn(
   tx: Queryable,
   userId: string,
   addresses: readonly string[],
@@ -182,6 +206,6 @@ export async function spendWalletChallenge(
         "the challenge has been used or has expired; ask for a new one",
         409,
       );
-    await bindWalletsIn(tx, userId, [challenge.address], "challenge");
+    await bindWallets(tx, userId, [challenge.address], "challenge");
   });
 }

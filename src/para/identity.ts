@@ -21,6 +21,8 @@ const AUTH_TYPES = new Map<string, ParaAuthType>([
 // oxlint-disable-next-line no-control-regex -- they are what is looked for
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f]/;
 
+const EMAIL = /^[^\s@]+@[^\s@]+$/;
+
 /**
  * One spelling per person, so that the same person always finds the same account.
  * Undefined when Para names a way of signing in, or an identifier, that makes no sense to us.
@@ -34,8 +36,19 @@ export function normaliseIdentity(
   if (authType === undefined) return undefined;
   const identifier = normaliseIdentifier(authType, trimmed(answer.identifier));
   if (identifier === undefined || identifier === "") return undefined;
-  const oAuthMethod = answer.oAuthMethod?.trim().toLowerCase();
-  return { authType, identifier, ...(oAuthMethod ? { oAuthMethod } : {}) };
+  const oAuthMethod = methodOf(answer.oAuthMethod);
+  const method = oAuthMethod === undefined ? {} : { oAuthMethod };
+  if (authType !== "oauth" || EMAIL.test(identifier)) return { authType, identifier, ...method };
+  // Without its provider a handle names nobody in particular.
+  if (oAuthMethod === undefined) return undefined;
+  const named = `${oAuthMethod}:${identifier}`;
+  return { authType, identifier: named, formerIdentifier: identifier, oAuthMethod };
+}
+
+function methodOf(text: string | null | undefined): string | undefined {
+  const method = lowerCase(text?.trim() ?? "");
+  // One provider, which Para has by both names.
+  return method === "twitter" ? "x" : method || undefined;
 }
 
 function trimmed(text: string): string {
@@ -53,7 +66,7 @@ function lowerCase(text: string): string {
 function normaliseIdentifier(authType: ParaAuthType, identifier: string): string | undefined {
   switch (authType) {
     case "email":
-      return /^[^\s@]+@[^\s@]+$/.test(identifier) ? lowerCase(identifier) : undefined;
+      return EMAIL.test(identifier) ? lowerCase(identifier) : undefined;
     case "phone": {
       // E.164: at most 15 digits after the plus sign.
       if (!/^\+?[0-9 ().-]+$/.test(identifier)) return undefined;

@@ -10,11 +10,16 @@ export type ParaAuthType =
   | "external_wallet"
   | "oauth";
 
-/** Who a person is according to Para. `authType` and `identifier` together name an account. */
+/** Who a person is according to Para. `authType` and `identifier` together name an account, and one person. */
 export interface ParaIdentity {
   readonly authType: ParaAuthType;
-  /** Normalised: e-mail trimmed and lower-case, phone `+` and digits, wallet checksummed. */
+  /**
+   * Normalised: e-mail trimmed and lower-case, phone `+` and digits, wallet checksummed. A handle, which is one person's at
+   * one provider only, comes with the provider: `discord:alice`.
+   */
   readonly identifier: string;
+  /** The handle without the provider, as accounts were once named. */
+  readonly formerIdentifier?: string;
   /** `google`, `x`, `discord`, … when the person came through that provider. */
   readonly oAuthMethod?: string;
 }

@@ -36,7 +36,7 @@ async function keep(people: number, keys: Keys): Promise<Map<string, string>> {
     const identifier = `${randomBytes(6).toString("hex")}@example.org`;
     const userId = await ensureUser(world.orm, { authType: "email", identifier });
     const text = `session of ${identifier}`;
-    await saveParaSession(world.orm, userId, { ...seal(keys, text, userId), expiresAt: null });
+    await saveParaSession(world.db, userId, { ...seal(keys, text, userId), expiresAt: null });
     kept.set(userId, text);
   }
   return kept;
@@ -115,7 +115,7 @@ test("a session that comes in while the keys are rotated is not overwritten by t
             const rows = await tx.query<T>(sql, parameters);
             if (saved !== undefined) return rows;
             // The old session is read. Now the person logs in: that is over, or waits for us, before we go on.
-            saved = saveParaSession(world.orm, userId, {
+            saved = saveParaSession(world.db, userId, {
               ...seal(both, "the login after it", userId),
               expiresAt: null,
             }).then(() => void (isSaved = true));

@@ -30,7 +30,7 @@ export const authRoutes = [
     policy: "anyone",
     body: ParaAuthBody,
     responses: { 200: SessionAnswer },
-    problems: [401],
+    problems: [401, 409],
     handler: async ({ body }, deps) => ({
       status: 200,
       body: sessionView(await signInByToken(deps, body.verificationToken)),
