@@ -1,0 +1,105 @@
+// npm run reindex while meetings are open: the projection is of the past for a while.
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { repositoryRoot } from "../../dev/stack/paths.ts";
+import { createMeetingActivities } from "../../src/activities/meeting.ts";
+import { isRebuilding } from "../../src/chain/indexing/store.ts";
+import { wayIn } from "../jitsi/people.ts";
+import { JITSI_SECRET } from "../support/api.ts";
+import { DoorOnChain } from "../support/door.ts";
+import { testLogger } from "../support/logs.ts";
+
+let door: DoorOnChain;
+beforeAll(async () => {
+  door = await DoorOnChain.start();
+});
+afterAll(() => door.stop());
+
+const reindex = () =>
+  promisify(execFile)(process.execPath, [join(repositoryRoot, "src/reindex.ts")], {
+    env: { PATH: process.env["PATH"], DATABASE_URL: door.engine.databaseUrl },
+  });
+
+/** The harness creates auctions as an account of its own: the meeting is that account's. */
+const nameHost = (meetingId: string) =>
+  door.engine.db.query(
+    "UPDATE meetings m SET host = a.host FROM auctions a WHERE a.auction_id = m.auction_id AND m.id = $1",
+    [meetingId],
+  );
+
+test("the present owner stays in the room they are in", async () => {
+  const { engine, api } = door;
+  const { auctionId, meetingId, winner } = await door.sold();
+  await nameHost(meetingId);
+  const [first, second] = [await door.person(), await door.person()];
+  await door.mint(auctionId);
+  await door.transfer(auctionId, winner, first);
+  await engine.index();
+  await wayIn(api, meetingId, first);
+  await door.transfer(auctionId, first, second);
+  await engine.index();
+  const { room } = await wayIn(api, meetingId, second);
+  await reindex();
+  expect(await isRebuilding(engine.db, engine.chainId)).toBe(true);
+  await engine.index();
+  expect(await isRebuilding(engine.db, engine.chainId)).toBe(false);
+  expect(await door.doorOf(meetingId)).toEqual({ live: 1, room });
+  expect(await engine.db.query("SELECT state FROM meetings WHERE id = $1", [meetingId])).toEqual([
+    { state: "open" },
+  ]);
+});
+
+test("a meeting that ends meanwhile waits, and is settled as at any other time", async () => {
+  const { engine, api } = door;
+  const { auctionId, meetingId, host } = await door.sold();
+  await door.mint(auctionId);
+  await engine.index();
+  await engine.db.query(
+    "UPDATE meetings SET starts_at = now() - interval '1 hour', ends_at = now() + interval '1 minute' WHERE id = $1",
+    [meetingId],
+  );
+  const { room, sessionId } = await wayIn(api, meetingId, host);
+  await engine.db.query(
+    "UPDATE meeting_sessions SET granted_at = now() - interval '1 hour' WHERE id = $1",
+    [sessionId],
+  );
+  const joinedAtS = Math.floor(Date.now() / 1_000) - 3_000;
+  await api.request("/api/integrations/jitsi/events", {
+    token: JITSI_SECRET,
+    json: {
+      event_name: "muc-occupant-joined",
+      room_name: room,
+      room_jid: `${room}@conference.x`,
+      is_breakout: false,
+      occupant: { occupant_jid: "aaaaaaaa-1@g/x", id: sessionId, joined_at: joinedAtS },
+    },
+  });
+  await nameHost(meetingId);
+  await reindex();
+  const { closeMeeting } = createMeetingActivities({
+    db: engine.db,
+    rooms: api.deps.jitsi,
+    logger: testLogger(),
+  });
+  const { chainId, contract } = engine;
+  const input = { chainId, contract, auctionId: String(auctionId), meetingId };
+  const close = () => closeMeeting(input as never, null);
+  await expect(close()).rejects.toMatchObject({ kind: "retry", code: "projection_behind" });
+  // The auction is known again before its pass is.
+  const indexer = engine.indexer();
+  while (
+    (await engine.db.query("SELECT FROM auctions WHERE auction_id = $1", [auctionId])).length === 0
+  )
+    await indexer.step();
+  await expect(close()).rejects.toMatchObject({ code: "projection_behind" });
+  await engine.index(indexer);
+  // The harness's chain began only now: the pass was there from the beginning.
+  await engine.db.query(
+    `UPDATE auctions SET steps = jsonb_set(steps, '{minted,at}', '"2020-01-01T00:00:00.000Z"') WHERE auction_id = $1`,
+    [auctionId],
+  );
+  // The host was there for 50 minutes, and the winner, who could have come, was not.
+  expect(await close()).toBe(3);
+});
