@@ -27,31 +27,30 @@ export function createRoomActivities({ db, rooms, logger }: RoomActivityOptions)
       );
   }
 
+  /** Has the meeting's process end the room beside whatever else it does. */
+  async function endRoomLater(tx: Queryable, meeting: Meeting): Promise<void> {
+    await leaveRoom(tx, meeting);
+    await enqueue(tx, [
+      {
+        kind: "signal",
+        workflowId: meetingWorkflowId(meeting.id),
+        payload: { signal: "roomLeft", args: [{}] },
+      },
+    ]);
+  }
+
   return {
-    /** What keeps a room open is told to operators; it is tried again by `endRooms`. Returns whether it was ended. */
-    async tryToEndRoom(meeting: Meeting): Promise<boolean> {
+    /** Ends the room, now or beside whatever comes next; what keeps it open is told to operators. */
+    async endRoomOrLater(meeting: Meeting): Promise<void> {
       try {
         await endRoom(meeting.id, meeting.roomName);
-        return true;
       } catch (error) {
         logger.error("the room of a meeting that is over could not be ended; it is tried again", {
           meetingId: meeting.id,
           problem: messageOf(error),
         });
-        return false;
+        await db.transaction((tx) => endRoomLater(tx, meeting));
       }
-    },
-
-    /** Has the meeting's process end the room beside whatever else it does. */
-    async endRoomLater(tx: Queryable, meeting: Meeting): Promise<void> {
-      await leaveRoom(tx, meeting);
-      await enqueue(tx, [
-        {
-          kind: "signal",
-          workflowId: meetingWorkflowId(meeting.id),
-          payload: { signal: "roomLeft", args: [{}] },
-        },
-      ]);
     },
 
     activities: {

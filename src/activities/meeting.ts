@@ -219,7 +219,8 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
       });
       if (isNew) options.onAsked?.("settle");
       if (closed !== CHAIN_CHANGED && meeting.state !== "closed")
-        await jitsi.endRoomOrLater(meeting);
+        // The pass may have moved, and taken the room along, until it was committed.
+        await jitsi.endRoomOrLater(await getMeeting(db, meeting.id));
       crashPoint("meeting.room-ended");
       return closed;
     },

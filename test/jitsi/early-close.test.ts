@@ -50,13 +50,9 @@ const close = (meetingId: string): Promise<void> =>
   }).checkEarlyClose(meetingId);
 
 test.each([
-  ["the winner never came", { host: [0, 290] }, "winner_not_there_yet"],
-  ["they never met", { host: [0, 100], winner: [100, 200] }, "winner_not_there_yet"],
-  [
-    "they met before the start only",
-    { host: [-200, 0], winner: [-200, 0] },
-    "winner_not_there_yet",
-  ],
+  ["the winner never came", { host: [0, 290] }, "not_both_there_yet"],
+  ["they never met", { host: [0, 100], winner: [100, 200] }, "not_both_there_yet"],
+  ["they met before the start only", { host: [-200, 0], winner: [-200, 0] }, "not_both_there_yet"],
   ["they met for a second", { host: [0, 290], winner: [100, 101] }, "meeting_too_short"],
 ] as const)("is refused when %s", async (_name, stays, code) => {
   await expect(close(await meetingWith(stays))).rejects.toMatchObject({ kind: "refuse", code });

@@ -9,6 +9,8 @@ import {
   type TestApi,
   type TestWorld,
 } from "../support/api.ts";
+import { wayIn } from "../jitsi/people.ts";
+import { grantedAt, outcomeOf, report, sighting } from "../jitsi/reports.ts";
 
 let world: TestWorld;
 let api: TestApi;
@@ -51,4 +53,24 @@ test("a winner whose pass was minted only after the meeting's end does not pay f
     null,
   );
   expect(outcome).not.toBe(3); // 3: the winner never came, the host is paid
+});
+
+test.each([
+  ["in its last second: the required time was not left", 1, 2],
+  ["a minute and a bit before its end: it was", 62, 3],
+])("a pass minted %s", async (_name, beforeEndS, expected) => {
+  const [host, winner] = [await api.person(), await api.person()];
+  const startsAt = new Date(Math.floor(Date.now() / 1_000) * 1_000 - 3_600_000);
+  const sold = await seedSold(api, host, winner, { startsAt });
+  const hosting = await wayIn(api, sold.meetingId, host);
+  await grantedAt(api, sold.meetingId, startsAt);
+  await report(api, sighting("joined", hosting, "aaaaaaaa-1@g/x", startsAt.getTime() / 1_000));
+  const endsAt = new Date(Date.now() - 1_000);
+  const at = new Date(endsAt.getTime() - beforeEndS * 1_000).toISOString();
+  await world.db.query("UPDATE auctions SET steps = steps || $2::jsonb WHERE auction_id = $1", [
+    sold.auctionId,
+    JSON.stringify({ minted: { transactionHash: "0x0", blockNumber: 6, at } }),
+  ]);
+  await world.db.query("UPDATE meetings SET ends_at = $2 WHERE id = $1", [sold.meetingId, endsAt]);
+  expect(await outcomeOf(api, sold)).toBe(expected);
 });

@@ -162,10 +162,10 @@ describe("close", () => {
     const meeting = await startMeeting(
       world,
       { endsInMs: 2000 },
-      { checkEarlyClose: () => Promise.reject(failure("winner_not_there_yet", "wait", true)) },
+      { checkEarlyClose: () => Promise.reject(failure("not_both_there_yet", "wait", true)) },
     );
     await meeting.phase("open");
-    expect(await refusalOf(meeting.close())).toBe("winner_not_there_yet");
+    expect(await refusalOf(meeting.close())).toBe("not_both_there_yet");
     expect(await meeting.state(() => true)).toMatchObject({ problem: null });
     await meeting.state(({ outcome }) => outcome !== null);
     expect(world.activities.of(meeting.id, "closeMeeting")[0]?.args).toEqual([meeting.input, null]);
