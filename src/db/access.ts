@@ -14,6 +14,8 @@ export interface MeetingRow {
   readonly host: string;
   readonly winner: string;
   readonly passOwner: string;
+  /** Whether the projection has ever seen its pass; false for a meeting that was withdrawn. */
+  readonly isMinted: boolean;
   readonly roomName: string;
   readonly state: "scheduled" | "open" | "closing" | "closed" | "withdrawn";
   readonly startsAt: Date;
@@ -30,7 +32,8 @@ export interface MeetingRow {
 const PASS_OWNER = `CASE WHEN m.state = 'withdrawn' THEN m.winner ELSE coalesce(a.last_pass_owner, m.winner) END`;
 
 const MEETING = `
-  SELECT m.id, m.auction_id AS "auctionId", l.title, m.host, m.winner, ${PASS_OWNER} AS "passOwner", m.room_name AS "roomName", m.state,
+  SELECT m.id, m.auction_id AS "auctionId", l.title, m.host, m.winner, ${PASS_OWNER} AS "passOwner",
+         (m.state <> 'withdrawn' AND a.last_pass_owner IS NOT NULL) AS "isMinted", m.room_name AS "roomName", m.state,
          m.starts_at AS "startsAt", m.ends_at AS "endsAt", m.latest_ends_at AS "latestEndsAt", m.opened_at AS "openedAt", m.closed_at AS "closedAt",
          m.closed_by AS "closedBy", m.outcome, m.version
   FROM meetings m
@@ -192,9 +195,9 @@ export async function logRefusedAccess(db: Queryable, attempt: AccessAttempt): P
 }
 
 /**
- * Spends the challenge, opens the session and logs the grant together: of any number of attempts at once, one is `granted`.
- * The challenge, the time, the meeting's being open and its room are judged by the statements themselves. `changed`: the
- * meeting was closed, or its pass moved on, since it was looked at; the challenge is kept.
+ * Spends the challenge, opens the session and logs the grant together, or does nothing of it. Of any number of attempts with
+ * one challenge, one is `granted` and the others are `spent`, as are those that come after it has expired. `changed`: since
+ * the caller looked, the meeting was closed, got another room, or its pass moved on; the challenge stays good.
  */
 export async function grantAccess(
   db: Transactor,

@@ -141,6 +141,15 @@ describe("seeing a meeting", () => {
     );
   });
 
+  test("says who closed it with the checksum that every address has", async () => {
+    const { auctionId, meetingId } = await seedSold(api, host, winner, { state: "closed" });
+    await world.db.query("UPDATE meetings SET closed_by = host WHERE id = $1", [meetingId]);
+    const { body } = await api.request(`/api/meetings/auction/${auctionId}`, {
+      token: host.token,
+    });
+    expect(body.closedBy).toBe(host.wallet.address);
+  });
+
   test("passes from the winner to whoever owns the pass now", async () => {
     const buyer = await api.person();
     const auctionId = await seedAuction(world.db, {

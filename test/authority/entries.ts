@@ -72,6 +72,15 @@ function paraSession(stage: Stage, identifier: string): Call {
   return { path: "/api/auth/para-session", json: { session } };
 }
 
+/** Before the pass is minted: the chain knows of none, and the projection has never seen one. */
+async function beforeTheMint({ api, auctionId }: Stage): Promise<void> {
+  api.reader.passOwners.delete(auctionId);
+  await api.db.query(
+    "UPDATE auctions SET pass_owner = NULL, last_pass_owner = NULL WHERE auction_id = $1",
+    [auctionId],
+  );
+}
+
 /** A challenge of the person, answered by their wallet. */
 async function signedAccess({ api, meetingId }: Stage, person: Person): Promise<Call> {
   const { body } = await api.request(`/api/meetings/${meetingId}/challenge`, {
@@ -187,11 +196,32 @@ export const ENTRIES: Readonly<Record<string, readonly Case[]>> = {
       call: get(({ auctionId }) => `/api/meetings/auction/${auctionId}`),
       answers: { ...users("404 meeting_not_found"), host: "200", winner: "200" },
     },
+    {
+      when: "the pass is not minted yet",
+      call: async (stage) => {
+        await beforeTheMint(stage);
+        return { path: `/api/meetings/auction/${stage.auctionId}` };
+      },
+      shows: (body) => body.passOwner === null,
+      answers: { ...users("404 meeting_not_found"), host: "200 shown", former: "200 shown" },
+    },
   ],
   challengeAccess: [
     {
       call: post(({ meetingId }) => `/api/meetings/${meetingId}/challenge`),
       answers: { ...users("404 meeting_not_found"), host: "201", winner: "201" },
+    },
+    {
+      when: "the pass is not minted yet, and the winner of the auction is who later sells it",
+      call: async (stage) => {
+        await beforeTheMint(stage);
+        return { path: `/api/meetings/${stage.meetingId}/challenge`, method: "POST" };
+      },
+      answers: {
+        ...users("404 meeting_not_found"),
+        host: "201",
+        former: "409 pass_not_minted_yet",
+      },
     },
   ],
   enterMeeting: [

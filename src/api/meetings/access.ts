@@ -11,7 +11,7 @@ import type { LitProof } from "../../lit/index.ts";
 import type { ApiDeps } from "../context.ts";
 import type { Session } from "../route.ts";
 import { outwardRefusal, proveAnswer } from "./proof.ts";
-import { closedDoor, currentStanding, meetingNotFound, over, type Standing } from "./rights.ts";
+import { closedDoor, meetingNotFound, over, requireStanding, type Standing } from "./rights.ts";
 import { logRefusal } from "./refusals.ts";
 import type { AccessCommand } from "./schema.ts";
 
@@ -26,12 +26,13 @@ export interface Granted {
 }
 
 /**
- * Lets somebody into the room: by the role the chain gives them now, within the opening window, against a one-time
- * challenge their wallet signed, and for the pass owner by the proof of the Lit nodes on top of our own look at the
- * chain. Every decision is logged with its reason.
- * @throws AppError refuse 404 `meeting_not_found`; 403 `meeting_not_open`, `meeting_over`, `access_denied` (what was shown is
- *   no proof; only the log says why); 409 `challenge_spent`, `pass_moved`; 422 `signature_required`; retry `lit_unavailable`,
- *   `lit_bad_answer`, `rpc_unavailable`
+ * Lets somebody into the room while it can be entered: the host against the wallet's signature over a one-time challenge,
+ * the owner of the pass, as the chain has it now, against Lit's proof about such a challenge. Who comes with a signature has
+ * the proof made here; LIT_WHEN_UNREACHABLE says what takes its place while Lit is away. Every grant and every refusal is
+ * logged with its reason, and so is that Lit failed somebody.
+ * @throws AppError refuse 404 `meeting_not_found`; 403 `meeting_not_open`, `meeting_over`, `meeting_withdrawn`,
+ *   `access_denied` (what was shown is no proof; only the log says why); 409 `challenge_spent`, `pass_moved`,
+ *   `pass_not_minted_yet`; 422 `signature_required`; retry `lit_unavailable`, `lit_bad_answer`, `rpc_unavailable`
  */
 export async function enter(
   deps: ApiDeps,
@@ -46,17 +47,17 @@ export async function enter(
   };
   let standing: Standing | undefined;
   try {
-    standing = await currentStanding(deps, meeting, user, checked);
-    if (standing === undefined) throw meetingNotFound();
+    standing = await requireStanding(deps, meeting, user, checked);
     const closed = closedDoor(deps, meeting, new Date());
     if (closed !== undefined) throw closed;
     const pass = await unspentPass(deps, meeting, user, command.challenge);
     checked["challengeWallet"] = pass.wallet;
+    // The pass came to another of the user's wallets since. Outside it is no proof as any other; the log has the reason.
     if (pass.wallet !== standing.wallet)
       throw refused(
         "challenge_of_other_wallet",
-        "the pass or your role has changed since; ask for a new challenge",
-        409,
+        "this challenge was given for another wallet",
+        403,
       );
     const proof = await proveAnswer(deps, pass, standing.role, command, checked);
     return await grant(deps, meeting, user, standing, pass, proof, checked);

@@ -6,13 +6,13 @@ import type { Session } from "../route.ts";
 import { checksummed } from "../schema.ts";
 import { serviceDomain } from "../service-domain.ts";
 import { logRefusal } from "./refusals.ts";
-import { currentStanding, meetingNotFound, over, type Standing } from "./rights.ts";
+import { meetingNotFound, over, requireStanding, type Standing } from "./rights.ts";
 
 const CHALLENGE_TTL_S = 120;
 
 /**
  * A one-time text by which the host or the present pass owner shows who they are.
- * @throws AppError refuse 404 `meeting_not_found`, 403 `meeting_over`
+ * @throws AppError refuse 404 `meeting_not_found`, 409 `pass_not_minted_yet`, 403 `meeting_over`
  */
 export async function challengeAccess(
   deps: ApiDeps,
@@ -26,8 +26,7 @@ export async function challengeAccess(
   const checked: Record<string, unknown> = { by: "challenge" };
   let standing: Standing | undefined;
   try {
-    standing = await currentStanding(deps, meeting, user, checked);
-    if (standing === undefined) throw meetingNotFound();
+    standing = await requireStanding(deps, meeting, user, checked);
     if (expiresAtS <= nowS) throw over();
   } catch (error) {
     await logRefusal(deps, { meetingId, user, standing, checked, error });

@@ -4,9 +4,12 @@ import type { ApiDeps } from "../context.ts";
 import type { Session } from "../route.ts";
 import type { Standing } from "./rights.ts";
 
+const LIT_FAILED: ReadonlySet<string> = new Set(["lit_unavailable", "lit_bad_answer"]);
+
 /**
- * Writes into the access log that somebody was refused, why, and what was looked at, at which block. Only decisions are
- * logged: an outside service that is away has decided nothing.
+ * Writes into the access log that somebody did not get in, why, and what was looked at, at which block. That Lit was away,
+ * or answered nonsense, is logged too: whoever has to judge a meeting afterwards must see who stood at the door. A node of
+ * the chain that is away has said nothing about who came.
  */
 export async function logRefusal(
   deps: ApiDeps,
@@ -19,7 +22,8 @@ export async function logRefusal(
   },
 ): Promise<void> {
   const { meetingId, user, standing, checked, error } = refusal;
-  if (!(error instanceof AppError) || error.kind !== "refuse") return;
+  if (!(error instanceof AppError)) return;
+  if (error.kind !== "refuse" && !LIT_FAILED.has(error.code)) return;
   const atBlock = checked["atBlock"];
   await logRefusedAccess(deps.db, {
     meetingId,
@@ -27,7 +31,7 @@ export async function logRefusal(
     role: standing?.role ?? null,
     wallet: standing?.wallet ?? null,
     blockNumber: typeof atBlock === "number" ? atBlock : null,
-    reason: standing === undefined ? "not_a_participant" : error.code,
+    reason: error.code === "meeting_not_found" ? "not_a_participant" : error.code,
     checked,
   });
 }

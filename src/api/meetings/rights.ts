@@ -29,7 +29,7 @@ export interface Standing {
  * The role somebody has by what the chain says now, and the wallet that gives it to them. What was looked at is added to
  * `checked`, for the log.
  */
-export async function currentStanding(
+async function currentStanding(
   deps: ApiDeps,
   meeting: MeetingRow,
   user: Session,
@@ -45,6 +45,32 @@ export async function currentStanding(
     ? { role: "winner", wallet: owner, blockNumber, blockHash }
     : undefined;
 }
+
+/**
+ * The standing of somebody who must have one.
+ * @throws AppError refuse 404 `meeting_not_found`; 409 `pass_not_minted_yet` for the winner whose pass is still to come
+ */
+export async function requireStanding(
+  deps: ApiDeps,
+  meeting: MeetingRow,
+  user: Session,
+  checked: Record<string, unknown>,
+): Promise<Standing> {
+  const standing = await currentStanding(deps, meeting, user, checked);
+  if (standing !== undefined) return standing;
+  const isToCome = !meeting.isMinted && checked["passOwner"] === null;
+  const isAhead = isEnterableState(meeting) && new Date() < meeting.endsAt;
+  if (isToCome && isAhead && user.wallets.includes(meeting.winner))
+    throw refused(
+      "pass_not_minted_yet",
+      "your pass is not minted yet, which happens by itself soon after the auction: ask again when `meeting-opened` was told",
+      409,
+    );
+  throw meetingNotFound();
+}
+
+const isEnterableState = ({ state }: MeetingRow): boolean =>
+  state === "scheduled" || state === "open";
 
 /**
  * A meeting for its host, with the host's wallet.

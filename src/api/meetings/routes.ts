@@ -97,7 +97,7 @@ export const meetingRoutes = [
     policy: "user",
     params: MeetingParams,
     responses: { 201: Challenge },
-    problems: [403, 404],
+    problems: [403, 404, 409],
     handler: async ({ params, user }, deps) => {
       const { claim, message, standing } = await challengeAccess(deps, params.id, user);
       return {
