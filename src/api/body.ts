@@ -14,6 +14,13 @@ const parseJson = bodyParser({
   jsonLimit: BODY_LIMIT,
   parsedMethods: ["POST"],
 });
+/** Lists everybody who was in a room: 10,000 connections at most, some 250 bytes each. */
+const LONG_BODY_LIMIT = "4mb";
+const parseLongJson = bodyParser({
+  enableTypes: ["json"],
+  jsonLimit: LONG_BODY_LIMIT,
+  parsedMethods: ["POST"],
+});
 const parseForm = bodyParser({
   enableTypes: ["form"],
   formLimit: BODY_LIMIT,
@@ -38,6 +45,7 @@ export async function readBody(ctx: Koa.Context, one: Route): Promise<unknown> {
         : "application/json";
     throw refused("content_type_unsupported", `send the body as ${accepted}`, 415);
   }
-  await (form ? parseForm : parseJson)(ctx, async () => undefined);
+  const parse = one.hasLongBody === true ? parseLongJson : parseJson;
+  await (form ? parseForm : parse)(ctx, async () => undefined);
   return ctx.request.body;
 }

@@ -66,6 +66,8 @@ interface Definition<
   readonly body?: B;
   /** `form`: a form-encoded body is taken as well as JSON. */
   readonly bodyTypes?: "json" | "json-or-form";
+  /** Bodies of some megabytes are taken: only from senders that hold a secret of ours. */
+  readonly hasLongBody?: boolean;
   readonly acceptsIdempotencyKey?: boolean;
   readonly responses: R;
   /** Statuses of the problems its handler may raise, beyond those its policy and schemas imply. */

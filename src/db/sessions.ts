@@ -13,6 +13,8 @@ export interface NewSession {
   /** The room that the token opens. */
   readonly roomName: string;
   readonly tokenExpiresAt: Date;
+  /** From when on the room may be entered, by the database's clock. */
+  readonly opensAt: Date;
   /** The block at which the pass owner was read; null for the host. */
   readonly blockNumber: number | null;
   readonly blockHash: string | null;
@@ -31,8 +33,8 @@ const judged = (n: string, h: string): string =>
  */
 export async function lockEnterable(tx: Queryable, session: NewSession): Promise<boolean> {
   const rows = await tx.query(
-    "SELECT FROM meetings WHERE id = $1 AND state IN ('scheduled', 'open') AND ends_at > now() AND room_name = $2 FOR UPDATE",
-    [session.meetingId, session.roomName],
+    "SELECT FROM meetings WHERE id = $1 AND state IN ('scheduled', 'open') AND ends_at > now() AND $3::timestamptz <= now() AND room_name = $2 FOR UPDATE",
+    [session.meetingId, session.roomName, session.opensAt],
   );
   if (rows.length === 0 || session.role === "host") return rows.length > 0;
   // A statement of its own: it sees what was committed while this one waited for the lock.

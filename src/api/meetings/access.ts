@@ -11,7 +11,14 @@ import type { LitProof } from "../../lit/index.ts";
 import type { ApiDeps } from "../context.ts";
 import type { Session } from "../route.ts";
 import { outwardRefusal, proveAnswer } from "./proof.ts";
-import { closedDoor, meetingNotFound, over, requireStanding, type Standing } from "./rights.ts";
+import {
+  closedDoor,
+  meetingNotFound,
+  opensAt,
+  over,
+  requireStanding,
+  type Standing,
+} from "./rights.ts";
 import { logRefusal } from "./refusals.ts";
 import type { AccessCommand } from "./schema.ts";
 
@@ -121,6 +128,7 @@ async function grant(
       id: sessionId,
       roomName: meeting.roomName,
       tokenExpiresAt: expiresAt,
+      opensAt: opensAt(deps, meeting),
       blockHash,
     },
     attempt: { ...by, reason: "granted", checked: { ...checked, sessionId } },
