@@ -99,7 +99,6 @@ class Player {
       const reorg = this.#reorgs.find((one) => one.block <= story.block);
       if (reorg === undefined) continue;
       this.#reorgs.splice(this.#reorgs.indexOf(reorg), 1);
-      await this.#stage.watch.reorgBegins();
       await story.reorg(reorg);
     }
     await this.#faults.end();

@@ -34,9 +34,6 @@ export function decodeRaw(raw: string): WatchedRaw {
   };
 }
 
-/** How long after a reorg a transaction may still pass that rests on what the chain said before: looking and sending take time. */
-const REORG_NOTICE_MS = 3_000;
-
 /** Looks at Postgres and the chain at the instant a raw transaction first passes the proxy. */
 export class RawWatch {
   readonly findings = new Findings();
@@ -46,11 +43,6 @@ export class RawWatch {
   readonly #pool: Pool;
 
   readonly #wasTaken: (hash: string) => boolean;
-  /** The nonces consumed by confirmed transactions when the last reorg began, by wallet. */
-  #beforeReorg: { readonly atMs: number; readonly consumed: ReadonlyMap<string, number> } = {
-    atMs: Number.NEGATIVE_INFINITY,
-    consumed: new Map(),
-  };
 
   /** `wasTaken`: whether the node ever took a transaction; one that it never took occupies no nonce. */
   constructor(world: World, wasTaken: (hash: string) => boolean) {
@@ -85,36 +77,20 @@ export class RawWatch {
     await this.#pool.end();
   }
 
-  /** To be called when a reorg is about to happen. */
-  async reorgBegins(): Promise<void> {
-    const consumed = new Map<string, number>();
-    for (const wallet of new Set(this.seen.map((one) => one.from)))
-      consumed.set(wallet, await this.#consumed(wallet));
-    this.#beforeReorg = { atMs: performance.now(), consumed };
-  }
-
-  /** How many nonces of a wallet are consumed by confirmed transactions. */
-  async #consumed(wallet: string): Promise<number> {
-    const { ask, confirmations } = this.#world;
-    const head = Number(await ask<string>("eth_blockNumber"));
-    const confirmed = `0x${Math.max(0, head - confirmations + 1).toString(16)}`;
-    return Number(await ask<string>("eth_getTransactionCount", wallet, confirmed));
-  }
-
-  /**
-   * An operation may come under another nonce only once the earlier nonce is consumed by a confirmed transaction, or was until
-   * a reorg of just now.
-   */
+  /** An operation may come under another nonce only once the earlier nonce is consumed by a confirmed transaction. */
   async #checkOneNonce(sent: WatchedRaw, subject: string): Promise<void> {
+    const { ask, confirmations } = this.#world;
     for (const operation of sent.operations) {
       for (const earlier of this.seen) {
         if (!earlier.operations.includes(operation)) continue;
         if (earlier.from === sent.from && earlier.nonce === sent.nonce) continue;
         if (!this.#wasTaken(earlier.hash)) continue;
-        if ((await this.#consumed(earlier.from)) > earlier.nonce) continue;
-        const { atMs, consumed } = this.#beforeReorg;
-        const isRecent = performance.now() - atMs < REORG_NOTICE_MS;
-        if (!isRecent || (consumed.get(earlier.from) ?? 0) <= earlier.nonce)
+        const head = Number(await ask<string>("eth_blockNumber"));
+        const confirmed = `0x${Math.max(0, head - confirmations + 1).toString(16)}`;
+        const consumed = Number(
+          await ask<string>("eth_getTransactionCount", earlier.from, confirmed),
+        );
+        if (consumed <= earlier.nonce)
           this.findings.add(
             "one-live-nonce",
             `operation ${operation}`,
