@@ -186,6 +186,28 @@ export function hostName(value: string): string {
   return value;
 }
 
+const QUOTAS = ["read", "write", "auth", "integration", "refused"] as const;
+
+/** `read:600,write:60,…`: how many requests of each kind one caller may send in a minute. */
+export function quotas(value: string): Readonly<Record<(typeof QUOTAS)[number], number>> {
+  const given = list(text)(value).map((part) => part.split(":"));
+  const of = (name: (typeof QUOTAS)[number]): number => {
+    const [found, ...others] = given.filter(([one]) => one === name);
+    if (found === undefined) return fail(`lacks ${name}`);
+    if (others.length > 0) return fail(`names ${name} twice`);
+    return integer(1, 10_000_000)(found[1] ?? "");
+  };
+  const stranger = given.find(([name]) => !QUOTAS.some((one) => one === name));
+  if (stranger !== undefined) fail(`must name ${QUOTAS.join(", ")}`);
+  return {
+    read: of("read"),
+    write: of("write"),
+    auth: of("auth"),
+    integration: of("integration"),
+    refused: of("refused"),
+  };
+}
+
 /** A file that is there. */
 export function file(path: string): string {
   if (!existsSync(path)) fail("names a file that is not there");

@@ -1,5 +1,6 @@
 import { Client } from "@temporalio/client";
 import type { Registry } from "prom-client";
+import { createRateLimits } from "./api/limits/rate-limits.ts";
 import { createApi } from "./api/server.ts";
 import { createChainReader, readAuctionRules } from "./chain/reader.ts";
 import type { JsonRpc } from "./chain/rpc.ts";
@@ -47,6 +48,11 @@ export async function startApi(dependencies: ApiDependencies): Promise<{ close()
     timeoutMs: VENDOR_TIMEOUT_MS,
     ...(config.PARA_API_URL === undefined ? {} : { apiUrl: config.PARA_API_URL }),
   });
+  const limits = createRateLimits({
+    quotas: config.RATE_LIMITS,
+    redisUrl: config.REDIS_URL,
+    logger,
+  });
   const client = new Client({ connection: temporal.connection, namespace: temporal.namespace });
   const api = createApi({
     config,
@@ -63,6 +69,7 @@ export async function startApi(dependencies: ApiDependencies): Promise<{ close()
     logger,
     health,
     metrics: createApiMetrics(registry),
+    limits,
   });
   // Connecting now makes the first person who enters wait less; if Lit is away, the next request tries again.
   gate
@@ -73,6 +80,7 @@ export async function startApi(dependencies: ApiDependencies): Promise<{ close()
   const close = async (): Promise<void> => {
     await api.close();
     await gate.close();
+    await limits.close();
     await orm.close(true);
   };
   let port: number;

@@ -23,6 +23,8 @@ export function productEnvironment(parts: {
     HOST: "127.0.0.1",
     PORT: String(ports.api),
     FRONTEND_URL: `http://localhost:3000,http://127.0.0.1:${ports.api},http://localhost:${ports.api}`,
+    // Everybody is at 127.0.0.1 here.
+    RATE_LIMITS: "read:6000,write:600,auth:600,integration:60000,refused:600",
     DATABASE_URL: parts.databaseUrl,
     TEMPORAL_ADDRESS: parts.temporalAddress,
     TEMPORAL_NAMESPACE: "default",

@@ -5,6 +5,7 @@ import type { ApiConfig } from "../config.ts";
 import type { AuctionInput } from "../domain/process.ts";
 import type { Database } from "../db/database.ts";
 import type { RoomTokens } from "../jitsi/index.ts";
+import type { RateLimits } from "./limits/rate-limits.ts";
 import type { AccessGate } from "../lit/index.ts";
 import type { Logger } from "../logging.ts";
 import type { ParaClient } from "../para/index.ts";
@@ -52,4 +53,5 @@ export interface ApiDeps {
   readonly logger: Logger;
   readonly health: () => Promise<Health>;
   readonly metrics?: ApiMetrics;
+  readonly limits: RateLimits;
 }

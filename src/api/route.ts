@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { Account } from "../db/people.ts";
 import type { ApiDeps } from "./context.ts";
+import type { RateClass } from "./limits/classes.ts";
 
 /**
  * Who may call a route. `maybe-user`: anyone, but a token that is sent must be good. `jitsi`: whoever holds the
@@ -61,6 +62,8 @@ interface Definition<
   readonly summary: string;
   readonly description?: string;
   readonly policy: Pol;
+  /** Which quota it takes from; without it Jitsi's calls are integration, GET reads and the rest writes. `none`: what supervisors ask again and again. */
+  readonly rate?: RateClass | "none";
   readonly params?: P;
   readonly query?: Q;
   readonly body?: B;
@@ -106,10 +109,16 @@ export function route<
   return definition;
 }
 
+/** The quota a route takes from. */
+export function rateOf({ rate, policy, method }: Route): RateClass | "none" {
+  return rate ?? (policy === "jitsi" ? "integration" : method === "GET" ? "read" : "write");
+}
+
 /** Statuses of the problems a route can answer with, implied ones included. */
 export function problemStatuses(one: Route): readonly number[] {
   const statuses = new Set<number>(one.problems ?? []);
   if (one.policy !== "anyone") statuses.add(401);
+  if (one.rate !== "none") statuses.add(429);
   statuses.add(422);
   if (one.body !== undefined) for (const status of [400, 413, 415]) statuses.add(status);
   // A database or another service that is away can meet any route, and so can a defect.

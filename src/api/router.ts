@@ -6,7 +6,9 @@ import { withLogContext } from "../logging.ts";
 import { authorise } from "./auth/policy.ts";
 import { readBody } from "./body.ts";
 import type { ApiDeps } from "./context.ts";
-import { checkRoutes, problemStatuses, type Route } from "./route.ts";
+import { callerAddress, callerNetwork } from "./limits/addresses.ts";
+import { WINDOW_S } from "./limits/classes.ts";
+import { checkRoutes, problemStatuses, rateOf, type Route, type Session } from "./route.ts";
 import { parseInput } from "./validation.ts";
 
 const NoQuery = z.strictObject({});
@@ -59,7 +61,7 @@ export function createRouter(routes: readonly Route[], deps: ApiDeps): Router {
 /** One request through one route: right, input, handler, output. */
 async function run(ctx: Koa.Context, one: Route, deps: ApiDeps): Promise<void> {
   ctx.state["route"] = one.path;
-  const user = await authorise(one.policy, ctx.get("authorization"), deps);
+  const user = await admit(ctx, one, deps);
   // What a user is told is never kept by a cache, and neither is an answer to a command.
   ctx.set(
     "Cache-Control",
@@ -98,6 +100,32 @@ async function run(ctx: Koa.Context, one: Route, deps: ApiDeps): Promise<void> {
       });
     send(ctx, one, reply, deps);
   });
+}
+
+/**
+ * Who sends this, if they may, and takes one from their quota: a user's where there is one, else the address's. Tokens that
+ * open nothing have a quota too, so that nobody tries many; a right one always passes.
+ */
+async function admit(ctx: Koa.Context, one: Route, deps: ApiDeps): Promise<Session | undefined> {
+  const { config, limits } = deps;
+  const caller = callerNetwork(callerAddress(ctx.req, config.TRUSTED_PROXIES));
+  const authorization = ctx.get("authorization");
+  let user: Session | undefined;
+  try {
+    user = await authorise(one.policy, authorization, deps);
+  } catch (error) {
+    if (error instanceof AppError && error.status === 401 && authorization !== "")
+      await limits.take("refused", caller);
+    throw error;
+  }
+  const rate = rateOf(one);
+  if (rate !== "none") {
+    const left = await limits.take(rate, user?.id ?? caller);
+    // draft-ietf-httpapi-ratelimit-headers
+    ctx.set("RateLimit-Policy", `"${left.quota}";q=${left.limit};w=${WINDOW_S}`);
+    ctx.set("RateLimit", `"${left.quota}";r=${left.remaining};t=${left.resetS}`);
+  }
+  return user;
 }
 
 /** Gathers what is wrong in path, query and body, so that one answer names it all. */

@@ -3,6 +3,7 @@ import type { MikroORM } from "@mikro-orm/postgresql";
 import type { Client } from "@temporalio/client";
 import { SigningKey, Wallet } from "ethers";
 import { io, type Socket } from "socket.io-client";
+import { createRateLimits } from "../../src/api/limits/rate-limits.ts";
 import type { ApiDeps } from "../../src/api/context.ts";
 import { type Api, createApi } from "../../src/api/server.ts";
 import { issueAccessToken } from "../../src/api/auth/tokens.ts";
@@ -48,6 +49,8 @@ export function testConfig(env: Record<string, string> = {}): ApiConfig {
     LIT_ACTION_IPFS_CID: "QmWF166P3FkgKvDeYJcQweM4MerXs5rr7GR8xXguMCe1iY",
     LIT_PKP_PUBLIC_KEY: pkp.publicKey,
     JITSI_INTEGRATION_SECRET: JITSI_SECRET,
+    // A test is one caller that asks for everything at once.
+    RATE_LIMITS: "read:100000,write:100000,auth:100000,integration:100000,refused:100000",
     ...env,
   });
 }
@@ -281,6 +284,7 @@ export async function createTestWorld(): Promise<TestWorld> {
           secret: config.JITSI_SECRET.reveal(),
         }),
         logger: testLogger(),
+        limits: createRateLimits({ quotas: config.RATE_LIMITS, logger: testLogger() }),
         health: async () => ({ ready: true, checks: { database: { ok: true } } }),
         ...overrides,
       };

@@ -99,6 +99,7 @@ export const metaRoutes = [
     tag: "meta",
     summary: "The process is alive",
     policy: "anyone",
+    rate: "none",
     responses: { 200: Alive },
     handler: async () => ({ status: 200, body: { status: "alive" as const } }),
   }),
@@ -109,6 +110,7 @@ export const metaRoutes = [
     tag: "meta",
     summary: "What this process depends on answers",
     policy: "anyone",
+    rate: "none",
     responses: { 200: Readiness, 503: Readiness },
     handler: async (_request, deps) => {
       const { ready, checks } = await deps.health();

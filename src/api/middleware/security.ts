@@ -21,7 +21,14 @@ export function allowFrontends(frontendUrls: readonly string[]): Koa.Middleware 
       "If-None-Match",
       "X-Request-Id",
     ],
-    exposeHeaders: ["ETag", "Location", "Retry-After", "X-Request-Id"],
+    exposeHeaders: [
+      "ETag",
+      "Location",
+      "RateLimit",
+      "RateLimit-Policy",
+      "Retry-After",
+      "X-Request-Id",
+    ],
     maxAge: 600,
   });
 }
