@@ -43,7 +43,8 @@ const MAX_ATTEMPTS = 8;
 const PROJECTED_END_S = `(SELECT extract(epoch FROM ends_at)::bigint FROM auctions
   WHERE $2::text = 'end' AND chain_id = $3::bigint AND contract = $4::text AND auction_id = $5::numeric)`;
 
-const OPERATION = `key, kind, auction_id AS "auctionId", outcome, attempts, workflow_id AS "workflowId", settled,
+/** The columns of an `Operation`. */
+export const OPERATION_COLUMNS = `key, kind, auction_id AS "auctionId", outcome, attempts, workflow_id AS "workflowId", settled,
   not_before_s AS "notBeforeS", created_at AS "createdAt", reason IS NOT NULL AS "askedBefore"`;
 
 /**
@@ -147,56 +148,6 @@ export async function withdrawOperation(tx: Queryable, key: string): Promise<boo
   return rows.length > 0;
 }
 
-/** Which waiting operations may go out: those of a contract, due by a block timestamp, as the chain stands. */
-export interface Due {
-  readonly chainId: number;
-  readonly contract: string;
-  /** The timestamp that the next block will carry at least. */
-  readonly nextTimestampS: number;
-  /** The newest block that no reorg takes back. */
-  readonly finalBlock: number;
-  /** Keys that must wait for the next round. */
-  readonly except: readonly string[];
-}
-
-/**
- * Money is settled only for a sale that nothing can take back: a settlement that waits for its block while a reorg sells the
- * auction to somebody else would settle the new sale with the outcome of the old one. And only after a pass that nothing can
- * take back, once its mint has a nonce: after a reorg that drops both, another wallet's settlement may come first, and then no
- * pass can be minted any more. A mint that nobody has begun is not waited for; the meeting went by without it.
- */
-const MAY_GO = `state = 'pending' AND chain_id = $1 AND contract = $2 AND NOT (kind = 'settle' AND EXISTS (
-  SELECT FROM auctions a WHERE a.chain_id = o.chain_id AND a.contract = o.contract AND a.auction_id = o.auction_id
-    AND (coalesce((a.steps->'ended'->>'blockNumber')::bigint > $3, true)
-      OR coalesce((a.steps->'minted'->>'blockNumber')::bigint > $3, EXISTS (
-        SELECT FROM chain_operations m WHERE m.kind = 'mint' AND m.chain_id = o.chain_id AND m.contract = o.contract
-          AND m.auction_id = o.auction_id AND m.state NOT IN ('pending', 'refused'))))))`;
-
-/**
- * Locks and returns operations whose time has come: ends first, as only they have a block to be in, then the oldest due.
- * What another wallet has locked is left to it.
- */
-export async function claimDue(tx: Queryable, due: Due, limit: number): Promise<Operation[]> {
-  return tx.query<Operation>(
-    `SELECT ${OPERATION} FROM chain_operations o WHERE ${MAY_GO} AND not_before_s <= $4 AND key <> ALL($5)
-     ORDER BY kind = 'end' DESC, not_before_s, created_at LIMIT $6 FOR UPDATE OF o SKIP LOCKED`,
-    [due.chainId, due.contract, due.finalBlock, due.nextTimestampS, due.except, limit],
-  );
-}
-
-/** When the next waiting operation is due (block timestamp in seconds), or undefined when none waits. */
-export async function nextDueS(
-  db: Queryable,
-  { chainId, contract, finalBlock }: Pick<Due, "chainId" | "contract" | "finalBlock">,
-): Promise<number | undefined> {
-  const row = await first<{ dueS: number | null }>(
-    db,
-    `SELECT min(not_before_s) AS "dueS" FROM chain_operations o WHERE ${MAY_GO}`,
-    [chainId, contract, finalBlock],
-  );
-  return row?.dueS ?? undefined;
-}
-
 /**
  * The operations that a nonce carries now. An operation that went back to waiting, or has another nonce by now, is no
  * longer this transaction's: its receipt says nothing about it any more.
@@ -208,7 +159,7 @@ export async function operationsAt(
   nonce: number,
 ): Promise<Operation[]> {
   return db.query<Operation>(
-    `SELECT ${OPERATION} FROM chain_operations WHERE chain_id = $1 AND wallet = $2 AND nonce = $3`,
+    `SELECT ${OPERATION_COLUMNS} FROM chain_operations WHERE chain_id = $1 AND wallet = $2 AND nonce = $3`,
     [chainId, wallet, nonce],
   );
 }

@@ -1,32 +1,23 @@
 import type { Wallet } from "ethers";
 import { crashPoint } from "../../crash.ts";
 import type { Transactor } from "../../db/database.ts";
-import type { OperationKind } from "../../domain/process.ts";
 import { refused } from "../../errors.ts";
 import type { Logger } from "../../logging.ts";
 import { type SenderObserver, SILENT } from "../observer.ts";
 import type { JsonRpc } from "../rpc.ts";
 import { type Block, blockByNumber, latestBlock, QuantityNumber } from "../types.ts";
+import { type Allocation, Allocator } from "./allocator.ts";
 import { Broadcaster } from "./broadcaster.ts";
-import { batchesOf } from "./batches.ts";
-import { affordableItems, batchLimit, gasLimit } from "./calls.ts";
 import { extendedByUnreadBids } from "./extensions.ts";
-import { CapWatch } from "./caps.ts";
-import { stillCarried } from "./carriers.ts";
-import { cappedFees, type FeeCaps, type Fees, marketFees } from "./fees.ts";
-import { armEnds, claimDue, type Due, nextDueS } from "./operations.ts";
+import { Delivery } from "./delivery.ts";
+import { type FeeCaps, marketFees } from "./fees.ts";
+import { nextDueS } from "./due.ts";
+import { armEnds } from "./operations.ts";
 import { Purse } from "./purse.ts";
 import { ReceiptWatcher } from "./receipts.ts";
-import { sign } from "./signing.ts";
 import { BlockClock } from "./timing.ts";
-import {
-  inFlight,
-  insertTransaction,
-  openTransactions,
-  type SignedTransaction,
-} from "./transactions.ts";
+import type { SignedTransaction } from "./transactions.ts";
 import { Upkeep } from "./upkeep.ts";
-import { roomOfOthers, shareOf } from "./wallets.ts";
 
 export interface SenderOptions {
   readonly rpc: JsonRpc;
@@ -46,8 +37,6 @@ export interface SenderOptions {
   readonly nowMs?: () => number;
 }
 
-/** Nodes keep 16 executable transactions of an account for sure (geth AccountSlots). */
-const MAX_IN_FLIGHT = 16;
 /** An end that nobody has asked for is asked for by the sender so many seconds and two blocks before its time. */
 const ARM_AHEAD_S = 3;
 /** Blocks that tell the clock how regular the chain is. */
@@ -81,16 +70,17 @@ const CLOCK_HISTORY = 16;
  * | refused   | yes     | the contract refused it, or it was tried too often                                             |
  *
  * A block that leaves the chain puts it back to broadcast and unsettled. It goes back to pending, for another nonce, only when its
- * own cannot carry it any more (docs/adr/0007), or when a refused one is asked for again (operations.ts).
+ * own cannot carry it any more (docs/adr/0007), or when a refused one is asked for again (operations.ts). The wallet that had it
+ * sends it anew; another one only when nothing can bring the first nonce back (due.ts).
  */
 export class WalletSender {
   readonly #o: SenderOptions;
   readonly #clock = new BlockClock();
   readonly #receipts: ReceiptWatcher;
-  readonly #broadcaster: Broadcaster;
+  readonly #delivery: Delivery;
   readonly #upkeep: Upkeep;
   readonly #purse: Purse;
-  readonly #caps: CapWatch;
+  readonly #allocator: Allocator;
   readonly #observer: SenderObserver;
   readonly #nowMs: () => number;
   readonly wallet: string;
@@ -103,11 +93,11 @@ export class WalletSender {
     this.#nowMs = options.nowMs ?? Date.now;
     this.#observer = options.observer ?? SILENT;
     const shared = { ...options, wallet: this.wallet, observer: this.#observer };
-    this.#broadcaster = new Broadcaster(shared);
+    this.#delivery = new Delivery({ ...shared, broadcaster: new Broadcaster(shared) });
     this.#receipts = new ReceiptWatcher(shared);
     this.#purse = new Purse(shared);
-    this.#caps = new CapWatch(shared);
-    this.#upkeep = new Upkeep({ ...shared, broadcaster: this.#broadcaster, purse: this.#purse });
+    this.#allocator = new Allocator({ ...shared, clock: this.#clock, purse: this.#purse });
+    this.#upkeep = new Upkeep({ ...shared, delivery: this.#delivery, purse: this.#purse });
   }
 
   /**
@@ -187,7 +177,7 @@ export class WalletSender {
     const { db, rpc, chainId, auctionContract, finalityDepth } = this.#o;
     const nextTimestampS = this.#clock.nextTimestampS(this.#nowMs());
     const finalBlock = head.number - finalityDepth;
-    const due = { chainId, contract: auctionContract, finalBlock };
+    const due = { chainId, contract: auctionContract, wallet: this.wallet, finalBlock };
     const dueS = await nextDueS(db, due);
     this.#nextDueS = dueS;
     if (nextTimestampS === undefined || dueS === undefined || dueS > nextTimestampS) return;
@@ -197,86 +187,23 @@ export class WalletSender {
       marketFees(rpc, head),
       extendedByUnreadBids(this.#o, head, nextTimestampS),
     ]);
-    const signed = await this.#allocate(head, { ...due, nextTimestampS, except: extended }, market);
-    if (signed.length > 0) crashPoint("sender.stored");
-    await this.#sendFirst(signed, head);
+    const which = { ...due, nextTimestampS, except: extended };
+    const allocation = await this.#allocator.allocate(head, which, market);
+    if (allocation.signed.length > 0) crashPoint("sender.stored");
+    await this.#sendFirst(allocation, head);
   }
 
   /** The first broadcast of new transactions, all at once. */
-  async #sendFirst(signed: readonly SignedTransaction[], head: Block): Promise<void> {
+  async #sendFirst({ signed, anew }: Allocation, head: Block): Promise<void> {
     const early: SignedTransaction[] = [];
     await Promise.all(
       signed.map(async (transaction) => {
-        const result = await this.#broadcaster.send(transaction);
+        const result = await this.#delivery.send(transaction, head, anew.has(transaction));
         if (result === "nonce_too_high") early.push(transaction);
-        await this.#upkeep.handle(transaction, result, head);
       }),
     );
     // Some nodes (nethermind, nitro) do not keep a transaction that overtook the one before it on the way.
     for (const transaction of early.sort((a, b) => a.nonce - b.nonce))
-      await this.#upkeep.handle(transaction, await this.#broadcaster.send(transaction), head);
-  }
-
-  /** Claims due operations, signs a transaction per batch and stores both, in one commit. Nothing is broadcast here. */
-  async #allocate(head: Block, which: Due, market: Fees): Promise<SignedTransaction[]> {
-    const { db, chainId, feeCaps } = this.#o;
-    let nonce = this.#purse.nextNonce;
-    const queuedSinceMs: [OperationKind, number][] = [];
-    const signed = await db.transaction(async (tx) => {
-      const open = await openTransactions(tx, chainId, this.wallet);
-      const room = MAX_IN_FLIGHT - inFlight(open);
-      if (room <= 0) return [];
-      const limits = this.#batchLimits(head);
-      const due = await claimDue(tx, which, room * limits.end);
-      const carried = await stillCarried(this.#o, tx, due, head);
-      const batches = batchesOf(
-        due.filter((one) => !carried.has(one.key)),
-        limits,
-      );
-      const others = await roomOfOthers(tx, chainId, {
-        address: this.wallet,
-        maxInFlight: MAX_IN_FLIGHT,
-        blockTimeS: this.#clock.intervalS,
-      });
-      const transactions: SignedTransaction[] = [];
-      for (const batch of batches.slice(0, shareOf(batches.length, room, others))) {
-        const fees = cappedFees(market, feeCaps[batch.kind]);
-        if (this.#caps.isOver(batch.kind, head, market)) continue;
-        const spareWei = this.#purse.spareWei([...open, ...transactions]);
-        const { maxFeePerGasWei } = fees;
-        const wanted = batch.operations.length;
-        const items = affordableItems(batch.kind, wanted, maxFeePerGasWei, spareWei);
-        if (items === 0) {
-          this.#purse.pause(BigInt(gasLimit(batch.kind, 1)) * maxFeePerGasWei);
-          break;
-        }
-        const operations = batch.operations.slice(0, items);
-        const content = { kind: batch.kind, operations };
-        const transaction = await sign(this.#o, content, {
-          nonce,
-          fees,
-          signedAtBlock: head.number,
-        });
-        await insertTransaction(tx, chainId, transaction);
-        transactions.push(transaction);
-        nonce += 1;
-        for (const { createdAt, notBeforeS } of operations)
-          queuedSinceMs.push([batch.kind, Math.max(createdAt.getTime(), notBeforeS * 1000)]);
-      }
-      return transactions;
-    });
-    // Only what is committed counts.
-    this.#purse.nextNonce = nonce;
-    for (const { kind, operationKeys } of signed)
-      if (kind !== "cancel") this.#observer.operations("signed", kind, operationKeys.length);
-    for (const [kind, sinceMs] of queuedSinceMs)
-      this.#observer.stage("queued", kind, (Date.now() - sinceMs) / 1000);
-    return signed;
-  }
-
-  #batchLimits(head: Block): Record<OperationKind, number> {
-    const limit = (kind: OperationKind): number =>
-      batchLimit(kind, head.gasLimit, this.#o.maxBatchItems);
-    return { end: limit("end"), mint: limit("mint"), settle: limit("settle") };
+      await this.#delivery.send(transaction, head, anew.has(transaction));
   }
 }

@@ -5,16 +5,16 @@ import type { Logger } from "../../logging.ts";
 import type { SenderObserver } from "../observer.ts";
 import type { JsonRpc } from "../rpc.ts";
 import type { Block } from "../types.ts";
-import type { Broadcaster, SendResult } from "./broadcaster.ts";
+import { mustWait } from "./carriers.ts";
+import type { Delivery } from "./delivery.ts";
 import { bumpedFees, cappedFees, type FeeCaps, type Fees, marketFees, neededFees } from "./fees.ts";
-import { askAgainOrGiveUp, operationsAt } from "./operations.ts";
+import { operationsAt } from "./operations.ts";
 import type { Purse } from "./purse.ts";
 import { type Content, sign } from "./signing.ts";
 import {
   emptyNonces,
   insertTransaction,
   markHeld,
-  markVoid,
   newestOfEachNonce,
   openTransactions,
   type ReplacementReason,
@@ -29,8 +29,9 @@ export interface UpkeepOptions {
   readonly wallet: string;
   readonly chainId: number;
   readonly auctionContract: string;
+  readonly confirmations: number;
   readonly feeCaps: FeeCaps;
-  readonly broadcaster: Broadcaster;
+  readonly delivery: Delivery;
   readonly purse: Purse;
   readonly logger: Logger;
   readonly observer: SenderObserver;
@@ -58,57 +59,14 @@ export class Upkeep {
 
   /** After a start: everything that is not mined goes out again, the same to the byte. */
   async resend(head: Block): Promise<void> {
-    const { db, chainId, wallet, broadcaster } = this.#o;
+    const { db, chainId, wallet, delivery } = this.#o;
     for (const transaction of newestOfEachNonce(await openTransactions(db, chainId, wallet)))
-      if (transaction.state !== "mined")
-        await this.handle(transaction, await broadcaster.send(transaction), head);
-  }
-
-  /**
-   * Acts on what sending gave. A transaction whose bytes every node refused because the rules forbid them, and that was never
-   * answered in another way, cannot be on its way: its operations may have another nonce, each alone as the batch may be at
-   * fault, and its own nonce gets a cancel. Nothing else that a node answers frees an operation (classify.ts says why not even
-   * "insufficient funds").
-   */
-  async handle(transaction: SignedTransaction, result: SendResult, head: Block): Promise<void> {
-    if (result !== "rejected") return;
-    const { db, chainId, wallet, logger } = this.#o;
-    const { hash, kind, nonce, replaces, replacementReason } = transaction;
-    if (replaces !== null && replacementReason !== "void") {
-      await db.transaction(async (tx) => {
-        await markVoid(tx, hash, result);
-        // What it was to replace is sent on as it is.
-        await markHeld(tx, replaces, "refused");
-      });
-      return;
-    }
-    if (kind === "cancel") return;
-    const givenBack = await db.transaction(async (tx) => {
-      const ofNonce = (await openTransactions(tx, chainId, wallet)).filter(
-        (one) => one.nonce === nonce && one.state !== "void",
-      );
-      if (ofNonce.length !== 1 || ofNonce[0]?.wasBroadcast === true) return false;
-      await markVoid(tx, hash, result);
-      for (const operation of await operationsAt(tx, chainId, wallet, nonce)) {
-        // Each refused try costs a cancel, so the tries become rare before they end.
-        const attempts = operation.attempts + 1;
-        const notBeforeS = head.timestampS + 2 ** attempts;
-        await askAgainOrGiveUp(tx, operation, { reason: result, notBeforeS, attempts });
-      }
-      return true;
-    });
-    if (givenBack)
-      logger.error("every node refused a transaction: its operations are tried again alone", {
-        transactionHash: hash,
-        nonce,
-        reason: result,
-        operations: transaction.operationKeys,
-      });
+      if (transaction.state !== "mined") await delivery.send(transaction, head);
   }
 
   /** Sends again what a node may have forgotten and outbids what the market has left behind. */
   async revive(head: Block): Promise<void> {
-    const { db, chainId, wallet, rpc, broadcaster } = this.#o;
+    const { db, chainId, wallet, rpc, delivery } = this.#o;
     const waiting = newestOfEachNonce(await openTransactions(db, chainId, wallet)).filter(
       (one) => one.state !== "mined",
     );
@@ -126,8 +84,7 @@ export class Upkeep {
           ? undefined
           : await this.#replace(transaction, reason, market, head, waiting);
       if (replacement !== undefined) crashPoint("sender.replacement-stored");
-      const next = replacement ?? transaction;
-      await this.handle(next, await broadcaster.send(next), head);
+      await delivery.send(replacement ?? transaction, head);
     }
   }
 
@@ -136,7 +93,7 @@ export class Upkeep {
    * be included.
    */
   async closeGaps(head: Block): Promise<void> {
-    const { db, rpc, chainId, purse, observer, logger, feeCaps, broadcaster, wallet } = this.#o;
+    const { db, rpc, chainId, purse, observer, logger, feeCaps, delivery, wallet } = this.#o;
     if (this.#stuckAt?.nonce !== purse.chainLatest)
       this.#stuckAt = { nonce: purse.chainLatest, sinceBlock: head.number };
     // What a pool shows and we do not know is left alone, unless it is never included and all else waits behind it.
@@ -173,7 +130,7 @@ export class Upkeep {
         nonce,
         transactionHash: cancel.hash,
       });
-      await broadcaster.send(cancel);
+      await delivery.send(cancel, head);
       observer.gaps("closed", 1);
     }
   }
@@ -188,6 +145,8 @@ export class Upkeep {
     const age = head.number - transaction.signedAtBlock;
     // The chain counts the nonce as used: what is needed is to find out by what, not a dearer transaction.
     if (transaction.nonce < this.#o.purse.chainLatest) return undefined;
+    // Nobody may see anything new that carries what an earlier nonce still carries.
+    if (await mustWait(this.#o, db, transaction, head)) return undefined;
     // A reorg brought back a transaction some of whose operations have gone elsewhere: it must not carry them any more.
     const still = await operationsAt(db, chainId, wallet, transaction.nonce);
     if (still.length < transaction.operationKeys.length) return "moved";
