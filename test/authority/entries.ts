@@ -245,7 +245,13 @@ export const ENTRIES: Readonly<Record<string, readonly Case[]>> = {
   closeMeeting: [
     {
       call: post(({ meetingId }) => `/api/meetings/${meetingId}/close`),
-      answers: { ...users("404 meeting_not_found"), host: "200", winner: "403 not_the_host" },
+      answers: { ...users("404 meeting_not_found"), host: "202", winner: "403 not_the_host" },
+    },
+  ],
+  getSettlement: [
+    {
+      call: get(({ meetingId }) => `/api/meetings/${meetingId}/settlement`),
+      answers: { ...users("404 meeting_not_found"), host: "200", winner: "200" },
     },
   ],
 
@@ -335,6 +341,7 @@ export const ENTRIES: Readonly<Record<string, readonly Case[]>> = {
   ),
 
   getMeta: [{ call: get("/api/meta"), answers: anyone("200") }],
+  getLitAction: [{ call: get("/api/meta/lit-action"), answers: anyone("200") }],
   getHealth: [{ call: get("/healthz"), answers: anyone("200") }],
   getReadiness: [{ call: get("/readyz"), answers: anyone("200") }],
 };

@@ -6,7 +6,7 @@ const Role = z
   .enum(["host", "winner"])
   .meta({ description: "`winner`: the present owner of the pass" });
 const State = z.enum(["scheduled", "open", "closing", "closed", "withdrawn"]);
-const Outcome = z.enum(["held", "host_absent", "winner_absent", "released"]).nullable();
+export const Outcome = z.enum(["held", "host_absent", "winner_absent", "released"]).nullable();
 
 export const Meeting = z
   .strictObject({
@@ -73,8 +73,19 @@ const Hex = (bytes: number) =>
 
 /** Written out, not taken from the Lit client: this is what callers may send, and it stays when the client changes. */
 const LitProofInput = z
-  .strictObject({ signature: Hex(65), publicKey: Hex(65), dataSigned: Hex(32) })
-  .meta({ id: "LitProof" });
+  .strictObject({
+    signature: Hex(65),
+    publicKey: Hex(65),
+    dataSigned: Hex(32),
+    r: Hex(32).optional(),
+    s: Hex(32).optional(),
+    recid: z.int().min(0).max(3).optional(),
+  })
+  .meta({
+    id: "LitProof",
+    description:
+      "As Lit gives it: `signatures.access` of the SDK, or Chipotle's answer. r, s and recid may be there and say nothing new",
+  });
 
 export const AccessBody = z
   .union([

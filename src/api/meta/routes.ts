@@ -3,6 +3,7 @@ import { AUCTIONS_PER_SOCKET, REPLAY_LIMIT } from "../realtime/types.ts";
 import { Address, checksummed, MAX_PAGE_SIZE, Time } from "../schema.ts";
 import { route } from "../route.ts";
 import { serviceDomain } from "../service-domain.ts";
+import { litActionRoute } from "./lit-action.ts";
 
 const Meta = z
   .strictObject({
@@ -92,6 +93,7 @@ export const metaRoutes = [
       },
     }),
   }),
+  litActionRoute,
   route({
     method: "GET",
     path: "/healthz",
