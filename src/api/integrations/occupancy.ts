@@ -6,6 +6,7 @@ import {
   roleOfUser,
 } from "../../db/access.ts";
 import { noteOccupant, noteRoomEnd, overstayingOccupants } from "../../db/attendance.ts";
+import type { Queryable } from "../../db/database.ts";
 import { findSession } from "../../db/sessions.ts";
 import { type OccupancyEvent, parseOccupancyEvents } from "../../jitsi/index.ts";
 import type { ApiDeps } from "../context.ts";
@@ -20,24 +21,39 @@ const TokenUserId = z.uuid();
  *   whoever reports repeats it then
  */
 export async function recordOccupancy(deps: ApiDeps, body: unknown): Promise<boolean> {
-  let meeting: MeetingRow | undefined;
-  const events = parseOccupancyEvents(body);
-  for (const event of events) {
-    if (event.kind === "created") continue;
-    if (event.room !== meeting?.roomName) meeting = await findMeetingOfAnyRoom(deps.db, event.room);
-    if (meeting === undefined) return false;
-    if (event.kind === "destroyed")
-      await noteRoomEnd(deps.db, { meetingId: meeting.id, roomName: event.room, at: event.at });
-    else await noteStay(deps, meeting, event);
-  }
-  if (meeting !== undefined && events.at(-1)?.kind === "joined")
-    await sendOutReplaced(deps, meeting);
-  return meeting !== undefined;
+  const events = parseOccupancyEvents(body).filter((event) => event.kind !== "created");
+  const [firstEvent] = events;
+  if (firstEvent === undefined) return false;
+  const meeting = await findMeetingOfAnyRoom(deps.db, firstEvent.room);
+  if (meeting === undefined) return false;
+  // The end of a room tells of everybody who ever was in it, with the same few names again and again.
+  const people = new Map<string | undefined, Who>();
+  for (const { userId } of events)
+    if (!people.has(userId)) people.set(userId, await whoIs(deps, meeting, userId));
+  await deps.db.transaction(async (tx) => {
+    for (const event of events)
+      if (event.kind === "destroyed")
+        await noteRoomEnd(tx, { meetingId: meeting.id, roomName: event.room, at: event.at });
+      else await noteStay(tx, meeting, event, people.get(event.userId) ?? NOBODY);
+  });
+  if (events.at(-1)?.kind === "joined") await sendOutReplaced(deps, meeting);
+  return true;
 }
 
-async function noteStay(deps: ApiDeps, meeting: MeetingRow, event: OccupancyEvent): Promise<void> {
-  const { role, sessionId } = await whoIs(deps, meeting, event.userId);
-  await noteOccupant(deps.db, {
+interface Who {
+  readonly role: MeetingRole | null;
+  readonly sessionId: string | null;
+}
+
+const NOBODY: Who = { role: null, sessionId: null };
+
+async function noteStay(
+  tx: Queryable,
+  meeting: MeetingRow,
+  event: OccupancyEvent,
+  { role, sessionId }: Who,
+): Promise<void> {
+  await noteOccupant(tx, {
     meetingId: meeting.id,
     occupantId: event.occupantId,
     roomName: event.room,
@@ -54,9 +70,9 @@ async function whoIs(
   deps: ApiDeps,
   meeting: MeetingRow,
   tokenUserId: string | undefined,
-): Promise<{ readonly role: MeetingRole | null; readonly sessionId: string | null }> {
+): Promise<Who> {
   const id = TokenUserId.safeParse(tokenUserId);
-  if (!id.success) return { role: null, sessionId: null };
+  if (!id.success) return NOBODY;
   const session = await findSession(deps.db, meeting.id, id.data);
   if (session !== undefined) return { role: session.role, sessionId: session.id };
   // Tokens of before sessions were kept name the person.
