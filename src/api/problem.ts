@@ -1,7 +1,8 @@
 import { STATUS_CODES } from "node:http";
 import { types } from "node:util";
 import { z } from "zod";
-import { AppError, refused } from "../errors.ts";
+import { AppError, messageOf, refused } from "../errors.ts";
+import { problemKind, problemType } from "./problems/catalog.ts";
 
 /** The media type of every error (RFC 9457). */
 export const PROBLEM_TYPE = "application/problem+json";
@@ -21,39 +22,66 @@ export const FieldProblemSchema = z
 export const ProblemSchema = z
   .strictObject({
     type: z.string().meta({
-      description: "Stable identifier of the kind of problem",
-      examples: ["urn:meeting-auction:problem:auction_not_found"],
+      description: "The kind of problem: a page of this server that says what to do about it",
+      examples: ["/docs/problems/auction_not_found"],
     }),
-    title: z.string(),
+    title: z.string().meta({ description: "The kind of problem in a few words" }),
     status: z.int().min(400).max(599),
-    detail: z.string(),
+    detail: z.string().meta({ description: "What is wrong this time, for people" }),
     code: z.string().meta({
       description: "Machine-readable name of the problem; new ones may be added",
       examples: ["auction_not_found"],
     }),
-    requestId: z.string(),
+    requestId: z
+      .string()
+      .meta({ description: "The same as the header X-Request-Id; the log has the cause under it" }),
     errors: z.array(FieldProblemSchema),
+    causes: z
+      .array(z.string())
+      .optional()
+      .meta({ description: "What led to it, outermost first. Never in production" }),
   })
   .meta({ id: "Problem", description: "An error, as RFC 9457 describes it" });
 
 export type Problem = z.infer<typeof ProblemSchema>;
 
+/** The problem document of a failure. */
 export function problem(options: {
-  status: number;
-  code: string;
-  detail: string;
-  requestId: string;
-  errors?: Problem["errors"];
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  readonly requestId: string;
+  readonly errors?: Problem["errors"];
+  /** Only outside production. */
+  readonly causes?: string[] | undefined;
 }): Problem {
+  const { status, code, detail, requestId, errors = [], causes } = options;
   return {
-    type: `urn:meeting-auction:problem:${options.code}`,
-    title: STATUS_CODES[options.status] ?? "Error",
-    status: options.status,
-    detail: options.detail,
-    code: options.code,
-    requestId: options.requestId,
-    errors: options.errors ?? [],
+    type: problemType(code),
+    title: problemKind(code)?.title ?? STATUS_CODES[status] ?? "Error",
+    status,
+    detail,
+    code,
+    requestId,
+    errors,
+    ...(causes === undefined ? {} : { causes }),
   };
+}
+
+const MAX_CAUSES = 5;
+
+/** What led to an error, outermost first; the last one with where it happened. For developers only. */
+export function causesOf(error: unknown): string[] {
+  const chain: unknown[] = [];
+  for (let one = error; one !== undefined && one !== null && chain.length < MAX_CAUSES;) {
+    chain.push(one);
+    one = types.isNativeError(one) ? one.cause : undefined;
+  }
+  const innermost = chain.at(-1);
+  const where = types.isNativeError(innermost)
+    ? /\n\s+(at .+)/.exec(innermost.stack ?? "")?.[1]
+    : undefined;
+  return [...chain.map(messageOf), ...(where === undefined ? [] : [where])];
 }
 
 /** Postgres and pg codes that mean the database is away or going away, not that the statement is wrong. */
@@ -71,6 +99,12 @@ export function asAppError(error: unknown): AppError | undefined {
   const status = "status" in error ? error.status : undefined;
   if (status === 413)
     return refused("body_too_large", "the body is larger than this route takes", 413);
+  if (status === 415)
+    return refused(
+      "content_type_unsupported",
+      "the body's Content-Encoding is not one this API knows: gzip, deflate or br",
+      415,
+    );
   if (status === 400)
     return refused("body_malformed", "the body cannot be read as its content type says", 400);
   const code = "code" in error ? String(error.code) : "";

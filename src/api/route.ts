@@ -33,8 +33,8 @@ export interface RouteRequest<
     : Pol extends "maybe-user"
       ? Session | undefined
       : undefined;
-  /** The Idempotency-Key, checked for form; only where the route accepts one. */
-  readonly idempotencyKey: string | undefined;
+  /** Names this command: the same for its repeats under one Idempotency-Key, and nothing else's. */
+  readonly commandId: string;
   readonly requestId: string;
 }
 
@@ -44,6 +44,8 @@ export type Reply<R extends Responses> = {
     readonly status: S;
     readonly body: z.input<R[S]>;
     readonly headers?: Readonly<Record<string, string>>;
+    /** The work goes on: a repeat under the same Idempotency-Key asks anew instead of being told this again. */
+    readonly isInterim?: boolean;
   };
 }[keyof R & number];
 
@@ -94,6 +96,7 @@ export interface Route extends Omit<
     readonly status: number;
     readonly body: unknown;
     readonly headers?: Readonly<Record<string, string>>;
+    readonly isInterim?: boolean;
   }>;
 }
 
@@ -120,7 +123,8 @@ export function problemStatuses(one: Route): readonly number[] {
   if (one.policy !== "anyone") statuses.add(401);
   if (one.rate !== "none") statuses.add(429);
   statuses.add(422);
-  if (one.body !== undefined) for (const status of [400, 413, 415]) statuses.add(status);
+  if (one.method === "POST") for (const status of [400, 413, 415]) statuses.add(status);
+  if (one.acceptsIdempotencyKey === true) statuses.add(409);
   // A database or another service that is away can meet any route, and so can a defect.
   for (const status of [500, 503]) statuses.add(status);
   return [...statuses].sort((a, b) => a - b);
@@ -139,6 +143,8 @@ export function checkRoutes(routes: readonly Route[]): void {
     if (seen.has(name)) throw new Error(`the route ${name} is declared twice`);
     if (seen.has(one.operationId))
       throw new Error(`the operationId ${one.operationId} is used twice`);
+    if (one.acceptsIdempotencyKey === true && one.policy !== "user")
+      throw new Error(`the route ${name} takes Idempotency-Keys from callers it does not know`);
     if (one.path.includes("{") && one.params === undefined)
       throw new Error(`the route ${name} has parameters without a schema`);
     seen.add(name).add(one.operationId);

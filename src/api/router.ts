@@ -1,17 +1,24 @@
 import Router from "@koa/router";
+import { createHash, randomUUID } from "node:crypto";
 import type Koa from "koa";
 import { z } from "zod";
+import type { StoredReply } from "../db/idempotency.ts";
 import { AppError, refused } from "../errors.ts";
 import { withLogContext } from "../logging.ts";
 import { authorise } from "./auth/policy.ts";
 import { readBody } from "./body.ts";
+import { sendValidated } from "./conditional.ts";
 import type { ApiDeps } from "./context.ts";
+import { fingerprintOf, once } from "./idempotency.ts";
 import { callerAddress, callerNetwork } from "./limits/addresses.ts";
 import { WINDOW_S } from "./limits/classes.ts";
+import { problemKind } from "./problems/catalog.ts";
 import { checkRoutes, problemStatuses, rateOf, type Route, type Session } from "./route.ts";
 import { parseInput } from "./validation.ts";
 
 const NoQuery = z.strictObject({});
+/** What a route without a body takes: none, or an empty object, which some clients always send. */
+const NoFields = z.strictObject({}).optional();
 const IdempotencyKey = z
   .string()
   .regex(/^[\x21-\x7e]{1,255}$/, "must be 1 to 255 visible ASCII characters");
@@ -73,33 +80,40 @@ async function run(ctx: Koa.Context, one: Route, deps: ApiDeps): Promise<void> {
       one.params === undefined ? undefined : parseInput(one.params, ctx["params"], "/path"),
     );
     const query = problems.in(() => parseInput(one.query ?? NoQuery, { ...ctx.query }, "/query"));
-    const key = one.acceptsIdempotencyKey === true ? ctx.get("idempotency-key") : "";
-    const idempotencyKey =
-      key === ""
+    const header = one.acceptsIdempotencyKey === true ? ctx.get("idempotency-key") : "";
+    const key =
+      header === ""
         ? undefined
-        : problems.in(() => parseInput(IdempotencyKey, key, "/headers/idempotency-key"));
-    const given = one.body === undefined ? undefined : await readBody(ctx, one);
-    const body = problems.in(() =>
-      one.body === undefined ? undefined : parseInput(one.body, given, ""),
-    );
+        : problems.in(() => parseInput(IdempotencyKey, header, "/headers/idempotency-key"));
+    const given = one.method === "POST" ? await readBody(ctx, one) : undefined;
+    const body = problems.in(() => parseInput(one.body ?? NoFields, given, ""));
     problems.throwAny();
-    const request = {
-      params,
-      query,
-      body,
-      user,
-      idempotencyKey,
-      requestId: String(ctx.state["requestId"]),
-    };
-    const reply = await one
-      .handler(request as Parameters<Route["handler"]>[0], deps)
-      .catch((error: unknown) => {
-        if (deps.config.NODE_ENV !== "production" && error instanceof AppError)
-          checkDeclared(one, error);
-        throw error;
-      });
-    send(ctx, one, reply, deps);
+    const requestId = String(ctx.state["requestId"]);
+    const answer = (commandId: string): Promise<Reply> =>
+      perform(one, { params, query, body, user, commandId, requestId }, deps);
+    if (key === undefined || user === undefined) return send(ctx, await answer(randomUUID()));
+    const fingerprint = fingerprintOf(one.operationId, { params, query, body });
+    const keyed = { userId: user.id, key, fingerprint };
+    // The same for every repeat of this request and for nothing else, also when its answer is long forgotten.
+    const commandId = createHash("sha256").update(JSON.stringify(keyed)).digest("hex");
+    return send(ctx, await once(deps, keyed, () => answer(commandId)));
   });
+}
+
+type Request = Readonly<Record<keyof Parameters<Route["handler"]>[0], unknown>>;
+type Reply = StoredReply & { readonly isInterim?: boolean };
+
+/** The handler's answer, held to what the route declares. */
+async function perform(one: Route, request: Request, deps: ApiDeps): Promise<Reply> {
+  const isStrict = deps.config.NODE_ENV !== "production";
+  try {
+    const reply = await one.handler(request as Parameters<Route["handler"]>[0], deps);
+    if (isStrict) checkReply(one, reply);
+    return { headers: {}, ...reply };
+  } catch (error) {
+    if (isStrict && error instanceof AppError) checkDeclared(one, error);
+    throw error;
+  }
 }
 
 /**
@@ -155,37 +169,36 @@ function collect() {
   };
 }
 
-function send(
-  ctx: Koa.Context,
-  one: Route,
-  reply: Awaited<ReturnType<Route["handler"]>>,
-  deps: ApiDeps,
-): void {
-  // In production a slip in an answer must not cost the answer; everywhere else it is a failing test.
-  if (deps.config.NODE_ENV !== "production") {
-    const schema = one.responses[reply.status];
-    if (schema === undefined)
-      throw new Error(`${one.operationId} answered ${reply.status}, which it does not declare`);
-    const result = schema.safeParse(reply.body);
-    if (!result.success)
-      throw new Error(
-        `${one.operationId} answered ${reply.status} with a body its schema refuses: ${result.error.message}`,
-      );
-  }
+/** In production a slip in an answer must not cost the answer; everywhere else it is a failing test. */
+function checkReply(one: Route, reply: Pick<Reply, "status" | "body">): void {
+  const schema = one.responses[reply.status];
+  if (schema === undefined)
+    throw new Error(`${one.operationId} answered ${reply.status}, which it does not declare`);
+  const result = schema.safeParse(reply.body);
+  if (!result.success)
+    throw new Error(
+      `${one.operationId} answered ${reply.status} with a body its schema refuses: ${result.error.message}`,
+    );
+}
+
+function send(ctx: Koa.Context, reply: Reply): void {
+  for (const [name, value] of Object.entries(reply.headers)) ctx.set(name, value);
   ctx.status = reply.status;
-  if (reply.body === undefined) ctx.body = null;
-  else ctx.body = reply.body;
+  if (reply.status === 200 && (ctx.method === "GET" || ctx.method === "HEAD"))
+    return sendValidated(ctx, JSON.stringify(reply.body));
+  ctx.body = reply.body ?? null;
   // Koa turns a null body into 204; the declared status stands.
   ctx.status = reply.status;
-  for (const [name, value] of Object.entries(reply.headers ?? {})) ctx.set(name, value);
-  if (ctx.fresh) ctx.status = 304;
 }
 
 function checkDeclared(one: Route, error: AppError): void {
-  if (!problemStatuses(one).includes(error.status)) {
-    throw new Error(
-      `${one.operationId} raised ${error.status} ${error.code}, which it does not declare`,
-      { cause: error },
-    );
+  const { status, code } = error;
+  const kind = problemKind(code);
+  const declared = problemStatuses(one).includes(status);
+  if (!declared || kind?.statuses.includes(status) !== true) {
+    const missing = declared ? "src/api/problems does not describe" : "it does not declare";
+    throw new Error(`${one.operationId} raised ${status} ${code}, which ${missing}`, {
+      cause: error,
+    });
   }
 }

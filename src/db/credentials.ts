@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Queryable, Transactor } from "./database.ts";
+import { forgetKeys } from "./idempotency.ts";
 
 /** What people prove themselves with, as far as it is kept: digests and ciphertexts, nothing that opens anything. */
 
@@ -86,11 +87,11 @@ export async function sessionsByKey(db: Queryable): Promise<ReadonlyMap<string, 
 
 /**
  * Forgets what serves nothing any more: sessions that have ended, verification tokens that are long dead, challenges to
- * wallets that nobody can answer now. Returns how many rows went.
+ * wallets that nobody can answer now, answers that nobody asks for again. Returns how many rows went.
  */
 export async function forgetExpired(db: Transactor): Promise<number> {
   const forgotten = await db.transaction(async (tx) => {
-    const counts: number[] = [];
+    const counts = [await forgetKeys(tx)];
     for (const table of ["spent_verification_tokens", "para_sessions", "wallet_challenges"])
       counts.push(
         (await tx.query(`DELETE FROM ${table} WHERE expires_at < now() RETURNING 1`)).length,

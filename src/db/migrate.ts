@@ -10,6 +10,7 @@ import { Migration20261123200000_claim_digests } from "../../migrations/Migratio
 import { Migration20261123300000_meeting_access } from "../../migrations/Migration20261123300000_meeting_access.ts";
 import { Migration20261123400000_every_coming_and_going } from "../../migrations/Migration20261123400000_every_coming_and_going.ts";
 import { Migration20261123500000_stale_access } from "../../migrations/Migration20261123500000_stale_access.ts";
+import { Migration20261123600000_idempotency_claims } from "../../migrations/Migration20261123600000_idempotency_claims.ts";
 import { entities } from "./entities.ts";
 
 /** Every released migration, oldest first. One that was released is never changed. */
@@ -23,6 +24,7 @@ const migrations = [
   Migration20261123300000_meeting_access,
   Migration20261123400000_every_coming_and_going,
   Migration20261123500000_stale_access,
+  Migration20261123600000_idempotency_claims,
 ];
 
 /** MikroORM as this product uses it: entities for people's records, migrations for everything. */

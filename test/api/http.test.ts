@@ -194,8 +194,8 @@ describe("errors", () => {
   test("are problem documents that carry the request's id, also where there is no route", async () => {
     const answer = await api.request("/nowhere", { headers: { "x-request-id": "my-request-1" } });
     expect(answer.body).toEqual({
-      type: "urn:meeting-auction:problem:route_not_found",
-      title: "Not Found",
+      type: "/docs/problems/route_not_found",
+      title: "No such path",
       status: 404,
       detail: expect.any(String),
       code: "route_not_found",

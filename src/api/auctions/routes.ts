@@ -6,7 +6,6 @@ import {
   existingAuctions,
   findAuction,
 } from "../../db/reads.ts";
-import { claimIdempotencyKey } from "../../db/idempotency.ts";
 import { refused } from "../../errors.ts";
 import type { ApiDeps } from "../context.ts";
 import { cutPage, decodeCursor, encodeCursor, rowsToRead } from "../cursor.ts";
@@ -58,10 +57,7 @@ export const auctionRoutes = [
     responses: { 201: CreatedAnswer, 202: PendingAnswer },
     problems: [403, 409],
     acceptsIdempotencyKey: true,
-    handler: async ({ body, user, idempotencyKey }, deps) => {
-      // Repeats are harmless by themselves; the key only makes sure that they are repeats.
-      if (idempotencyKey !== undefined)
-        await claimIdempotencyKey(deps.db, user.id, idempotencyKey, { created: body });
+    handler: async ({ body, user }, deps) => {
       const result = await recordCreated(deps, user, body);
       if (result.done)
         return {
@@ -82,6 +78,7 @@ export const auctionRoutes = [
           "Retry-After": "1",
           Location: `/api/auctions/transactions/${body.transactionHash}`,
         },
+        isInterim: true,
       };
     },
   }),
@@ -160,7 +157,7 @@ export const auctionRoutes = [
     tag: "auctions",
     summary: "One auction, with the on-chain proof of each step",
     description:
-      "Revalidate with If-None-Match; the ETag changes with the auction, not with serverTime.",
+      "Amounts are wei. `phase` follows the chain's clock, of which `serverTime` is not a part.",
     policy: "anyone",
     params: AuctionParams,
     responses: { 200: Auction },
@@ -168,13 +165,7 @@ export const auctionRoutes = [
     handler: async ({ params }, deps) => {
       const row = await findAuction(deps.db, deploymentOf(deps), params.id);
       if (row === undefined) throw notFound();
-      // The listing is written by the host, not by the chain, so the version does not move with it; the phase moves by the clock.
-      const etag = `"${row.steps["created"]?.transactionHash.slice(2, 14) ?? ""}-${row.version}-${row.phase}${row.title === null ? "" : "-listed"}"`;
-      return {
-        status: 200,
-        body: auctionView(row, placeOf(deps), new Date()),
-        headers: { ETag: etag },
-      };
+      return { status: 200, body: auctionView(row, placeOf(deps), new Date()) };
     },
   }),
   route({

@@ -1,4 +1,3 @@
-import { createHash, randomUUID } from "node:crypto";
 import {
   ApplicationFailure,
   WorkflowNotFoundError,
@@ -9,11 +8,9 @@ import {
 } from "@temporalio/client";
 import type { UpdateDefinition } from "@temporalio/common";
 import type { MeetingRow } from "../../db/access.ts";
-import { claimIdempotencyKey, storeReply } from "../../db/idempotency.ts";
 import { AppError, refused, unavailable } from "../../errors.ts";
 import { type MeetingState, meetingWorkflowId } from "../../workflows/messages.ts";
 import type { ApiDeps } from "../context.ts";
-import type { Session } from "../route.ts";
 
 /** How long a request waits for a worker to take a command, and then for its result. */
 const ACCEPT_TIMEOUT_MS = 10_000;
@@ -33,42 +30,18 @@ export interface MeetingCommand<Args extends [object]> {
   readonly update: UpdateDefinition<MeetingState, Args>;
   readonly args: Args;
   readonly meeting: MeetingRow;
-  readonly user: Session;
-  readonly idempotencyKey: string | undefined;
+  /** The update's id: the same for repeats under one Idempotency-Key. */
+  readonly commandId: string;
 }
 
 /**
- * Sends an update to the meeting's workflow. With an Idempotency-Key, repeats (also at once, also on other nodes) are one
- * update: its id is made of the user and the key.
+ * Sends an update to the meeting's workflow. Temporal answers every update of one id with the result of the first, so a repeat
+ * after a lost answer gets the same one, also when the process is over by then.
  * @throws AppError refuse 403, 409, 422 by what the workflow says; unknown 503 `outcome_unknown`
  */
 export async function commandMeeting<Args extends [object]>(
   deps: ApiDeps,
-  command: MeetingCommand<Args>,
-): Promise<CommandResult> {
-  const { meeting, user, idempotencyKey: key, update } = command;
-  if (key !== undefined) {
-    const stored = await claimIdempotencyKey(deps.db, user.id, key, {
-      update: update.name,
-      meetingId: meeting.id,
-      args: command.args,
-    });
-    if (stored !== undefined) return stored.body as MeetingState;
-  }
-  const updateId =
-    key === undefined
-      ? randomUUID()
-      : createHash("sha256").update(`${user.id}\n${key}`).digest("hex");
-  const state = await send(deps, command, updateId);
-  if (key !== undefined && state !== undefined)
-    await storeReply(deps.db, user.id, key, { status: 200, body: state });
-  return state;
-}
-
-async function send<Args extends [object]>(
-  deps: ApiDeps,
-  { update, args, meeting }: MeetingCommand<Args>,
-  updateId: string,
+  { update, args, meeting, commandId: updateId }: MeetingCommand<Args>,
 ): Promise<CommandResult> {
   const handle = deps.temporal.workflow.getHandle(meetingWorkflowId(meeting.id));
   let started;

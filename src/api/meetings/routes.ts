@@ -1,14 +1,14 @@
 import { z } from "zod";
-import { findMeetingOfAuction, meetingsOf } from "../../db/access.ts";
+import { findMeeting, findMeetingOfAuction, type MeetingRow, meetingsOf } from "../../db/access.ts";
 import { refused } from "../../errors.ts";
-import { closeUpdate, extendUpdate } from "../../workflows/messages.ts";
+import { closeUpdate, extendUpdate, type MeetingState } from "../../workflows/messages.ts";
 import { cutPage, decodeCursor, encodeCursor, rowsToRead } from "../cursor.ts";
 import { deploymentOf } from "../deployment.ts";
 import { AuctionParams, checksummed, MeetingParams, PageQuery } from "../schema.ts";
 import { route } from "../route.ts";
 import { enter } from "./access.ts";
 import { challengeAccess } from "./challenge.ts";
-import { commandMeeting, type CommandResult } from "./commands.ts";
+import { commandMeeting } from "./commands.ts";
 import { knownRole, meetingNotFound, meetingOfHost, opensAt } from "./rights.ts";
 import {
   Access,
@@ -22,22 +22,28 @@ import {
   meetingView,
   OUTCOME_NAMES,
 } from "./schema.ts";
+import { Settlement, settlementOf } from "./settlement.ts";
 
 const IdKey = z.tuple([z.uuid()]);
 
-function commandReply(meetingId: string, state: CommandResult) {
-  if (state === undefined) return { status: 202, body: { meetingId, status: "accepted" } } as const;
+/** Accepted and still at work: the answer to a repeat may be the result. */
+const accepted = (meeting: MeetingRow) =>
+  ({
+    status: 202,
+    body: { meetingId: meeting.id, status: "accepted" },
+    headers: { Location: `/api/meetings/auction/${meeting.auctionId}`, "Retry-After": "1" },
+    isInterim: true,
+  }) as const;
+
+function stateView(meetingId: string, state: MeetingState) {
   const { phase, endsAtMs, outcome, settled } = state;
   return {
-    status: 200,
-    body: {
-      meetingId,
-      phase,
-      endsAt: new Date(endsAtMs).toISOString(),
-      outcome: OUTCOME_NAMES[outcome ?? 0] ?? null,
-      settled,
-    },
-  } as const;
+    meetingId,
+    phase,
+    endsAt: new Date(endsAtMs).toISOString(),
+    outcome: OUTCOME_NAMES[outcome ?? 0] ?? null,
+    settled,
+  };
 }
 
 export const meetingRoutes = [
@@ -135,14 +141,14 @@ export const meetingRoutes = [
     operationId: "extendMeeting",
     tag: "meetings",
     summary: "Extend the meeting by whole minutes, within the limit",
-    description: "202 means that the command is accepted and takes effect soon; GET shows it.",
+    description: "202: accepted, and takes effect soon; Location shows it.",
     policy: "user",
     params: MeetingParams,
     body: ExtendBody,
     acceptsIdempotencyKey: true,
     responses: { 200: CommandAnswer, 202: CommandAccepted },
     problems: [403, 404, 409],
-    handler: async ({ params, body, user, idempotencyKey }, deps) => {
+    handler: async ({ params, body, user, commandId }, deps) => {
       const meeting = await meetingOfHost(deps, params.id, user);
       if (body.minutes > deps.config.MEETING_MAX_EXTENSION_MINUTES) {
         throw refused(
@@ -156,10 +162,10 @@ export const meetingRoutes = [
         update: extendUpdate,
         args: [{ by: meeting.host, minutes: body.minutes }],
         meeting,
-        user,
-        idempotencyKey,
+        commandId,
       });
-      return commandReply(meeting.id, state);
+      if (state === undefined) return accepted(meeting);
+      return { status: 200, body: stateView(meeting.id, state) };
     },
   }),
   route({
@@ -168,23 +174,41 @@ export const meetingRoutes = [
     operationId: "closeMeeting",
     tag: "meetings",
     summary: "Close the meeting now: the pass is burned and the money settled",
+    description:
+      "Answered once it is decided how the meeting came out. The chain takes its time after that: Location tells how far it is.",
     policy: "user",
     params: MeetingParams,
     acceptsIdempotencyKey: true,
-    responses: { 200: CommandAnswer, 202: CommandAccepted },
+    responses: { 202: z.union([CommandAnswer, CommandAccepted]) },
     problems: [403, 404, 409],
-    handler: async ({ params, user, idempotencyKey }, deps) => {
+    handler: async ({ params, user, commandId }, deps) => {
       const meeting = await meetingOfHost(deps, params.id, user);
-      return commandReply(
-        meeting.id,
-        await commandMeeting(deps, {
-          update: closeUpdate,
-          args: [{ by: meeting.host }],
-          meeting,
-          user,
-          idempotencyKey,
-        }),
-      );
+      const state = await commandMeeting(deps, {
+        update: closeUpdate,
+        args: [{ by: meeting.host }],
+        meeting,
+        commandId,
+      });
+      const headers = { Location: `/api/meetings/${meeting.id}/settlement`, "Retry-After": "1" };
+      if (state === undefined) return { ...accepted(meeting), headers };
+      return { status: 202, body: stateView(meeting.id, state), headers };
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/api/meetings/{id}/settlement",
+    operationId: "getSettlement",
+    tag: "meetings",
+    summary: "How far the money of the meeting is, for its host and its pass owner",
+    policy: "user",
+    params: MeetingParams,
+    responses: { 200: Settlement },
+    problems: [404],
+    handler: async ({ params, user }, deps) => {
+      const meeting = await findMeeting(deps.db, params.id);
+      if (meeting === undefined || knownRole(meeting, user.wallets) === undefined)
+        throw meetingNotFound();
+      return { status: 200, body: await settlementOf(deps, meeting.id) };
     },
   }),
 ];

@@ -1,11 +1,11 @@
 import type Koa from "koa";
 import { messageOf } from "../../errors.ts";
 import type { Logger } from "../../logging.ts";
-import { asAppError, problem, PROBLEM_TYPE } from "../problem.ts";
+import { asAppError, causesOf, problem, PROBLEM_TYPE } from "../problem.ts";
 
 /**
- * Turns whatever is thrown into a problem document. A defect is 500: logged with its stack, and told in detail only
- * outside production.
+ * Turns whatever is thrown into a problem document. What the caller did wrong is said to them; what went wrong on our side is
+ * logged with its stack, and its causes are told only outside production.
  */
 export function errors(logger: Logger, production: boolean): Koa.Middleware {
   return async (ctx, next) => {
@@ -38,6 +38,7 @@ export function errors(logger: Logger, production: boolean): Koa.Middleware {
               : messageOf(error)),
           requestId: String(ctx.state["requestId"]),
           errors: [...(known?.errors ?? [])],
+          causes: status >= 500 && !production ? causesOf(error) : undefined,
         }),
       );
       ctx.type = PROBLEM_TYPE;
