@@ -43,7 +43,7 @@ export function testConfig(env: Record<string, string> = {}): ApiConfig {
     JWT_SECRET: "the-jwt-secret-of-the-tests-is-long-enough",
     ENCRYPTION_KEYS: `k2:${Buffer.alloc(32, 2).toString("base64")},k1:${Buffer.alloc(32, 1).toString("base64")}`,
     PARA_API_KEY: "beta_test",
-    PARA_SECRET_API_KEY: "secret",
+    PARA_SECRET_API_KEY: "the-para-secret-of-the-tests",
     PARA_JWT_AUDIENCE: "audience",
     LIT_NETWORK: "datil-dev",
     LIT_ACTION_IPFS_CID: "QmWF166P3FkgKvDeYJcQweM4MerXs5rr7GR8xXguMCe1iY",

@@ -45,6 +45,12 @@ export const REQUEST_PROBLEMS: ProblemKinds = {
     "The Content-Type or Content-Encoding of the body is not one this route takes.",
     "Send application/json, plain or compressed with gzip, deflate or br.",
   ),
+  events_pruned: kind(
+    410,
+    "Events not kept any more",
+    "The events after that seq are older than those that are kept.",
+    "Read the state anew, then ask for events without after.",
+  ),
   quota_exceeded: kind(
     429,
     "Too many requests",
