@@ -8,6 +8,7 @@ import {
   type Variable,
 } from "./config-variables.ts";
 import { fail } from "./config-parsers.ts";
+import { checkTogether } from "./config-rules.ts";
 
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
 
@@ -65,132 +66,6 @@ function read<S extends Record<string, Variable<unknown>>>(
     }
   }
   return values as Parsed<S>;
-}
-
-/** Rules that concern two variables at once. */
-function checkTogether(config: Partial<ApiConfig & WorkerConfig>, problems: ConfigProblem[]): void {
-  if (
-    config.CHAIN_CONFIRMATIONS !== undefined &&
-    config.CHAIN_FINALITY_DEPTH !== undefined &&
-    config.CHAIN_CONFIRMATIONS > config.CHAIN_FINALITY_DEPTH
-  ) {
-    problems.push({
-      variable: "CHAIN_FINALITY_DEPTH",
-      problem: `must not be smaller than CHAIN_CONFIRMATIONS (${config.CHAIN_CONFIRMATIONS})`,
-      example: "64",
-    });
-  }
-  if (
-    config.JITSI_SECRET?.reveal().startsWith("-----BEGIN") === true &&
-    config.JITSI_KID === undefined
-  ) {
-    problems.push({
-      variable: "JITSI_KID",
-      problem: "is missing: JITSI_SECRET is a PEM, and JaaS names the key by its id",
-      example: MEETINGS.JITSI_KID.example,
-    });
-  }
-  if (
-    config.JITSI_ADMIN_SECRET?.reveal().startsWith("-----BEGIN") === true &&
-    config.JITSI_ADMIN_KID === undefined
-  ) {
-    problems.push({
-      variable: "JITSI_ADMIN_KID",
-      problem:
-        "is missing: JITSI_ADMIN_SECRET is a PEM, and Prosody finds its public half by its id",
-      example: MEETINGS.JITSI_ADMIN_KID.example,
-    });
-  }
-  if (config.JITSI_ADMIN_KID !== undefined && config.JITSI_ADMIN_SECRET === undefined) {
-    problems.push({
-      variable: "JITSI_ADMIN_SECRET",
-      problem: "is missing: JITSI_ADMIN_KID names a key that is not there",
-      example: MEETINGS.JITSI_ADMIN_SECRET.example,
-    });
-  }
-  if (config.JITSI_ADMIN_SECRET !== undefined && config.JITSI_ADMIN_URL === undefined) {
-    problems.push({
-      variable: "JITSI_ADMIN_URL",
-      problem: "is missing: JITSI_ADMIN_SECRET is of no use without it",
-      example: MEETINGS.JITSI_ADMIN_URL.example,
-    });
-  }
-  if (config.LIT_NETWORK === "custom") {
-    for (const variable of ["LIT_RPC_URL", "LIT_STAKING_ADDRESS"] as const) {
-      if (config[variable] === undefined)
-        problems.push({
-          variable,
-          problem: "is missing: LIT_NETWORK=custom needs it",
-          example: API[variable].example,
-        });
-    }
-  }
-  const keys = config.PLATFORM_PRIVATE_KEY?.map((key) => key.reveal()) ?? [];
-  if (new Set(keys).size < keys.length) {
-    problems.push({
-      variable: "PLATFORM_PRIVATE_KEY",
-      problem: "holds the same key twice: each wallet is one key",
-      example: CHAIN_WORKER.PLATFORM_PRIVATE_KEY.example,
-    });
-  }
-  const keyIds = config.ENCRYPTION_KEYS?.map((key) => key.id) ?? [];
-  if (new Set(keyIds).size < keyIds.length) {
-    problems.push({
-      variable: "ENCRYPTION_KEYS",
-      problem: "names two keys alike: what one sealed, the other would be tried on",
-      example: API.ENCRYPTION_KEYS.example,
-    });
-  }
-  for (const variable of ["JITSI_SECRET", "JITSI_INTEGRATION_SECRET"] as const) {
-    if (config[variable] !== undefined && config[variable].reveal() === config.JWT_SECRET?.reveal())
-      problems.push({
-        variable,
-        problem: "is the same as JWT_SECRET: Jitsi's servers could sign people in here",
-        example: API.JWT_SECRET.example,
-      });
-  }
-  if (config.NODE_ENV === "production" && config.CRASH_AT !== undefined) {
-    problems.push({
-      variable: "CRASH_AT",
-      problem: "kills the process on purpose: it is for tests and is refused in production",
-      example: "(unset)",
-    });
-  }
-  if (config.LIT_NETWORK === "chipotle") {
-    for (const variable of ["LIT_API_KEY", "LIT_ACTION_RPC_URL"] as const) {
-      if (config[variable] === undefined)
-        problems.push({
-          variable,
-          problem: "is missing: LIT_NETWORK=chipotle needs it",
-          example: API[variable].example,
-        });
-    }
-  } else if (config.LIT_NETWORK !== undefined) {
-    if (config.LIT_PKP_PUBLIC_KEY?.length === 42)
-      problems.push({
-        variable: "LIT_PKP_PUBLIC_KEY",
-        problem: `is an address: LIT_NETWORK=${config.LIT_NETWORK} needs the public key`,
-        example: API.LIT_PKP_PUBLIC_KEY.example,
-      });
-    if (config.LIT_SIGNER === "action")
-      problems.push({
-        variable: "LIT_SIGNER",
-        problem: "cannot be action: only LIT_NETWORK=chipotle has keys that belong to an action",
-        example: API.LIT_SIGNER.example,
-      });
-  }
-  if (
-    config.NODE_ENV === "production" &&
-    config.DATABASE_URL !== undefined &&
-    !/[?&]sslmode=/.test(config.DATABASE_URL)
-  ) {
-    problems.push({
-      variable: "DATABASE_URL",
-      problem:
-        "must say how TLS is used in production (sslmode=verify-full, or sslmode=disable on a private network)",
-      example: `${COMMON.DATABASE_URL.example}?sslmode=verify-full`,
-    });
-  }
 }
 
 /** What all parts of a process share. @throws Error for a process without a part */

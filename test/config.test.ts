@@ -140,6 +140,17 @@ test.each([
     { JWT_SECRET: api.JITSI_INTEGRATION_SECRET },
     "JITSI_INTEGRATION_SECRET: is the same as JWT_SECRET",
   ],
+  [
+    "a key of Para's other environment",
+    { PARA_ENVIRONMENT: "prod" },
+    "PARA_API_KEY: is no public key of the environment prod",
+  ],
+  ["Para's REST key as the public one", { PARA_API_KEY: "sk_123" }, "does not begin with beta_"],
+  [
+    "a shared secret for JaaS, which takes none",
+    { JITSI_DOMAIN: "8x8.vc" },
+    "JITSI_SECRET: is no PEM: JITSI_DOMAIN is JaaS",
+  ],
 ])("%s is refused", (_name, change, problem) => {
   expect(problemsOf(() => loadApiConfig({ ...api, ...change })).join("\n")).toContain(problem);
 });

@@ -1,0 +1,157 @@
+// Rules that concern more than one variable.
+import type { ConfigProblem } from "./config-error.ts";
+import { API, CHAIN_WORKER, COMMON, MEETINGS } from "./config-variables.ts";
+import type { ApiConfig, WorkerConfig } from "./config.ts";
+
+/** Adds what is wrong between variables that are each right by themselves. */
+export function checkTogether(
+  config: Partial<ApiConfig & WorkerConfig>,
+  problems: ConfigProblem[],
+): void {
+  if (
+    config.CHAIN_CONFIRMATIONS !== undefined &&
+    config.CHAIN_FINALITY_DEPTH !== undefined &&
+    config.CHAIN_CONFIRMATIONS > config.CHAIN_FINALITY_DEPTH
+  ) {
+    problems.push({
+      variable: "CHAIN_FINALITY_DEPTH",
+      problem: `must not be smaller than CHAIN_CONFIRMATIONS (${config.CHAIN_CONFIRMATIONS})`,
+      example: "64",
+    });
+  }
+  if (
+    config.JITSI_SECRET?.reveal().startsWith("-----BEGIN") === true &&
+    config.JITSI_KID === undefined
+  ) {
+    problems.push({
+      variable: "JITSI_KID",
+      problem: "is missing: JITSI_SECRET is a PEM, and JaaS names the key by its id",
+      example: MEETINGS.JITSI_KID.example,
+    });
+  }
+  if (
+    config.JITSI_ADMIN_SECRET?.reveal().startsWith("-----BEGIN") === true &&
+    config.JITSI_ADMIN_KID === undefined
+  ) {
+    problems.push({
+      variable: "JITSI_ADMIN_KID",
+      problem:
+        "is missing: JITSI_ADMIN_SECRET is a PEM, and Prosody finds its public half by its id",
+      example: MEETINGS.JITSI_ADMIN_KID.example,
+    });
+  }
+  if (config.JITSI_ADMIN_KID !== undefined && config.JITSI_ADMIN_SECRET === undefined) {
+    problems.push({
+      variable: "JITSI_ADMIN_SECRET",
+      problem: "is missing: JITSI_ADMIN_KID names a key that is not there",
+      example: MEETINGS.JITSI_ADMIN_SECRET.example,
+    });
+  }
+  if (config.JITSI_ADMIN_SECRET !== undefined && config.JITSI_ADMIN_URL === undefined) {
+    problems.push({
+      variable: "JITSI_ADMIN_URL",
+      problem: "is missing: JITSI_ADMIN_SECRET is of no use without it",
+      example: MEETINGS.JITSI_ADMIN_URL.example,
+    });
+  }
+  if (
+    /(^|\.)8x8\.vc$/.test(config.JITSI_DOMAIN ?? "") &&
+    config.JITSI_SECRET?.reveal().startsWith("-----BEGIN") === false
+  ) {
+    problems.push({
+      variable: "JITSI_SECRET",
+      problem: "is no PEM: JITSI_DOMAIN is JaaS, which takes tokens signed with a private key only",
+      example: "-----BEGIN PRIVATE KEY-----\\n…",
+    });
+  }
+  // The prefix of a key decides which of Para's environments the SDK talks to, whatever else it is told.
+  const [prefix, rest] = config.PARA_API_KEY?.reveal().split("_") ?? [];
+  if (
+    config.PARA_ENVIRONMENT !== undefined &&
+    prefix !== undefined &&
+    rest !== undefined &&
+    prefix.toLowerCase() !== config.PARA_ENVIRONMENT
+  ) {
+    problems.push({
+      variable: "PARA_API_KEY",
+      problem: `is no public key of the environment ${config.PARA_ENVIRONMENT} (PARA_ENVIRONMENT): it does not begin with ${config.PARA_ENVIRONMENT}_`,
+      example: `${config.PARA_ENVIRONMENT}_0123456789abcdef`,
+    });
+  }
+  if (config.LIT_NETWORK === "custom") {
+    for (const variable of ["LIT_RPC_URL", "LIT_STAKING_ADDRESS"] as const) {
+      if (config[variable] === undefined)
+        problems.push({
+          variable,
+          problem: "is missing: LIT_NETWORK=custom needs it",
+          example: API[variable].example,
+        });
+    }
+  }
+  const keys = config.PLATFORM_PRIVATE_KEY?.map((key) => key.reveal()) ?? [];
+  if (new Set(keys).size < keys.length) {
+    problems.push({
+      variable: "PLATFORM_PRIVATE_KEY",
+      problem: "holds the same key twice: each wallet is one key",
+      example: CHAIN_WORKER.PLATFORM_PRIVATE_KEY.example,
+    });
+  }
+  const keyIds = config.ENCRYPTION_KEYS?.map((key) => key.id) ?? [];
+  if (new Set(keyIds).size < keyIds.length) {
+    problems.push({
+      variable: "ENCRYPTION_KEYS",
+      problem: "names two keys alike: what one sealed, the other would be tried on",
+      example: API.ENCRYPTION_KEYS.example,
+    });
+  }
+  for (const variable of ["JITSI_SECRET", "JITSI_INTEGRATION_SECRET"] as const) {
+    if (config[variable] !== undefined && config[variable].reveal() === config.JWT_SECRET?.reveal())
+      problems.push({
+        variable,
+        problem: "is the same as JWT_SECRET: Jitsi's servers could sign people in here",
+        example: API.JWT_SECRET.example,
+      });
+  }
+  if (config.NODE_ENV === "production" && config.CRASH_AT !== undefined) {
+    problems.push({
+      variable: "CRASH_AT",
+      problem: "kills the process on purpose: it is for tests and is refused in production",
+      example: "(unset)",
+    });
+  }
+  if (config.LIT_NETWORK === "chipotle") {
+    for (const variable of ["LIT_API_KEY", "LIT_ACTION_RPC_URL"] as const) {
+      if (config[variable] === undefined)
+        problems.push({
+          variable,
+          problem: "is missing: LIT_NETWORK=chipotle needs it",
+          example: API[variable].example,
+        });
+    }
+  } else if (config.LIT_NETWORK !== undefined) {
+    if (config.LIT_PKP_PUBLIC_KEY?.length === 42)
+      problems.push({
+        variable: "LIT_PKP_PUBLIC_KEY",
+        problem: `is an address: LIT_NETWORK=${config.LIT_NETWORK} needs the public key`,
+        example: API.LIT_PKP_PUBLIC_KEY.example,
+      });
+    if (config.LIT_SIGNER === "action")
+      problems.push({
+        variable: "LIT_SIGNER",
+        problem: "cannot be action: only LIT_NETWORK=chipotle has keys that belong to an action",
+        example: API.LIT_SIGNER.example,
+      });
+  }
+  if (
+    config.NODE_ENV === "production" &&
+    config.DATABASE_URL !== undefined &&
+    !/[?&]sslmode=/.test(config.DATABASE_URL)
+  ) {
+    problems.push({
+      variable: "DATABASE_URL",
+      problem:
+        "must say how TLS is used in production (sslmode=verify-full, or sslmode=disable on a private network)",
+      example: `${COMMON.DATABASE_URL.example}?sslmode=verify-full`,
+    });
+  }
+}
