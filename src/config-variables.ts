@@ -136,6 +136,8 @@ export const API = {
     example: "read:600,write:60,auth:30,integration:6000,refused:30",
     fallback: "read:600,write:60,auth:30,integration:6000,refused:30",
   },
+  SOCKETS_PER_USER: { parse: integer(1, 10_000), example: "20", fallback: "20" },
+  SOCKET_BACKLOG_EVENTS: { parse: integer(1_100, 1_000_000), example: "2000", fallback: "2000" },
   JWT_SECRET: { parse: secretOfLength(32), example: "(the output of: openssl rand -base64 48)" },
   JWT_TTL_S: { parse: integer(60, 2_592_000), example: "86400", fallback: "86400" },
   ENCRYPTION_KEYS: {
@@ -206,6 +208,7 @@ export const API = {
 /** Variables that only the process running workflows needs. */
 export const AUCTION_WORKER = {
   AUCTION_CHECK_INTERVAL: { parse: cron, example: "*/1 * * * *", fallback: "*/1 * * * *" },
+  EVENTS_KEPT_DAYS: { parse: integer(1, 3_650), example: "30", fallback: "30" },
   WORKFLOW_BUNDLE: { parse: file, example: "build/workflows.js", optional: true },
 } satisfies Record<string, Variable<unknown>>;
 

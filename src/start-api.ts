@@ -1,6 +1,7 @@
 import { Client } from "@temporalio/client";
 import type { Registry } from "prom-client";
 import { createRateLimits } from "./api/limits/rate-limits.ts";
+import { createWakeUps } from "./api/realtime/wake-ups.ts";
 import { createApi } from "./api/server.ts";
 import { createChainReader, readAuctionRules } from "./chain/reader.ts";
 import type { JsonRpc } from "./chain/rpc.ts";
@@ -53,6 +54,8 @@ export async function startApi(dependencies: ApiDependencies): Promise<{ close()
     redisUrl: config.REDIS_URL,
     logger,
   });
+  const wakeUps =
+    config.REDIS_URL === undefined ? undefined : createWakeUps(config.REDIS_URL, logger);
   const client = new Client({ connection: temporal.connection, namespace: temporal.namespace });
   const api = createApi({
     config,
@@ -70,6 +73,7 @@ export async function startApi(dependencies: ApiDependencies): Promise<{ close()
     health,
     metrics: createApiMetrics(registry),
     limits,
+    ...(wakeUps === undefined ? {} : { wakeUps }),
   });
   // Connecting now makes the first person who enters wait less; if Lit is away, the next request tries again.
   gate
@@ -81,6 +85,7 @@ export async function startApi(dependencies: ApiDependencies): Promise<{ close()
     await api.close();
     await gate.close();
     await limits.close();
+    await wakeUps?.close();
     await orm.close(true);
   };
   let port: number;

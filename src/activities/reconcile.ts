@@ -2,6 +2,7 @@ import { type Client, WorkflowNotFoundError } from "@temporalio/client";
 import { loadAuctions } from "../chain/indexing/auctions.ts";
 import { forgetExpired } from "../db/credentials.ts";
 import type { Database } from "../db/database.ts";
+import { pruneEvents } from "../db/events.ts";
 import { auctionWorkflowId, meetingWorkflowId } from "../domain/process.ts";
 import type { Logger } from "../logging.ts";
 import { startAuctionWorkflow } from "../workflows/start.ts";
@@ -12,6 +13,8 @@ export interface ReconcileOptions {
   readonly chainId: number;
   readonly auctionContract: string;
   readonly leadMs: number;
+  /** EVENTS_KEPT_DAYS */
+  readonly eventsKeptDays: number;
   readonly logger: Logger;
 }
 
@@ -78,7 +81,8 @@ export function createReconcileActivities(options: ReconcileOptions) {
       };
       // Not a repair: what has ended is not kept.
       const forgotten = await forgetExpired(db);
-      logger.info("reconciled", { ...repaired, forgotten });
+      const prunedEvents = await pruneEvents(db, options.eventsKeptDays);
+      logger.info("reconciled", { ...repaired, forgotten, prunedEvents });
       return repaired;
     },
   };

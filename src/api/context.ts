@@ -6,6 +6,7 @@ import type { AuctionInput } from "../domain/process.ts";
 import type { Database } from "../db/database.ts";
 import type { RoomTokens } from "../jitsi/index.ts";
 import type { RateLimits } from "./limits/rate-limits.ts";
+import type { WakeUps } from "./realtime/wake-ups.ts";
 import type { AccessGate } from "../lit/index.ts";
 import type { Logger } from "../logging.ts";
 import type { ParaClient } from "../para/index.ts";
@@ -54,4 +55,6 @@ export interface ApiDeps {
   readonly health: () => Promise<Health>;
   readonly metrics?: ApiMetrics;
   readonly limits: RateLimits;
+  /** With REDIS_URL: how nodes tell one another of events, beside Postgres. */
+  readonly wakeUps?: WakeUps;
 }

@@ -108,3 +108,12 @@ export async function lastEventSeq(db: Queryable): Promise<number> {
   const row = await first<{ seq: number }>(db, "SELECT last_seq AS seq FROM event_sequence");
   return row?.seq ?? 0;
 }
+
+/** Up to which seq events have been pruned: 0 while all are there. They go from the oldest on, so what is left has no hole. */
+export async function prunedThrough(db: Queryable): Promise<number> {
+  const row = await first<{ seq: number }>(
+    db,
+    "SELECT coalesce((SELECT min(seq) - 1 FROM events), last_seq) AS seq FROM event_sequence",
+  );
+  return row?.seq ?? 0;
+}

@@ -11,6 +11,7 @@ import { Migration20261123300000_meeting_access } from "../../migrations/Migrati
 import { Migration20261123400000_every_coming_and_going } from "../../migrations/Migration20261123400000_every_coming_and_going.ts";
 import { Migration20261123500000_stale_access } from "../../migrations/Migration20261123500000_stale_access.ts";
 import { Migration20261123600000_idempotency_claims } from "../../migrations/Migration20261123600000_idempotency_claims.ts";
+import { Migration20261123700000_event_retention } from "../../migrations/Migration20261123700000_event_retention.ts";
 import { entities } from "./entities.ts";
 
 /** Every released migration, oldest first. One that was released is never changed. */
@@ -25,6 +26,7 @@ const migrations = [
   Migration20261123400000_every_coming_and_going,
   Migration20261123500000_stale_access,
   Migration20261123600000_idempotency_claims,
+  Migration20261123700000_event_retention,
 ];
 
 /** MikroORM as this product uses it: entities for people's records, migrations for everything. */

@@ -50,6 +50,7 @@ export async function createAuctionWorker(
         chainId: chain.chainId,
         auctionContract: chain.auctionContract,
         leadMs,
+        eventsKeptDays: config.EVENTS_KEPT_DAYS,
         logger,
       }),
     },

@@ -12,14 +12,7 @@ import {
   type TestApi,
   type TestWorld,
 } from "../support/api.ts";
-
-interface Envelope {
-  readonly seq: number;
-  readonly id: string;
-  readonly type: string;
-  readonly occurredAt: string;
-  readonly data: Record<string, unknown>;
-}
+import { connect, type Envelope, kind, tell as tellIn, until } from "./support.ts";
 
 let world: TestWorld;
 let api: TestApi;
@@ -32,33 +25,8 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-/** Connects and waits until the socket is live; `got` collects every event of the types given. */
-async function connect(
-  on: TestApi,
-  auth: object,
-  types: string[] = [],
-  headers: Record<string, string> = {},
-): Promise<{ socket: Socket; got: Envelope[]; ready: Envelope }> {
-  const socket = on.socket(auth, headers);
-  const got: Envelope[] = [];
-  for (const type of types) socket.on(type, (event: Envelope) => got.push(event));
-  const ready = Promise.race([
-    once<Envelope>(socket, "ready"),
-    once<Error>(socket, "connect_error").then((error) => Promise.reject(error)),
-  ]);
-  socket.connect();
-  return { socket, got, ready: await ready };
-}
-
 const tell = (type: string, audience: string[], data: object = {}) =>
-  world.db.transaction((tx) => recordEvents(tx, [{ type, audience, data }]));
-
-/** Ends when the condition holds; the test's own time-out is the limit. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
-}
-
-const kind = () => `kind-${randomBytes(4).toString("hex")}`;
+  tellIn(world.db, type, audience, data);
 
 describe("a socket", () => {
   test("hears what is public and what is for its user and wallets, in one envelope, and nothing of others", async () => {
@@ -154,8 +122,10 @@ describe("a socket", () => {
   test("that floods the server with requests is cut off", async () => {
     const person = await api.person();
     const { socket } = await connect(api, { token: person.token });
-    const gone = once(socket, "disconnect");
-    for (let n = 0; n < 600; n += 1) socket.emit("leave-auction", "1");
+    const [why, gone] = [once(socket, "closing"), once(socket, "disconnect")];
+    // Half of it is nothing the server knows, which costs it no less to parse.
+    for (let n = 0; n < 300; n += 1) socket.emit("leave-auction", "1").emit("nonsense", n);
+    expect(await why).toMatchObject({ code: "too_many_requests" });
     expect(await gone).toBe("io server disconnect");
   });
 
@@ -163,7 +133,9 @@ describe("a socket", () => {
     const person = await api.person();
     const { token } = issueAccessToken(person.account, api.deps.config.JWT_SECRET, 2);
     const { socket } = await connect(api, { token });
-    expect(await once(socket, "disconnect")).toBe("io server disconnect");
+    const [why, gone] = [once(socket, "closing"), once(socket, "disconnect")];
+    expect(await why).toMatchObject({ code: "token_expired" });
+    expect(await gone).toBe("io server disconnect");
   });
 
   test("hears of a wallet that is bound while it is connected", async () => {
@@ -197,10 +169,12 @@ describe("logging out", () => {
     const type = kind();
     const b = await connect(second, { token: bob.token }, [type]);
     const gone = Promise.all([once(a1.socket, "disconnect"), once(a2.socket, "disconnect")]);
+    const why = once(a1.socket, "closing");
     expect(
       (await api.request("/api/auth/logout", { method: "POST", token: alice.token })).status,
     ).toBe(204);
     expect(await gone).toEqual(["io server disconnect", "io server disconnect"]);
+    expect(await why).toMatchObject({ code: "session_ended" });
     await tell(type, ["public"]);
     await until(() => b.got.length === 1);
     expect(b.socket.connected).toBe(true);

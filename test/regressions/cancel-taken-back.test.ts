@@ -41,6 +41,7 @@ test("an auction whose cancellation left the chain has a process again, and so a
     chainId: CHAIN_ID,
     auctionContract: contract,
     leadMs: 200,
+    eventsKeptDays: 30,
     logger: testLogger(),
   });
   await reconcile();

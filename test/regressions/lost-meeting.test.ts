@@ -42,6 +42,7 @@ test("a sold auction whose meeting is written down but has no process (Temporal 
     chainId: CHAIN_ID,
     auctionContract: AUCTION_CONTRACT,
     leadMs: 200,
+    eventsKeptDays: 30,
     logger: testLogger(),
   });
   await reconcile();

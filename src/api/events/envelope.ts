@@ -10,9 +10,9 @@ export const Envelope = z
         "Place in the order of all events; drop what is not greater than the last one seen",
     }),
     id: z.uuid(),
-    type: z.string(),
+    type: z.string().max(100),
     occurredAt: Time,
-    data: z.record(z.string(), z.unknown()),
+    data: z.record(z.string().max(100), z.unknown()),
   })
   .meta({ id: "Event" });
 

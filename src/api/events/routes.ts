@@ -1,16 +1,18 @@
 import { z } from "zod";
 import { INTERNAL_EVENT_TYPES } from "../../db/people.ts";
-import { eventsFor, lastEventSeq } from "../../db/feed.ts";
+import { eventsFor, lastEventSeq, prunedThrough } from "../../db/feed.ts";
+import { refused } from "../../errors.ts";
 import { cutPage, rowsToRead } from "../cursor.ts";
 import { route } from "../route.ts";
-import { AuctionId, PageQuery } from "../schema.ts";
+import { AuctionId, MAX_PAGE_SIZE, PageQuery } from "../schema.ts";
 import { audienceOf, Envelope, envelope } from "./envelope.ts";
 
 const EventPage = z
   .strictObject({
-    data: z.array(Envelope),
+    data: z.array(Envelope).max(MAX_PAGE_SIZE),
     nextCursor: z
       .string()
+      .max(16)
       .nullable()
       .meta({ description: "Give it as `after` for the next page; null on the last one" }),
     lastSeq: z.int().meta({
@@ -27,8 +29,8 @@ const EventQuery = z.strictObject({
     .transform(Number)
     .optional()
     .meta({
-      description: "Only events with a greater seq; 0 if not given",
-      override: { type: "integer", minimum: 0, default: 0 },
+      description: "Only events with a greater seq; all that are kept if not given",
+      override: { type: "integer", minimum: 0, maximum: 999_999_999_999_999 },
     }),
   auctions: z
     .string()
@@ -50,9 +52,12 @@ export const eventRoutes = [
     operationId: "listEvents",
     tag: "events",
     summary: "The realtime events of the user, replayable",
+    description:
+      "Events are kept for some weeks. An `after` of before that is answered 410: read the state anew, and go on without it.",
     policy: "user",
     query: EventQuery,
     responses: { 200: EventPage },
+    problems: [410],
     handler: async ({ query, user }, deps) => {
       const audience = [
         ...audienceOf(user),
@@ -66,6 +71,13 @@ export const eventRoutes = [
         without: INTERNAL_EVENT_TYPES,
         limit: rowsToRead(query.limit),
       });
+      // Asked after reading: what was pruned before that was not read.
+      if (query.after !== undefined && query.after < (await prunedThrough(deps.db)))
+        throw refused(
+          "events_pruned",
+          "the events after that seq are not kept any more: read the state anew, then ask without `after`",
+          410,
+        );
       const cut = cutPage(rows, query.limit, (row) => String(row.seq));
       return {
         status: 200,

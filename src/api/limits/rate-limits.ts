@@ -1,7 +1,7 @@
-import { createClient } from "@redis/client";
 import { RateLimiterMemory, RateLimiterRedis, type RateLimiterRes } from "rate-limiter-flexible";
-import { AppError, messageOf } from "../../errors.ts";
+import { AppError } from "../../errors.ts";
 import type { Logger } from "../../logging.ts";
+import { connectRedis } from "../redis.ts";
 import { QUOTA_NAMES, type Quotas, WINDOW_S } from "./classes.ts";
 
 type QuotaName = keyof Quotas;
@@ -48,28 +48,7 @@ export function createRateLimits(options: {
   const redis =
     redisUrl === undefined
       ? undefined
-      : createClient({
-          url: redisUrl,
-          disableOfflineQueue: true,
-          socket: {
-            connectTimeout: 2_000,
-            reconnectStrategy: (tries) => Math.min(5_000, 100 * 2 ** tries),
-          },
-        });
-  let away = false;
-  redis?.on("error", (error: unknown) => {
-    if (!away)
-      logger.warn("Redis is away: rate limits are counted by each node", {
-        reason: messageOf(error),
-      });
-    away = true;
-  });
-  redis?.on("ready", () => {
-    if (away) logger.info("Redis is back");
-    away = false;
-  });
-  // The client keeps trying; what it cannot do is told above.
-  redis?.connect().catch(() => undefined);
+      : connectRedis(redisUrl, logger, "rate limits are counted by each node");
 
   const limiters = new Map(
     QUOTA_NAMES.map((name) => {

@@ -1,5 +1,6 @@
 import { ACCOUNT_PROBLEMS } from "./accounts.ts";
 import { AUCTION_PROBLEMS } from "./auctions.ts";
+import { FEED_PROBLEMS } from "./feed.ts";
 import type { ProblemKind } from "./kinds.ts";
 import { MEETING_PROBLEMS } from "./meetings.ts";
 import { REQUEST_PROBLEMS } from "./requests.ts";
@@ -10,6 +11,7 @@ export const PROBLEM_GROUPS = {
   Accounts: ACCOUNT_PROBLEMS,
   Auctions: AUCTION_PROBLEMS,
   Meetings: MEETING_PROBLEMS,
+  "Events and webhooks": FEED_PROBLEMS,
 } as const;
 
 const KINDS = new Map<string, ProblemKind>(

@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { AppError, refused } from "../../errors.ts";
-import type { Logger } from "../../logging.ts";
 import { sessionOf } from "../auth/policy.ts";
 import type { ApiDeps } from "../context.ts";
+import { callerAddress, callerNetwork } from "../limits/addresses.ts";
+import type { Session } from "../route.ts";
 import { AuctionId } from "../schema.ts";
+import { Connections } from "./connections.ts";
 import { type ApiSocket, AUCTIONS_PER_SOCKET } from "./types.ts";
 
 const Auth = z.object({
@@ -13,16 +15,35 @@ const Auth = z.object({
 });
 
 /**
- * Lets a socket in by its token. A refusal reaches the client as `connect_error` with `data: {code, detail}`, in the
- * words of the HTTP API.
+ * Lets a socket in by its token, if its user has not too many at this node already. It takes from the same quotas as a request:
+ * the user's `read`, or the address's `refused` for a token that opens nothing. A refusal reaches the client as `connect_error`
+ * with `data: {code, detail}`, in the words of the HTTP API.
  */
-export function admit(deps: ApiDeps, logger: Logger) {
+export function admit(deps: ApiDeps) {
+  const { config, limits, logger } = deps;
+  const connections = new Connections(config.SOCKETS_PER_USER);
+  const sessionFor = async (token: string, caller: string): Promise<Session> => {
+    try {
+      return await sessionOf(token, deps);
+    } catch (error) {
+      if (error instanceof AppError && error.status === 401) await limits.take("refused", caller);
+      throw error;
+    }
+  };
   return async (socket: ApiSocket, next: (error?: Error) => void): Promise<void> => {
     try {
       const auth = Auth.safeParse(socket.handshake.auth);
       if (!auth.success)
         throw refused("handshake_invalid", "send auth: {token, lastSeq?, auctions?}", 401);
-      const session = await sessionOf(auth.data.token, deps);
+      const caller = callerNetwork(callerAddress(socket.request, config.TRUSTED_PROXIES));
+      const session = await sessionFor(auth.data.token, caller);
+      await limits.take("read", session.id);
+      if (!connections.add(session.id, socket.conn))
+        throw refused(
+          "too_many_sockets",
+          `one user has ${config.SOCKETS_PER_USER} sockets at most; close some first`,
+          429,
+        );
       socket.data.userId = session.id;
       socket.data.epoch = session.sessionEpoch;
       socket.data.expiresAt = session.expiresAt;

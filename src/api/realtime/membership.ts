@@ -3,6 +3,7 @@ import { messageOf } from "../../errors.ts";
 import type { ApiDeps } from "../context.ts";
 import { deploymentOf } from "../deployment.ts";
 import { AuctionId } from "../schema.ts";
+import { closeSocket } from "./closing.ts";
 import { type Acknowledgement, type ApiSocket, auctionRoom, AUCTIONS_PER_SOCKET } from "./types.ts";
 
 const refusal = (code: string, detail: string): Acknowledgement => ({ ok: false, code, detail });
@@ -11,24 +12,26 @@ const refusal = (code: string, detail: string): Acknowledgement => ({ ok: false,
 const REQUESTS_PER_WINDOW = 500;
 const WINDOW_MS = 10_000;
 
-/** Lets a socket follow auctions and stop following them. Auctions are public; that one exists is all there is to check. */
-export function followAuctions(socket: ApiSocket, deps: ApiDeps, position: () => number): void {
+/** Requests ask the database, and even what is no request is parsed: somebody who sends without end is let go. */
+function limitRequests(socket: ApiSocket): void {
   let windowStartedAtMs = Date.now();
   let requests = 0;
-  const isFlooding = (): boolean => {
+  socket.use((_event, next) => {
     if (Date.now() - windowStartedAtMs >= WINDOW_MS) {
       windowStartedAtMs = Date.now();
       requests = 0;
     }
     requests += 1;
-    return requests > REQUESTS_PER_WINDOW;
-  };
+    if (requests <= REQUESTS_PER_WINDOW) next();
+    // What is sent after the last word is not answered any more.
+    else if (requests === REQUESTS_PER_WINDOW + 1) closeSocket(socket, "too_many_requests");
+  });
+}
+
+/** Lets a socket follow auctions and stop following them. Auctions are public; that one exists is all there is to check. */
+export function followAuctions(socket: ApiSocket, deps: ApiDeps, position: () => number): void {
+  limitRequests(socket);
   const answer = (acknowledge: unknown, work: () => Promise<Acknowledgement>): void => {
-    // Each request asks the database: somebody who sends them without end is let go.
-    if (isFlooding()) {
-      socket.disconnect(true);
-      return;
-    }
     void work()
       .catch((error: unknown) => {
         deps.logger.warn("a socket's request failed", { reason: messageOf(error) });

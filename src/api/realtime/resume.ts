@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { Database } from "../../db/database.ts";
-import { findAccount, INTERNAL_EVENT_TYPES } from "../../db/people.ts";
-import { eventsFor, type EventRow, lastEventSeq } from "../../db/feed.ts";
+import { findAccount, INTERNAL_EVENT_TYPES, WALLET_BOUND } from "../../db/people.ts";
+import { eventsFor, type EventRow, lastEventSeq, prunedThrough } from "../../db/feed.ts";
 import { existingAuctions, type Deployment } from "../../db/reads.ts";
 import { audienceOf, envelope } from "../events/envelope.ts";
+import { closeSocket } from "./closing.ts";
 import type { EventTailer } from "./tailer.ts";
-import { type ApiSocket, auctionRoom, REPLAY_LIMIT } from "./types.ts";
+import { type ApiSocket, auctionRoom, REPLAY_LIMIT, walletRoom } from "./types.ts";
 
 /** A socket between its connection and its rooms: what the tailer hands on meanwhile is kept for it here. */
 interface Arrival {
@@ -37,7 +38,7 @@ export class Arrivals {
     for (const arrival of this.#arriving) arrival.held.push(event);
   }
 
-  /** Those of a user that are not in their rooms yet. */
+  /** Those of a user that are not in their rooms yet, in whose place `take` obeys what concerns rooms. */
   ofUser(userId: string): readonly ApiSocket[] {
     return [...this.#arriving]
       .filter((one) => one.socket.data.userId === userId)
@@ -53,25 +54,23 @@ export class Arrivals {
       // Asked again, now that events are held: a logout between the handshake and here must not be missed.
       const account = await findAccount(this.#db, socket.data.userId);
       if (account === undefined || account.sessionEpoch !== socket.data.epoch) {
-        socket.disconnect(true);
+        closeSocket(socket, "session_ended");
         return;
       }
       const auctions =
         socket.data.auctions.length === 0
           ? []
           : await existingAuctions(this.#db, this.#at, socket.data.auctions);
-      const rooms = [...audienceOf(account), ...auctions.map(auctionRoom)];
-      const seen = await this.#replay(socket, rooms, position);
+      const rooms = new Set([...audienceOf(account), ...auctions.map(auctionRoom)]);
+      const seen = await this.#replay(socket, [...rooms], position);
       if (!socket.connected) return;
       for (const event of arrival.held) {
-        if (
-          event.seq > seen &&
-          !INTERNAL_EVENT_TYPES.includes(event.type) &&
-          event.audience.some((room) => rooms.includes(room))
-        )
-          socket.emit(event.type, envelope(event));
+        if (event.seq <= seen || !event.audience.some((room) => rooms.has(room))) continue;
+        if (!INTERNAL_EVENT_TYPES.includes(event.type)) socket.emit(event.type, envelope(event));
+        // From here on in the order of events, and not a moment sooner.
+        if (event.type === WALLET_BOUND) rooms.add(walletRoom(event));
       }
-      void socket.join(rooms);
+      void socket.join([...rooms]);
       socket.emit("ready", service("ready", Math.max(seen, this.#tailer.position), { auctions }));
     } finally {
       this.#arriving.delete(arrival);
@@ -95,6 +94,8 @@ export class Arrivals {
       limit: REPLAY_LIMIT + 1,
     });
     if (missed.length > REPLAY_LIMIT) return this.#resync(socket, lastSeq, position);
+    // Asked after reading: what was pruned before that was not read, and nobody may take the rest for everything.
+    if (lastSeq < (await prunedThrough(this.#db))) return this.#resync(socket, lastSeq, position);
     for (const event of missed) socket.emit(event.type, envelope(event));
     return position;
   }

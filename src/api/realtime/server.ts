@@ -7,15 +7,18 @@ import type { ApiDeps } from "../context.ts";
 import { deploymentOf } from "../deployment.ts";
 import { envelope } from "../events/envelope.ts";
 import { originCheck } from "../middleware/security.ts";
+import { backlogOf, closeSlowSocket, closeSocket } from "./closing.ts";
 import { admit } from "./handshake.ts";
 import { followAuctions } from "./membership.ts";
 import { Arrivals } from "./resume.ts";
 import { EventTailer } from "./tailer.ts";
-import type { ApiServer, ApiSocket } from "./types.ts";
+import { type ApiServer, type ApiSocket, walletRoom } from "./types.ts";
 
 const MAX_MESSAGE_BYTES = 16 * 1_024;
 /** The longest a Node timer can run. */
 const MAX_TIMER_MS = 2_147_483_647;
+/** How often it is looked for clients that read too slowly. */
+const BACKLOG_CHECK_MS = 1_000;
 
 export interface Realtime {
   readonly io: ApiServer;
@@ -40,13 +43,17 @@ export function createRealtime(httpServer: HttpServer, deps: ApiDeps): Realtime 
       answer(allowed ? null : "origin not allowed", allowed);
     },
   });
-  const tailer = new EventTailer(deps.db, logger, (event) => handOn(event));
+  const tailer = new EventTailer({
+    db: deps.db,
+    logger,
+    wakeUps: deps.wakeUps,
+    onEvent: (event) => handOn(event),
+  });
   const arrivals = new Arrivals(deps.db, tailer, deploymentOf(deps));
 
-  function socketsOf(userId: string): readonly ApiSocket[] {
+  function liveSocketsOf(userId: string): readonly ApiSocket[] {
     const inRoom = io.sockets.adapter.rooms.get(`user:${userId}`) ?? new Set<string>();
-    const live = [...inRoom].flatMap((id) => io.sockets.sockets.get(id) ?? []);
-    return [...live, ...arrivals.ofUser(userId)];
+    return [...inRoom].flatMap((id) => io.sockets.sockets.get(id) ?? []);
   }
 
   function handOn(event: EventRow): void {
@@ -65,23 +72,32 @@ export function createRealtime(httpServer: HttpServer, deps: ApiDeps): Realtime 
   /** Events that nodes tell one another. */
   function obey(event: EventRow): void {
     const userId = event.audience[0]?.replace(/^user:/, "") ?? "";
-    const { epoch, address } = event.data as { epoch?: number; address?: string };
-    for (const socket of socketsOf(userId)) {
-      if (event.type === SESSION_ENDED && epoch !== undefined && socket.data.epoch < epoch)
-        socket.disconnect(true);
-      if (event.type === WALLET_BOUND && address !== undefined)
-        void socket.join(`wallet:${address}`);
-    }
+    const live = liveSocketsOf(userId);
+    if (event.type === WALLET_BOUND) for (const socket of live) void socket.join(walletRoom(event));
+    const { epoch } = event.data as { epoch?: number };
+    if (event.type === SESSION_ENDED && epoch !== undefined)
+      for (const socket of [...live, ...arrivals.ofUser(userId)])
+        if (socket.data.epoch < epoch) closeSocket(socket, "session_ended");
   }
 
-  io.use((socket, next) => void admit(deps, logger)(socket, next));
+  const backlogCheck = setInterval(() => {
+    for (const socket of io.sockets.sockets.values()) {
+      if (backlogOf(socket) <= deps.config.SOCKET_BACKLOG_EVENTS) continue;
+      logger.info("a socket reads too slowly and is let go", { userId: socket.data.userId });
+      closeSlowSocket(socket);
+    }
+  }, BACKLOG_CHECK_MS);
+  backlogCheck.unref();
+
+  const letIn = admit(deps);
+  io.use((socket, next) => void letIn(socket, next));
   io.on("connection", (socket) => {
     metrics?.socketsChanged(io.engine.clientsCount);
     disconnectAtExpiry(socket);
     socket.data.live = arrivals.take(socket).catch((error: unknown) => {
       // The client reconnects with the lastSeq it had, so nothing is lost by letting go.
       logger.warn("a socket could not be brought up to date", { reason: messageOf(error) });
-      socket.disconnect(true);
+      closeSocket(socket, "replay_failed");
     });
     followAuctions(socket, deps, () => tailer.position);
     socket.on("disconnect", () => metrics?.socketsChanged(io.engine.clientsCount));
@@ -92,6 +108,7 @@ export function createRealtime(httpServer: HttpServer, deps: ApiDeps): Realtime 
     start: () => tailer.start(),
     // Closes the sockets and the HTTP server under them, which takes no more connections from here on.
     close: async () => {
+      clearInterval(backlogCheck);
       await Promise.all([io.close(), tailer.close()]);
     },
   };
@@ -105,7 +122,7 @@ function disconnectAtExpiry(socket: ApiSocket): void {
     timer =
       leftMs > MAX_TIMER_MS
         ? setTimeout(arm, MAX_TIMER_MS)
-        : setTimeout(() => socket.disconnect(true), leftMs);
+        : setTimeout(() => closeSocket(socket, "token_expired"), leftMs);
     timer.unref();
   };
   arm();

@@ -2,6 +2,7 @@ import type { Database } from "../../db/database.ts";
 import { Listener } from "../../db/listen.ts";
 import { type EventRow, eventsAfter, lastEventSeq } from "../../db/feed.ts";
 import type { Logger } from "../../logging.ts";
+import type { WakeUps } from "./wake-ups.ts";
 
 /** Wake-ups can be lost with the connection that carries them; this is the longest an event then waits. */
 const POLL_MS = 1_000;
@@ -16,18 +17,28 @@ export class EventTailer {
   readonly #logger: Logger;
   readonly #onEvent: (event: EventRow) => void;
   readonly #listener: Listener;
+  readonly #wakeUps: WakeUps | undefined;
   #position = 0;
+  /** The furthest that this node or another has told the others. */
+  #told = 0;
   #reading: Promise<void> | undefined;
   #wakeAgain = false;
   #poll: NodeJS.Timeout | undefined;
   #closed = false;
   #failing = false;
 
-  constructor(db: Database, logger: Logger, onEvent: (event: EventRow) => void) {
-    this.#db = db;
-    this.#logger = logger;
-    this.#onEvent = onEvent;
-    this.#listener = new Listener(db, ["events"], () => this.wake());
+  constructor(options: {
+    readonly db: Database;
+    readonly logger: Logger;
+    readonly onEvent: (event: EventRow) => void;
+    /** Wakes the nodes that share it, beside Postgres. */
+    readonly wakeUps?: WakeUps | undefined;
+  }) {
+    this.#db = options.db;
+    this.#logger = options.logger;
+    this.#onEvent = options.onEvent;
+    this.#wakeUps = options.wakeUps;
+    this.#listener = new Listener(options.db, ["events"], () => this.wake());
   }
 
   /** The seq of the last event handed on. */
@@ -38,7 +49,12 @@ export class EventTailer {
   /** Finds the end of the table and follows it from there. */
   async start(): Promise<void> {
     this.#position = await lastEventSeq(this.#db);
+    this.#told = this.#position;
     this.#listener.start();
+    this.#wakeUps?.subscribe((seq) => {
+      this.#told = Math.max(this.#told, seq);
+      if (seq > this.#position) this.wake();
+    });
     this.#poll = setInterval(() => this.wake(), POLL_MS);
     this.#poll.unref();
   }
@@ -84,6 +100,10 @@ export class EventTailer {
           this.#handOn(event);
         }
         if (events.length < BATCH || this.#closed) break;
+      }
+      if (this.#position > this.#told) {
+        this.#told = this.#position;
+        this.#wakeUps?.publish(this.#position);
       }
       if (this.#failing) this.#logger.info("the events table can be read again");
       this.#failing = false;

@@ -15,7 +15,11 @@ export interface ClientEvents {
   "leave-auction": (auctionId: unknown, acknowledge?: unknown) => void;
 }
 
-export type ServerEvents = Record<string, (event: EventEnvelope) => void>;
+/** Every event is an envelope but `closing`, which says why the connection ends (closing.ts). */
+export type ServerEvents = Record<
+  string,
+  (event: EventEnvelope | { readonly code: string; readonly detail: string }) => void
+>;
 
 export interface SocketData {
   userId: string;
@@ -30,6 +34,11 @@ export interface SocketData {
 
 export type ApiServer = Server<ClientEvents, ServerEvents, Record<string, never>, SocketData>;
 export type ApiSocket = Socket<ClientEvents, ServerEvents, Record<string, never>, SocketData>;
+
+/** The room of the wallet that a `wallet-bound` event tells of. */
+export function walletRoom({ data }: { readonly data: object }): string {
+  return `wallet:${String((data as { address?: unknown }).address)}`;
+}
 
 export const auctionRoom = (auctionId: string): string => `auction:${auctionId}`;
 
