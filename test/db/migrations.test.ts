@@ -135,3 +135,34 @@ test("a database that the first release has filled keeps everything, and goes on
     { seq: 3, cause: "b" },
   ]);
 });
+
+test("who was let in before blocks were kept with sessions has the block that the log of the grant names", async () => {
+  await migrate(["Migration20261123400000_every_coming_and_going"]);
+  await fill();
+  const session = async (role: string, grantLog: object | null): Promise<void> => {
+    const [row] = await db.query<{ id: string }>(
+      `INSERT INTO meeting_sessions (id, meeting_id, user_id, role, wallet, room_name, token_expires_at, ended_at, ended_by)
+       SELECT gen_random_uuid(), m.id, u.id, $1, $2, 'room', now(), now(), 'replaced' FROM meetings m, users u RETURNING id`,
+      [role, WALLET],
+    );
+    if (grantLog === null) return;
+    await db.query(
+      `INSERT INTO meeting_access_logs (meeting_id, user_id, wallet, role, granted, reason, checked, block_number)
+       SELECT m.id, u.id, $1, $2, true, 'granted', $3, 123 FROM meetings m, users u`,
+      [WALLET, role, JSON.stringify({ ...grantLog, sessionId: row?.id })],
+    );
+  };
+  await session("winner", {});
+  await session("host", {});
+  await session("winner", null);
+  await migrate();
+  expect(
+    await db.query(
+      `SELECT role, block_number AS "blockNumber", block_hash AS "blockHash" FROM meeting_sessions ORDER BY role, block_number`,
+    ),
+  ).toEqual([
+    { role: "host", blockNumber: null, blockHash: null },
+    { role: "winner", blockNumber: 123, blockHash: null },
+    { role: "winner", blockNumber: null, blockHash: null },
+  ]);
+});
