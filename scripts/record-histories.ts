@@ -11,6 +11,7 @@ import { repositoryRoot } from "../dev/stack/paths.ts";
 import { freePorts } from "../dev/stack/ports.ts";
 import { createProcesses } from "../dev/stack/processes.ts";
 import { startTemporal } from "../dev/stack/temporal.ts";
+import { SEARCH_ATTRIBUTE_TYPES } from "../src/workflows/search-attributes.ts";
 import { historyToJson, type Recorded } from "../test/histories/json.ts";
 import { SCENARIOS } from "../test/histories/scenarios.ts";
 import { createWorld } from "../test/workflows/world.ts";
@@ -22,7 +23,12 @@ processes.removeIfKilled(folder);
 
 try {
   const { temporal: port, temporalHttp: httpPort } = await freePorts();
-  const { address } = await startTemporal({ processes, port, httpPort });
+  const { address } = await startTemporal({
+    processes,
+    port,
+    httpPort,
+    searchAttributes: SEARCH_ATTRIBUTE_TYPES,
+  });
   const world = await createWorld({ address, namespace: "default" });
   await world.startWorkers();
   const wanted = process.argv.slice(2);

@@ -19,6 +19,7 @@ import { createLogger, type Logger } from "./logging.ts";
 import { createMetrics, serveMetrics } from "./metrics.ts";
 import { checkChain, patiently } from "./preflight.ts";
 import { connectTemporal } from "./temporal.ts";
+import { ensureSearchAttributes } from "./temporal-namespace.ts";
 
 /** A part that was started and is stopped in reverse order. */
 interface Part {
@@ -110,6 +111,11 @@ async function start(
   await patiently("Temporal (TEMPORAL_ADDRESS)", logger, () =>
     temporal.connection.ensureConnected(),
   );
+  // No process can be started, or show where it is, before the namespace knows what it shows.
+  const registered = await patiently("the namespace (TEMPORAL_NAMESPACE)", logger, () =>
+    ensureSearchAttributes(temporal.connection, temporal.namespace),
+  );
+  if (registered.length > 0) logger.info("search attributes are registered", { registered });
   const health = createHealth({ db, temporal: temporal.connection, rpc, chainId: chain.chainId });
 
   let finished: Promise<void> = new Promise(() => undefined);

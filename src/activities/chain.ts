@@ -7,6 +7,7 @@ import type { FeeCaps } from "../chain/sending/fees.ts";
 import { WalletSender } from "../chain/sending/sender.ts";
 import type { Database } from "../db/database.ts";
 import { Listener } from "../db/listen.ts";
+import { isWalletPaused } from "../db/operators.ts";
 import { AppError, refused } from "../errors.ts";
 import type { Logger } from "../logging.ts";
 import { Alarm, inRounds, lead } from "./leading.ts";
@@ -93,8 +94,8 @@ export function createChainActivities(options: ChainActivityOptions) {
       return result;
     },
 
-    /** Sends the operations of one wallet until the turn is over. */
-    async runWallet(forChainId: number, address: string): Promise<void> {
+    /** Sends the operations of one wallet until the turn is over, or an operator pauses it. */
+    async runWallet(forChainId: number, address: string): Promise<"turn-over" | "paused"> {
       const signer = options.signers.find((one) => one.address.toLowerCase() === address);
       if (forChainId !== chainId || signer === undefined)
         // Retried, and so offered to the other workers of the queue: one of them may hold the key.
@@ -103,6 +104,8 @@ export function createChainActivities(options: ChainActivityOptions) {
           code: "wallet_not_here",
           message: `this worker has no key for ${address} on chain ${forChainId}`,
         });
+      if (await isWalletPaused(db, chainId, address)) return "paused";
+      let paused = false;
       await lead(options, `wallet/${chainId}/${address}`, async (leader, running) => {
         const sender = new WalletSender({
           rpc,
@@ -119,15 +122,26 @@ export function createChainActivities(options: ChainActivityOptions) {
         });
         let started = false;
         const alarm = new Alarm();
-        const listener = new Listener(db, ["chain_operations"], () => alarm.ring());
+        // Looked at before the first round, after each word of the database, and with each block: a word may be lost.
+        let lookedAt: number | undefined;
+        const listener = new Listener(db, ["chain_operations", "chain_wallet_pauses"], () => {
+          lookedAt = undefined;
+          alarm.ring();
+        });
         listener.start();
+        let seenHead = 0;
         const heads = listenForHeads(alarm, () => sender.blockTimeMs);
         try {
           await inRounds(running, logger, async () => {
+            if (lookedAt !== seenHead) {
+              lookedAt = seenHead;
+              paused = await isWalletPaused(leader, chainId, address);
+              if (paused) return "done";
+            }
             if (!started) await sender.start();
             started = true;
-            const head = await sender.tick();
-            heads?.noteHttpHead(head);
+            seenHead = await sender.tick();
+            heads?.noteHttpHead(seenHead);
             await alarm.sleep(sender.pollMs);
             return "more";
           });
@@ -136,6 +150,7 @@ export function createChainActivities(options: ChainActivityOptions) {
           await listener.close();
         }
       });
+      return paused ? "paused" : "turn-over";
     },
   };
 }

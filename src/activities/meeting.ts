@@ -15,6 +15,7 @@ import {
 } from "../db/meetings.ts";
 import { attendanceOf, overruledOutcome } from "../db/attendance.ts";
 import { notifyWallet } from "../db/notifications.ts";
+import { recordOperatorAction } from "../db/operators.ts";
 import { recordOverrule } from "../db/overrules.ts";
 import { endSessions } from "../db/sessions.ts";
 import { requiredTogetherMs } from "../domain/attendance.ts";
@@ -227,7 +228,13 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
 
     /** An operator decides how the meeting came out: `id` names the decision. @throws AppError of `recordOverrule` */
     async overrule(meetingId: string, id: string, command: OverruleCommand): Promise<void> {
-      await db.transaction((tx) => recordOverrule(tx, meetingId, id, command));
+      const { by, reason, outcome } = command;
+      await db.transaction(async (tx) => {
+        await recordOverrule(tx, meetingId, id, command);
+        const target = meetingWorkflowId(meetingId);
+        const action = { action: "overrule", target, requestId: id, by, reason } as const;
+        await recordOperatorAction(tx, { ...action, details: { outcome } });
+      });
       logger.warn("an operator has overruled how a meeting came out", {
         meetingId,
         outcome: command.outcome,

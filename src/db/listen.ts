@@ -1,7 +1,7 @@
 import type pg from "pg";
 import type { Database } from "./database.ts";
 
-export type Channel = "events" | "outbox" | "chain_operations";
+export type Channel = "chain_wallet_pauses" | "events" | "outbox" | "chain_operations";
 
 /**
  * Calls `onWake` for each NOTIFY on the channels and once after every (re)connection, as notifications sent while

@@ -101,6 +101,44 @@ export function operationKey(kind: OperationKind, ref: AuctionRef): string {
   return `${kind}:${ref.chainId}:${ref.contract}:${ref.auctionId}`;
 }
 
+/** What an operator says with every command. Both are kept for the audit. */
+export interface OperatorCommand {
+  /** Who: a name or an address of the operator's choice. */
+  readonly by: string;
+  readonly reason: string;
+}
+
+/** What an operator does, apart from how it is asked for. */
+export type OperatorAction =
+  | "end-now"
+  | "retry"
+  | "recheck"
+  | "overrule"
+  | "restart"
+  | "pause-wallet"
+  | "resume-wallet"
+  | "after-restore";
+
+/** What the contract says of an auction now, beside what the database says. */
+export interface ChainReport {
+  readonly blockNumber: number;
+  readonly onChain: {
+    readonly state: string;
+    readonly endsAtMs: number;
+    readonly winner: string | null;
+    readonly highBidWei: string;
+  };
+  /** Null while the indexer has not seen the auction. */
+  readonly inDatabase: {
+    readonly phase: string;
+    readonly endsAtMs: number;
+    readonly winner: string | null;
+  } | null;
+  readonly indexedBlock: number | null;
+  /** What does not agree; empty when all does. */
+  readonly differences: readonly string[];
+}
+
 export interface AuctionState {
   readonly phase: AuctionPhase;
   readonly endsAtMs: number;

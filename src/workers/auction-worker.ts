@@ -2,6 +2,7 @@ import type { Client } from "@temporalio/client";
 import { Worker, type WorkerOptions } from "@temporalio/worker";
 import { createAuctionActivities } from "../activities/auction.ts";
 import { createMeetingActivities } from "../activities/meeting.ts";
+import { createOperatorActivities } from "../activities/operators.ts";
 import { createReconcileActivities } from "../activities/reconcile.ts";
 import type { AuctionWorkerConfig } from "../config.ts";
 import { TASK_QUEUES } from "../domain/process.ts";
@@ -14,7 +15,7 @@ import type { WorkerDependencies, WorkerPart } from "./worker.ts";
 
 /** Runs every workflow and the activities of auctions and meetings, tells Temporal what the database says, and keeps the Schedule. */
 export async function createAuctionWorker(
-  { chain, db, logger, metrics }: WorkerDependencies,
+  { chain, db, rpc, logger, metrics }: WorkerDependencies,
   config: AuctionWorkerConfig,
   client: Client,
   shared: Omit<WorkerOptions, "taskQueue">,
@@ -44,6 +45,7 @@ export async function createAuctionWorker(
         reviewS: config.MEETING_REVIEW_S,
         onAsked,
       }),
+      ...createOperatorActivities({ db, rpc, logger }),
       ...createReconcileActivities({
         db,
         client,

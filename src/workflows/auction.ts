@@ -5,37 +5,28 @@ import {
   continueAsNew,
   ParentClosePolicy,
   patched,
-  setCurrentDetails,
-  setHandler,
   startChild,
   WorkflowIdReusePolicy,
-  workflowInfo,
 } from "@temporalio/workflow";
-import { auctionDetails } from "./details.ts";
+import { setAuctionCommands } from "./auction-commands.ts";
+import { type AuctionProgress, AuctionStory } from "./auction-story.ts";
 import { meeting } from "./meeting.ts";
 import {
   type AuctionInput,
   type AuctionState,
-  auctionStateQuery,
-  cancelledSignal,
   CHAIN_CHANGED,
   type ChainChanged,
-  extendedSignal,
   type MeetingInput,
   meetingWorkflowId,
+  type OperationKind,
   type OperationSettledMessage,
-  operationSettledSignal,
-  revertedSignal,
   TASK_QUEUES,
 } from "./messages.ts";
-import { untilDone, waitUntil } from "./patience.ts";
+import { Patience, pauseMs, waitUntil } from "./patience.ts";
+import { attributesOf } from "./search-attributes.ts";
 import { ASK_AGAIN_MS, steps } from "./steps.ts";
 
-/** What a run hands to the next one when its history has grown long. */
-export interface AuctionProgress {
-  readonly endsAtMs: number;
-  readonly cancelled: boolean;
-}
+export type { AuctionProgress };
 
 export interface AuctionArguments extends AuctionInput {
   /** How long before the end the operation is asked for, so that it is waiting when its block comes. */
@@ -53,39 +44,25 @@ const DEFAULT_LEAD_MS = 15_000;
  */
 export async function auction(input: AuctionArguments): Promise<AuctionState> {
   const leadMs = input.leadMs ?? DEFAULT_LEAD_MS;
-  let endsAtMs = input.progress?.endsAtMs ?? input.endsAtMs;
-  // The block in which the auction was seen to be cancelled; undefined while it is not.
-  let cancelledAt: number | undefined = input.progress?.cancelled === true ? 0 : undefined;
-  const settled = new Map<string, OperationSettledMessage>();
-  // What the chain said, and what of it a reorg took back: counted, so that nothing is waited for that was said meanwhile.
-  let news = 0;
-  let reverts = 0;
-  let state: Omit<AuctionState, "endsAtMs"> = {
-    phase: "bidding",
-    winner: null,
-    amountWei: null,
-    meetingId: null,
-    passMinted: false,
-    problem: null,
-  };
-
-  const current = (): AuctionState => ({ ...state, endsAtMs });
-  const set = (change: Partial<Omit<AuctionState, "endsAtMs">>): void => {
-    state = { ...state, ...change };
-    setCurrentDetails(auctionDetails(input, current()));
-  };
-  const onProblem = (problem: string | null): void => {
-    if (problem !== state.problem) set({ problem });
-  };
+  const story = new AuctionStory(input, input.progress);
+  const goOnInNewRun = (): Promise<never> =>
+    continueAsNew<typeof auction>({ ...input, progress: story.progress });
+  const patience = new Patience({
+    onProblem: (problem) => story.onProblem(problem),
+    goOnInNewRun,
+    longAfterEvents: input.continueAfterEvents,
+  });
+  const untilDone = <T>(step: () => Promise<T>): Promise<T> => patience.untilDone(step);
   /**
    * A step found that the chain says something else than the process was told. Whoever told it will tell anew; asking
    * again at once would only bring the same answer. A process that may sleep goes to sleep instead.
    */
   const untilNews = async (seen: number): Promise<void> => {
-    if (Date.now() < endsAtMs - leadMs) return;
+    if (Date.now() < story.endsAtMs - leadMs) return;
+    const nudges = patience.nudges;
     await waitUntil(
       Date.now() + ASK_AGAIN_MS,
-      () => news !== seen,
+      () => story.news !== seen || patience.nudges !== nudges,
       "the chain changed its mind: waiting for what it says now",
     );
   };
@@ -94,152 +71,135 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
    * being asked for may have taken back what was told since, and nobody tells that again unasked.
    */
   const sinceAsked = (asked: number): number =>
-    reverts !== asked && patched("reverts-while-asking") ? asked : reverts;
-  const isCancelled = (): boolean => cancelledAt !== undefined;
+    story.reverts !== asked && patched("reverts-while-asking") ? asked : story.reverts;
+  const requestEnd = (): Promise<void> =>
+    untilDone(() => steps.requestEnd(input, Math.floor(story.endsAtMs / 1000)));
 
-  setHandler(auctionStateQuery, current, { description: "Where this auction stands" });
-  // Handlers only take note: a failure in a signal handler would fail the auction, and the main line acts in one place.
-  setHandler(extendedSignal, (message) => {
-    endsAtMs = Math.max(endsAtMs, message.endsAtMs);
-    set({});
-  });
-  setHandler(cancelledSignal, ({ blockNumber }) => {
-    cancelledAt = blockNumber;
-    news += 1;
-  });
-  setHandler(revertedSignal, (message) => {
-    endsAtMs = message.endsAtMs;
-    cancelledAt = message.cancelled ? message.blockNumber : undefined;
-    if (message.undone !== undefined) {
-      for (const kind of message.undone) settled.delete(kind);
-      // A refusal of another fork is no verdict either.
-      for (const [kind, { status }] of settled) if (status === "refused") settled.delete(kind);
-      reverts += 1;
-      news += 1;
-    }
-    set({});
-  });
-  setHandler(operationSettledSignal, (message) => {
-    // What is done stays done, in whatever order its messages come.
-    if (settled.get(message.kind)?.status !== "done") settled.set(message.kind, message);
-    news += 1;
-    // The contract says so itself, deep enough: the indexer's word has not come or was lost with a change of settings.
-    if (message.status === "refused" && message.reason === "cancelled" && patched("end-cancelled"))
-      cancelledAt ??= message.blockNumber ?? 0;
-  });
-  set({});
+  // What a run before this one was told stays told: nothing is asked for again that is done.
+  let endIsKnown =
+    input.progress?.settled?.some(({ kind, status }) => kind === "end" && status === "done") ===
+    true;
+
+  story.listen();
+  setAuctionCommands(input, story, patience);
 
   for (;;) {
-    while (!isCancelled() && Date.now() < endsAtMs - leadMs) {
-      const armAtMs = endsAtMs - leadMs;
+    while (!story.isCancelled && Date.now() < story.endsAtMs - leadMs) {
+      const armAtMs = story.endsAtMs - leadMs;
       await waitUntil(
         armAtMs,
-        () => isCancelled() || endsAtMs - leadMs !== armAtMs || historyIsLong(input),
+        () => story.isCancelled || story.endsAtMs - leadMs !== armAtMs || patience.historyIsLong,
         "bidding is open; the end is asked for shortly before it is due",
       );
-      if (historyIsLong(input)) {
+      if (patience.historyIsLong) {
         await condition(allHandlersFinished);
-        const progress = { endsAtMs, cancelled: isCancelled() };
-        await continueAsNew<typeof auction>({ ...input, progress });
+        await goOnInNewRun();
       }
     }
-    if (cancelledAt !== undefined) {
-      const blockNumber = cancelledAt;
-      const seen = news;
-      const told = await untilDone(() => steps.announceCancelled(input, blockNumber), onProblem);
-      if (told === CHAIN_CHANGED && cancelledAt === blockNumber) {
-        cancelledAt = undefined;
-        settled.delete("end");
+    if (story.cancelledAt !== undefined) {
+      const blockNumber = story.cancelledAt;
+      const seen = story.news;
+      const told = await untilDone(() => steps.announceCancelled(input, blockNumber));
+      if (told === CHAIN_CHANGED && story.cancelledAt === blockNumber) {
+        story.cancelledAt = undefined;
+        story.forget("end");
         await untilNews(seen);
       }
       // The chain may have taken the cancellation back while it was announced.
-      if (!isCancelled()) continue;
-      set({ phase: "cancelled" });
-      return current();
+      if (!story.isCancelled) continue;
+      story.onProblem(null);
+      story.set({ phase: "cancelled" }, "cancelled by the host");
+      return story.current;
     }
 
-    set({ phase: "ending" });
-    let asked = reverts;
-    await untilDone(() => steps.requestEnd(input, Math.floor(endsAtMs / 1000)), onProblem);
+    let asked = story.reverts;
+    if (!endIsKnown) {
+      story.set({ phase: "ending" }, "the end is asked for");
+      await requestEnd();
+    }
+    endIsKnown = false;
+    const ends = new Asking(story, patience, "end");
     // An extension of seconds is followed by the sender itself; one of minutes (a reorg) sends the process back to sleep.
     while (
-      settled.get("end")?.status !== "done" &&
-      !isCancelled() &&
-      endsAtMs - leadMs - Date.now() <= ASK_AGAIN_MS
+      story.settled("end")?.status !== "done" &&
+      !story.isCancelled &&
+      story.endsAtMs - leadMs - Date.now() <= ASK_AGAIN_MS
     ) {
-      const end = settled.get("end");
+      const end = story.settled("end");
       // A reorg dropped the creation, and it has not come back under this id. If it does, the indexer starts a process again.
       if (end?.reason === "unknown_auction" && patched("auction-gone")) {
-        set({ phase: "gone", problem: null });
-        return current();
+        story.onProblem(null);
+        story.set({ phase: "gone" }, "a reorg dropped the creation");
+        return story.current;
       }
       const seen = sinceAsked(asked);
-      onProblem(end?.status === "refused" ? `end: ${end.reason}` : null);
-      const askAgainAtMs = Math.max(endsAtMs, Date.now()) + ASK_AGAIN_MS;
-      await waitUntil(
-        askAgainAtMs,
-        () => settled.get("end") !== end || isCancelled() || reverts !== seen,
+      await ends.wait(
+        Math.max(story.endsAtMs, Date.now()),
+        () => story.isCancelled || story.reverts !== seen,
         "waiting for the end on chain",
       );
-      if (isCancelled()) break;
+      if (story.isCancelled) break;
       // What was forgotten with the reorg may be true again: whoever is asked anew tells it anew.
-      if (settled.get("end") === end || reverts !== seen) {
-        asked = reverts;
-        await untilDone(() => steps.requestEnd(input, Math.floor(endsAtMs / 1000)), onProblem);
+      if (story.settled("end") === end || story.reverts !== seen) {
+        asked = story.reverts;
+        await requestEnd();
       }
     }
-    const end = settled.get("end");
+    story.onProblem(null);
+    const end = story.settled("end");
     if (end?.status !== "done") {
-      set({ phase: "bidding" });
+      story.set({ phase: "bidding" }, "bidding is open");
       continue;
     }
-    const stands = (): boolean => settled.get("end") === end;
+    const stands = (): boolean => story.settled("end") === end;
     const lookAgain = async (seen: number): Promise<void> => {
       const known = stands();
-      if (known) settled.delete("end");
-      set({ phase: "bidding", winner: null, amountWei: null, meetingId: null });
+      if (known) story.forget("end");
+      const nothing = { phase: "bidding", winner: null, amountWei: null, meetingId: null } as const;
+      story.set(nothing, "the chain took back the end");
       if (known) await untilNews(seen);
     };
 
-    let seen = news;
+    let seen = story.news;
     if (end.winner === undefined || end.amountWei === undefined) {
-      const told = await untilDone(() => steps.announceUnsold(input, end.blockNumber), onProblem);
+      const told = await untilDone(() => steps.announceUnsold(input, end.blockNumber));
       if (told === CHAIN_CHANGED || !stands()) {
         await lookAgain(seen);
         continue;
       }
-      set({ phase: "unsold" });
-      return current();
+      story.set({ phase: "unsold" }, "ended without a bid");
+      return story.current;
     }
     const sale = {
       winner: end.winner,
       amountWei: end.amountWei,
       ...(end.blockNumber === undefined ? {} : { blockNumber: end.blockNumber }),
     };
-    set({ phase: "sold", winner: end.winner, amountWei: end.amountWei });
+    story.set({ phase: "sold", winner: end.winner, amountWei: end.amountWei }, "sold");
     const arrange = (): Promise<MeetingInput | ChainChanged> =>
-      untilDone(() => steps.arrangeMeeting(input, sale), onProblem);
-    let askedMint = reverts;
+      untilDone(() => steps.arrangeMeeting(input, sale));
+    let askedMint = story.reverts;
     let arranged = await arrange();
-    if (arranged !== CHAIN_CHANGED) set({ meetingId: arranged.meetingId });
+    if (arranged !== CHAIN_CHANGED)
+      story.set({ meetingId: arranged.meetingId }, "the meeting is arranged, the pass asked for");
 
-    while (arranged !== CHAIN_CHANGED && stands() && settled.get("mint")?.status !== "done") {
-      const mint = settled.get("mint");
+    const mints = new Asking(story, patience, "mint");
+    while (arranged !== CHAIN_CHANGED && stands() && story.settled("mint")?.status !== "done") {
+      const mint = story.settled("mint");
       const revertsSeen = sinceAsked(askedMint);
-      onProblem(mint?.status === "refused" ? `mint: ${mint.reason}` : null);
-      await waitUntil(
-        Date.now() + ASK_AGAIN_MS,
-        () => settled.get("mint") !== mint || reverts !== revertsSeen,
+      await mints.wait(
+        Date.now(),
+        () => story.reverts !== revertsSeen,
         "waiting for the pass on chain",
       );
-      seen = news;
+      seen = story.news;
       if (!stands()) break;
-      if (settled.get("mint") === mint || reverts !== revertsSeen) {
-        askedMint = reverts;
+      if (story.settled("mint") === mint || story.reverts !== revertsSeen) {
+        askedMint = story.reverts;
         arranged = await arrange();
       }
     }
-    onProblem(null);
+    story.onProblem(null);
     if (arranged === CHAIN_CHANGED || !stands()) {
       await lookAgain(seen);
       continue;
@@ -249,9 +209,48 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
       await lookAgain(seen);
       continue;
     }
-    set({ phase: "meeting", passMinted: true });
+    story.set({ phase: "meeting", passMinted: true }, "the meeting has its own process");
     await condition(allHandlersFinished);
-    return current();
+    return story.current;
+  }
+}
+
+/** The wait for an operation, and how often it was asked for: one that is refused time and again is asked for ever more rarely. */
+class Asking {
+  readonly #story: AuctionStory;
+  readonly #patience: Patience;
+  readonly #kind: OperationKind;
+  #attempt = 0;
+  #answer: OperationSettledMessage["status"] | undefined;
+
+  constructor(story: AuctionStory, patience: Patience, kind: OperationKind) {
+    this.#story = story;
+    this.#patience = patience;
+    this.#kind = kind;
+  }
+
+  /** Shows a refusal, and waits from `fromMs` on until there is an answer, `done()` holds, somebody nudges, or it is time to ask again. */
+  async wait(fromMs: number, done: () => boolean, summary: string): Promise<void> {
+    const answer = this.#story.settled(this.#kind);
+    if (answer?.status !== this.#answer) this.#attempt = 0;
+    this.#answer = answer?.status;
+    const refused = answer?.status === "refused" ? (answer.reason ?? "no reason given") : undefined;
+    this.#story.onProblem(
+      refused === undefined
+        ? null
+        : { code: `${this.#kind}:${refused}`, text: `${this.#kind}: ${refused}` },
+    );
+    const { nudges } = this.#patience;
+    const untilMs = fromMs + pauseMs(ASK_AGAIN_MS, this.#attempt);
+    await waitUntil(
+      untilMs,
+      () =>
+        this.#story.settled(this.#kind) !== answer || this.#patience.nudges !== nudges || done(),
+      summary,
+    );
+    if (this.#patience.nudges !== nudges) this.#attempt = 0;
+    else if (Date.now() >= untilMs) this.#attempt += 1;
+    await this.#patience.refresh();
   }
 }
 
@@ -265,16 +264,9 @@ async function startMeeting(input: MeetingInput): Promise<void> {
       parentClosePolicy: ParentClosePolicy.ABANDON,
       workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
       staticSummary: `Meeting of auction ${input.auctionId}`,
+      typedSearchAttributes: attributesOf(input, "scheduled"),
     });
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
   }
-}
-
-function historyIsLong(input: AuctionArguments): boolean {
-  const info = workflowInfo();
-  return (
-    info.continueAsNewSuggested ||
-    (input.continueAfterEvents !== undefined && info.historyLength >= input.continueAfterEvents)
-  );
 }

@@ -13,6 +13,13 @@ function workflowLink(title: string, workflowId: string): string {
   return `[${title}](/namespaces/${workflowInfo().namespace}/workflows/${encodeURIComponent(workflowId)})`;
 }
 
+/** The processes that a search finds. */
+function listLink(title: string, query: string): string {
+  return `[${title}](/namespaces/${workflowInfo().namespace}/workflows?query=${encodeURIComponent(query)})`;
+}
+
+const needingOperator = (): string => listLink("needing an operator", "NeedsOperator = true");
+
 const time = (ms: number): string => new Date(ms).toISOString();
 
 /** Ether with the digits it has; operators think in ether, payloads in wei. */
@@ -23,7 +30,9 @@ function ether(wei: string): string {
 }
 
 function problemLine(problem: string | null): string {
-  return problem === null ? "" : `\n> **Needs attention:** ${problem}\n`;
+  return problem === null
+    ? ""
+    : `\n> **Needs attention:** ${problem}\n>\n> It is tried again by itself, ever more rarely; \`retryFailedStep\` tries it now. See docs/operations.md.\n`;
 }
 
 const AUCTION_STORY: Record<AuctionState["phase"], string> = {
@@ -37,7 +46,7 @@ const AUCTION_STORY: Record<AuctionState["phase"], string> = {
 };
 
 /** The story of an auction so far. */
-export function auctionDetails(input: AuctionInput, state: AuctionState): string {
+export function auctionDetails(input: AuctionInput, state: AuctionState, timeline: string): string {
   return `### Auction ${input.auctionId}: ${state.phase}
 ${AUCTION_STORY[state.phase]}
 ${problemLine(state.problem)}
@@ -50,6 +59,9 @@ ${problemLine(state.problem)}
 | pass minted | ${state.passMinted ? "yes" : "no"} |
 | meeting | ${state.meetingId === null ? "–" : workflowLink(state.meetingId, meetingWorkflowId(state.meetingId))} |
 | contract | chain ${input.chainId}, \`${input.contract}\` |
+| others | ${listLink("of this host", `Host = "${input.host}"`)}, ${needingOperator()} |
+
+${timeline}
 `;
 }
 
@@ -60,7 +72,7 @@ const OUTCOMES = {
 };
 
 /** The story of a meeting so far. */
-export function meetingDetails(input: MeetingInput, state: MeetingState): string {
+export function meetingDetails(input: MeetingInput, state: MeetingState, timeline: string): string {
   return `### Meeting of auction ${input.auctionId}: ${state.phase}
 ${problemLine(state.problem)}
 | | |
@@ -72,5 +84,8 @@ ${problemLine(state.problem)}
 | outcome | ${state.outcome === null ? "–" : OUTCOMES[state.outcome]} |
 | settled on chain | ${state.settled ? "yes" : "no"} |
 | auction | ${workflowLink(input.auctionId, auctionWorkflowId(input))} |
+| others | ${listLink("of this host", `Host = "${input.host}"`)}, ${needingOperator()} |
+
+${timeline}
 `;
 }

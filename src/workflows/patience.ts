@@ -1,50 +1,132 @@
 import {
   ActivityFailure,
+  allHandlersFinished,
   ApplicationFailure,
   condition,
   isCancellation,
   log,
-  sleep,
+  patched,
+  workflowInfo,
 } from "@temporalio/workflow";
 
-/** How long a step that was refused waits before it is tried again by itself. */
+/** How long a step that was refused waits before it is tried again by itself, the first time. */
 const RETRY_STEP_AFTER_MS = 5 * 60_000;
+/** What is refused again and again is tried ever more rarely: at most so many times as far apart as at first. */
+const LONGEST_PAUSE_FACTOR = 12;
+
+/** Something that does not mend itself. `code` is for searching, `text` for people. */
+export interface Problem {
+  readonly code: string;
+  readonly text: string;
+}
+
+export interface PatienceOptions {
+  readonly onProblem: (problem: Problem | null) => void;
+  /** Goes on in a new run, with all that is known; never returns. Absent: the caller does that itself. */
+  readonly goOnInNewRun?: () => Promise<never>;
+  /** For tests: the history is long after so many events, instead of when the server says so. */
+  readonly longAfterEvents?: number | undefined;
+}
+
+/** The pause before attempt `attempt` + 1, in milliseconds: twice as long each time, up to twelve times. */
+export function pauseMs(firstMs: number, attempt: number): number {
+  return firstMs * Math.min(2 ** attempt, LONGEST_PAUSE_FACTOR);
+}
 
 /**
- * Runs a step until it succeeds. A refusal never closes a process: it is shown to operators through `onProblem` and tried
- * again, as what refused it (a missing role, a wrong setting) gets mended outside.
+ * How a process waits: for a step that is refused, for the chain, for an operator. However long that takes, its history does
+ * not grow beyond what the server wants: tries become rare, and between two of them it goes on in a new run.
  */
-export async function untilDone<T>(
-  step: () => Promise<T>,
-  onProblem: (problem: string | null) => void,
-): Promise<T>;
-/** With a time: gives up once the next attempt would come after it, the problem still shown. */
-export async function untilDone<T>(
-  step: () => Promise<T>,
-  onProblem: (problem: string | null) => void,
-  giveUpAtMs: number,
-): Promise<T | undefined>;
-export async function untilDone<T>(
-  step: () => Promise<T>,
-  onProblem: (problem: string | null) => void,
-  giveUpAtMs = Number.POSITIVE_INFINITY,
-): Promise<T | undefined> {
-  for (;;) {
-    try {
-      const value = await step();
-      onProblem(null);
-      return value;
-    } catch (error) {
-      if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
-      const reason =
-        error.cause instanceof ApplicationFailure
-          ? `${error.cause.type ?? "refused"}: ${error.cause.message}`
-          : (error.cause?.message ?? error.message);
-      log.error("a step was refused and will be tried again", { step: error.activityType, reason });
-      onProblem(`${error.activityType}: ${reason}`);
-      if (Date.now() + RETRY_STEP_AFTER_MS > giveUpAtMs) return undefined;
-      await sleep(RETRY_STEP_AFTER_MS, { summary: `try ${error.activityType} again` });
+export class Patience {
+  readonly #o: PatienceOptions;
+  #nudges = 0;
+
+  constructor(options: PatienceOptions) {
+    this.#o = options;
+  }
+
+  /** How often somebody asked for another try. */
+  get nudges(): number {
+    return this.#nudges;
+  }
+
+  /** An operator has mended something: whatever waits tries again now. */
+  nudge(): void {
+    this.#nudges += 1;
+  }
+
+  get historyIsLong(): boolean {
+    const info = workflowInfo();
+    const { longAfterEvents } = this.#o;
+    return (
+      info.continueAsNewSuggested ||
+      (longAfterEvents !== undefined && info.historyLength >= longAfterEvents)
+    );
+  }
+
+  /** To be called where all that is known is in the state: goes on in a new run when this one's history is long. */
+  async refresh(): Promise<void> {
+    const { goOnInNewRun } = this.#o;
+    if (goOnInNewRun === undefined || !this.historyIsLong || !allHandlersFinished()) return;
+    if (patched("new-run-while-waiting")) await goOnInNewRun();
+  }
+
+  /**
+   * Runs a step until it succeeds. A refusal never closes a process: it is shown to operators through `onProblem` and tried
+   * again, as what refused it (a missing role, a wrong setting) gets mended outside.
+   */
+  async untilDone<T>(step: () => Promise<T>): Promise<T> {
+    for (let attempt = 0; ; attempt += 1) {
+      const outcome = await attemptOf(step);
+      // What others have shown is theirs to take back.
+      if (outcome.problem !== null || attempt > 0) this.#o.onProblem(outcome.problem);
+      if (outcome.problem === null) return outcome.value;
+      await this.#pause(pauseMs(RETRY_STEP_AFTER_MS, attempt), outcome.step);
+      await this.refresh();
     }
+  }
+
+  /** The same for something beside the process: gives up once the next attempt would come after `giveUpAtMs`, the problem still shown. */
+  async until<T>(
+    giveUpAtMs: number,
+    step: () => Promise<T>,
+    onProblem: (problem: Problem | null) => void,
+  ): Promise<T | undefined> {
+    for (;;) {
+      const outcome = await attemptOf(step);
+      onProblem(outcome.problem);
+      if (outcome.problem === null) return outcome.value;
+      if (Date.now() + RETRY_STEP_AFTER_MS > giveUpAtMs) return undefined;
+      await this.#pause(RETRY_STEP_AFTER_MS, outcome.step);
+    }
+  }
+
+  async #pause(ms: number, step: string): Promise<void> {
+    const seen = this.#nudges;
+    await condition(() => this.#nudges !== seen, ms, { summary: `try ${step} again` });
+  }
+}
+
+type Outcome<T> =
+  | { readonly problem: null; readonly value: T }
+  | { readonly problem: Problem; readonly step: string };
+
+async function attemptOf<T>(step: () => Promise<T>): Promise<Outcome<T>> {
+  try {
+    return { problem: null, value: await step() };
+  } catch (error) {
+    if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+    const { activityType, cause } = error;
+    const type = cause instanceof ApplicationFailure ? (cause.type ?? "refused") : "failed";
+    const reason =
+      cause instanceof ApplicationFailure
+        ? `${type}: ${cause.message}`
+        : (cause?.message ?? error.message);
+    log.error("a step was refused and will be tried again", { step: activityType, reason });
+    return {
+      problem: { code: `${activityType}:${type}`, text: `${activityType}: ${reason}` },
+      step: activityType,
+    };
   }
 }
 

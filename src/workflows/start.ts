@@ -1,5 +1,6 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from "@temporalio/client";
 import type { auction } from "./auction.ts";
+import { attributesOf } from "./search-attributes.ts";
 import { type AuctionInput, auctionWorkflowId, TASK_QUEUES } from "./messages.ts";
 
 /**
@@ -20,6 +21,7 @@ export async function startAuctionWorkflow(
       workflowIdReusePolicy: again ? "ALLOW_DUPLICATE" : "REJECT_DUPLICATE",
       workflowIdConflictPolicy: "USE_EXISTING",
       staticSummary: `Auction ${input.auctionId} of ${input.host}`,
+      typedSearchAttributes: attributesOf(input, "bidding"),
     });
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;

@@ -1,7 +1,12 @@
 import { Context } from "@temporalio/activity";
 import { ApplicationFailure } from "@temporalio/common";
 import type { Activities, ChainActivities } from "../../src/activities/index.ts";
-import { type AuctionRef, type MeetingInput, type Outcome } from "../../src/domain/process.ts";
+import {
+  type AuctionRef,
+  type ChainReport,
+  type MeetingInput,
+  type Outcome,
+} from "../../src/domain/process.ts";
 
 export type AllActivities = Activities & ChainActivities;
 
@@ -19,6 +24,15 @@ export type Script = Partial<AllActivities>;
 
 export const HOST = "0x1111111111111111111111111111111111111111";
 export const WINNER = "0x2222222222222222222222222222222222222222";
+
+/** What the contract says by default: all as the database has it. */
+export const REPORT: ChainReport = {
+  blockNumber: 5,
+  onChain: { state: "active", endsAtMs: 0, winner: null, highBidWei: "0" },
+  inDatabase: { phase: "bidding", endsAtMs: 0, winner: null },
+  indexedBlock: 5,
+  differences: [],
+};
 
 /** What `arrangeMeeting` answers by default: a meeting far away, which only sleeps. */
 export function meetingOf(ref: AuctionRef, times: Partial<MeetingInput> = {}): MeetingInput {
@@ -87,9 +101,13 @@ export class FakeActivities {
       leaveWithdrawn: this.#recorded("leaveWithdrawn", nothing),
       endRooms: this.#recorded("endRooms", nothing),
       overrule: this.#recorded("overrule", nothing),
+      recordOperatorAction: this.#recorded("recordOperatorAction", nothing),
+      lookAtChain: this.#recorded("lookAtChain", async () => REPORT),
+      pauseWallet: this.#recorded("pauseWallet", nothing),
+      resumeWallet: this.#recorded("resumeWallet", nothing),
       reconcile: this.#recorded("reconcile", async () => ({ lostWorkflows: 0, stuckMessages: 0 })),
       runIndexer: this.#recorded("runIndexer", async () => "turn-over"),
-      runWallet: this.#recorded("runWallet", nothing),
+      runWallet: this.#recorded("runWallet", async () => "turn-over"),
     };
   }
 

@@ -58,7 +58,7 @@ test("a killed worker's job is handed to another one within the heartbeat timeou
   child.kill("SIGKILL");
   await once(child, "exit");
 
-  const over = Promise.withResolvers<void>();
+  const over = Promise.withResolvers<"turn-over">();
   let turns = 0;
   const script: Script = {
     runWallet: () => {
@@ -73,7 +73,7 @@ test("a killed worker's job is handed to another one within the heartbeat timeou
     return calls.length > 0 ? calls : undefined;
   });
   expect(taken).toMatchObject({ attempt: 2, args: [1, WALLET] });
-  over.resolve();
+  over.resolve("turn-over");
   await until("the next turn", () => turns === 2);
   const [, next] = world.activities.of(WALLET_ID, "runWallet");
   expect(next).toMatchObject({ attempt: 1 });
