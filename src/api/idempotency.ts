@@ -10,6 +10,9 @@ import {
 import { AppError, refused } from "../errors.ts";
 import type { ApiDeps } from "./context.ts";
 
+/** What a key may be: visible ASCII, at most 255 characters. */
+export const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+
 /** What a handler answered; `isInterim`: the work goes on, so a repeat asks anew instead of being told the same again. */
 type Work = () => Promise<StoredReply & { readonly isInterim?: boolean | undefined }>;
 

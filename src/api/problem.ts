@@ -7,37 +7,56 @@ import { problemKind, problemType } from "./problems/catalog.ts";
 /** The media type of every error (RFC 9457). */
 export const PROBLEM_TYPE = "application/problem+json";
 
+/** A body can have more wrong than anybody wants to read. */
+const MAX_FIELD_PROBLEMS = 50;
+const MAX_CAUSES = 5;
+
 export const FieldProblemSchema = z
   .strictObject({
-    pointer: z.string().meta({
-      description:
-        "JSON pointer into the body, or `/query/<name>`, `/path/<name>`, `/headers/<name>`",
-      examples: ["/title"],
-    }),
-    code: z.string().meta({ examples: ["too_small"] }),
-    detail: z.string(),
+    pointer: z
+      .string()
+      .max(1_000)
+      .meta({
+        description:
+          "JSON pointer into the body, or `/query/<name>`, `/path/<name>`, `/headers/<name>`",
+        examples: ["/title"],
+      }),
+    code: z
+      .string()
+      .max(100)
+      .meta({ examples: ["too_small"] }),
+    detail: z.string().max(1_000),
   })
   .meta({ id: "FieldProblem" });
 
 export const ProblemSchema = z
   .strictObject({
-    type: z.string().meta({
-      description: "The kind of problem: a page of this server that says what to do about it",
-      examples: ["/docs/problems/auction_not_found"],
-    }),
-    title: z.string().meta({ description: "The kind of problem in a few words" }),
+    type: z
+      .string()
+      .max(200)
+      .meta({
+        format: "uri-reference",
+        description: "The kind of problem: a page of this server that says what to do about it",
+        examples: ["/docs/problems/auction_not_found"],
+      }),
+    title: z.string().max(100).meta({ description: "The kind of problem in a few words" }),
     status: z.int().min(400).max(599),
-    detail: z.string().meta({ description: "What is wrong this time, for people" }),
-    code: z.string().meta({
-      description: "Machine-readable name of the problem; new ones may be added",
-      examples: ["auction_not_found"],
-    }),
+    detail: z.string().max(2_000).meta({ description: "What is wrong this time, for people" }),
+    code: z
+      .string()
+      .max(100)
+      .meta({
+        description: "Machine-readable name of the problem; new ones may be added",
+        examples: ["auction_not_found"],
+      }),
     requestId: z
       .string()
+      .max(64)
       .meta({ description: "The same as the header X-Request-Id; the log has the cause under it" }),
-    errors: z.array(FieldProblemSchema),
+    errors: z.array(FieldProblemSchema).max(MAX_FIELD_PROBLEMS),
     causes: z
-      .array(z.string())
+      .array(z.string().max(10_000))
+      .max(MAX_CAUSES + 1)
       .optional()
       .meta({ description: "What led to it, outermost first. Never in production" }),
   })
@@ -60,15 +79,17 @@ export function problem(options: {
     type: problemType(code),
     title: problemKind(code)?.title ?? STATUS_CODES[status] ?? "Error",
     status,
-    detail,
+    detail: detail.slice(0, 2_000),
     code,
     requestId,
-    errors,
+    errors: errors.slice(0, MAX_FIELD_PROBLEMS).map((one) => ({
+      pointer: one.pointer.slice(0, 1_000),
+      code: one.code,
+      detail: one.detail.slice(0, 1_000),
+    })),
     ...(causes === undefined ? {} : { causes }),
   };
 }
-
-const MAX_CAUSES = 5;
 
 /** What led to an error, outermost first; the last one with where it happened. For developers only. */
 export function causesOf(error: unknown): string[] {
@@ -81,7 +102,9 @@ export function causesOf(error: unknown): string[] {
   const where = types.isNativeError(innermost)
     ? /\n\s+(at .+)/.exec(innermost.stack ?? "")?.[1]
     : undefined;
-  return [...chain.map(messageOf), ...(where === undefined ? [] : [where])];
+  return [...chain.map(messageOf), ...(where === undefined ? [] : [where])].map((text) =>
+    text.slice(0, 10_000),
+  );
 }
 
 /** Postgres and pg codes that mean the database is away or going away, not that the statement is wrong. */

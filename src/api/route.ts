@@ -77,6 +77,8 @@ interface Definition<
   readonly responses: R;
   /** Statuses of the problems its handler may raise, beyond those its policy and schemas imply. */
   readonly problems?: readonly number[];
+  /** Statuses that come with a Location. */
+  readonly located?: readonly number[];
   /** Public GET answers may be kept and revalidated by ETag; everything else is never stored. */
   readonly handler: (
     request: RouteRequest<Pol, P, Q, B>,

@@ -9,7 +9,7 @@ import { authorise } from "./auth/policy.ts";
 import { readBody } from "./body.ts";
 import { sendValidated } from "./conditional.ts";
 import type { ApiDeps } from "./context.ts";
-import { fingerprintOf, once } from "./idempotency.ts";
+import { fingerprintOf, IDEMPOTENCY_KEY, once } from "./idempotency.ts";
 import { callerAddress, callerNetwork } from "./limits/addresses.ts";
 import { WINDOW_S } from "./limits/classes.ts";
 import { problemKind } from "./problems/catalog.ts";
@@ -21,7 +21,7 @@ const NoQuery = z.strictObject({});
 const NoFields = z.strictObject({}).optional();
 const IdempotencyKey = z
   .string()
-  .regex(/^[\x21-\x7e]{1,255}$/, "must be 1 to 255 visible ASCII characters");
+  .regex(IDEMPOTENCY_KEY, "must be 1 to 255 visible ASCII characters");
 
 /** `/a/{id}` as the router writes it. */
 function routerPath(path: string): string {
@@ -134,10 +134,17 @@ async function admit(ctx: Koa.Context, one: Route, deps: ApiDeps): Promise<Sessi
   }
   const rate = rateOf(one);
   if (rate !== "none") {
-    const left = await limits.take(rate, user?.id ?? caller);
     // draft-ietf-httpapi-ratelimit-headers
-    ctx.set("RateLimit-Policy", `"${left.quota}";q=${left.limit};w=${WINDOW_S}`);
-    ctx.set("RateLimit", `"${left.quota}";r=${left.remaining};t=${left.resetS}`);
+    ctx.set("RateLimit-Policy", `"${rate}";q=${config.RATE_LIMITS[rate]};w=${WINDOW_S}`);
+    const left = (remaining: number, resetS: number): void =>
+      ctx.set("RateLimit", `"${rate}";r=${remaining};t=${resetS}`);
+    try {
+      const { remaining, resetS } = await limits.take(rate, user?.id ?? caller);
+      left(remaining, resetS);
+    } catch (error) {
+      if (error instanceof AppError) left(0, error.retryAfterS ?? WINDOW_S);
+      throw error;
+    }
   }
   return user;
 }

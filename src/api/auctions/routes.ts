@@ -55,6 +55,7 @@ export const auctionRoutes = [
     policy: "user",
     body: CreatedBody,
     responses: { 201: CreatedAnswer, 202: PendingAnswer },
+    located: [201, 202],
     problems: [403, 409],
     acceptsIdempotencyKey: true,
     handler: async ({ body, user }, deps) => {

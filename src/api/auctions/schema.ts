@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { AuctionRow, BidRow } from "../../db/reads.ts";
 import {
   Address,
+  AuctionId,
   checksummed,
   checksummedOrNull,
   Hash,
@@ -19,12 +20,15 @@ const Step = z
 /** Open: clients must expect phases to come that are not listed. */
 const Phase = z.enum(["bidding", "ending", "sold", "unsold", "cancelled", "closed"]);
 
+const Title = z.string().max(120);
+const Description = z.string().max(4_000);
+
 const summary = {
-  id: z.string().meta({ description: "The on-chain id, decimal", examples: ["42"] }),
+  id: AuctionId,
   chainId: z.int(),
   contract: Address,
   host: Address,
-  title: z.string().nullable(),
+  title: Title.nullable(),
   phase: Phase,
   startsAt: Time,
   endsAt: Time,
@@ -47,7 +51,7 @@ export const AuctionSummary = z.strictObject(summary).meta({ id: "AuctionSummary
 export const Auction = z
   .strictObject({
     ...summary,
-    description: z.string().nullable(),
+    description: Description.nullable(),
     originalEndsAt: Time,
     feeBps: z.int(),
     winner: Address.nullable(),
@@ -56,7 +60,7 @@ export const Auction = z
     hostPaidWei: Wei.nullable(),
     refundWei: Wei.nullable(),
     steps: z
-      .record(z.string(), Step)
+      .record(z.string().max(40), Step)
       .meta({ description: "`created`, `ended`, … each with the transaction that proves it" }),
     serverTime: Time,
   })
@@ -92,7 +96,7 @@ export const CreatedBody = z
   .meta({ id: "AuctionCreated" });
 
 export const CreatedAnswer = z
-  .strictObject({ auctionId: z.string(), status: z.literal("recorded") })
+  .strictObject({ auctionId: AuctionId, status: z.literal("recorded") })
   .meta({ id: "AuctionRecorded" });
 
 export const PendingAnswer = z
@@ -101,7 +105,7 @@ export const PendingAnswer = z
       description:
         "`unknown`: the chain has no receipt yet, so send the same request again; `unconfirmed`, `unindexed`: title and description are kept, and the auction appears by itself",
     }),
-    auctionId: z.string().nullable(),
+    auctionId: AuctionId.nullable(),
     confirmations: z.int(),
     confirmationsNeeded: z.int(),
   })
@@ -110,7 +114,7 @@ export const PendingAnswer = z
 export const TransactionStatus = z
   .strictObject({
     status: z.enum(["unknown", "reverted", "other", "unconfirmed", "unindexed", "recorded"]),
-    auctionId: z.string().nullable(),
+    auctionId: AuctionId.nullable(),
     confirmations: z.int(),
     confirmationsNeeded: z.int(),
   })

@@ -2,22 +2,31 @@ import { z } from "zod";
 import type { Account } from "../../db/people.ts";
 import { Address, AddressInput, checksummed, SignatureInput, Time } from "../schema.ts";
 
+const Token = z.string().max(4_000);
+const Wallets = z.array(Address).max(1_000);
+
 export const User = z
   .strictObject({
     id: z.uuid(),
-    authType: z.string().meta({ examples: ["email"] }),
-    identifier: z.string().meta({ examples: ["alice@example.org"] }),
-    displayName: z.string().nullable(),
-    wallets: z.array(Address),
+    authType: z
+      .string()
+      .max(40)
+      .meta({ examples: ["email"] }),
+    identifier: z
+      .string()
+      .max(400)
+      .meta({ examples: ["alice@example.org"] }),
+    displayName: z.string().max(400).nullable(),
+    wallets: Wallets,
   })
   .meta({ id: "User" });
 
 export const SessionAnswer = z
-  .strictObject({ token: z.string(), expiresAt: Time, user: User })
+  .strictObject({ token: Token, expiresAt: Time, user: User })
   .meta({ id: "Session" });
 
 export const ParaSessionAnswer = z
-  .strictObject({ token: z.string(), expiresAt: Time, user: User, wallets: z.array(Address) })
+  .strictObject({ token: Token, expiresAt: Time, user: User, wallets: Wallets })
   .meta({ id: "ParaSession" });
 
 export const ParaAuthBody = z
@@ -45,7 +54,10 @@ export const WalletChallengeBody = z
 export const WalletChallengeAnswer = z
   .strictObject({
     challengeId: z.uuid(),
-    message: z.string().meta({ description: "The text to sign (EIP-191, `personal_sign`)" }),
+    message: z
+      .string()
+      .max(4_000)
+      .meta({ description: "The text to sign (EIP-191, `personal_sign`)" }),
     expiresAt: Time,
   })
   .meta({ id: "WalletChallenge" });
@@ -54,7 +66,7 @@ export const WalletBody = z
   .strictObject({ challengeId: z.uuid(), signature: SignatureInput })
   .meta({ id: "WalletBinding" });
 
-export const WalletsAnswer = z.strictObject({ wallets: z.array(Address) }).meta({ id: "Wallets" });
+export const WalletsAnswer = z.strictObject({ wallets: Wallets }).meta({ id: "Wallets" });
 
 /** A user as answers show them. */
 export function userView(account: Account): z.input<typeof User> {

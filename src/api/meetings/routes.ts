@@ -147,6 +147,7 @@ export const meetingRoutes = [
     body: ExtendBody,
     acceptsIdempotencyKey: true,
     responses: { 200: CommandAnswer, 202: CommandAccepted },
+    located: [202],
     problems: [403, 404, 409],
     handler: async ({ params, body, user, commandId }, deps) => {
       const meeting = await meetingOfHost(deps, params.id, user);
@@ -180,6 +181,7 @@ export const meetingRoutes = [
     params: MeetingParams,
     acceptsIdempotencyKey: true,
     responses: { 202: z.union([CommandAnswer, CommandAccepted]) },
+    located: [202],
     problems: [403, 404, 409],
     handler: async ({ params, user, commandId }, deps) => {
       const meeting = await meetingOfHost(deps, params.id, user);

@@ -1,6 +1,14 @@
 import { z } from "zod";
 import type { MeetingRole, MeetingRow } from "../../db/access.ts";
-import { Address, checksummed, page, SignatureInput, Time, timeOrNull } from "../schema.ts";
+import {
+  Address,
+  AuctionId,
+  checksummed,
+  page,
+  SignatureInput,
+  Time,
+  timeOrNull,
+} from "../schema.ts";
 
 const Role = z
   .enum(["host", "winner"])
@@ -11,8 +19,8 @@ export const Outcome = z.enum(["held", "host_absent", "winner_absent", "released
 export const Meeting = z
   .strictObject({
     id: z.uuid(),
-    auctionId: z.string(),
-    title: z.string().nullable(),
+    auctionId: AuctionId,
+    title: z.string().max(120).nullable(),
     role: Role,
     host: Address,
     winner: Address,
@@ -41,21 +49,24 @@ export const MeetingPage = page(Meeting, "MeetingPage");
 const Claim = z
   .strictObject({
     v: z.literal(1),
-    domain: z.string(),
+    domain: z.string().max(253),
     chainId: z.int(),
     contract: Address,
-    tokenId: z.string(),
+    tokenId: AuctionId,
     meetingId: z.uuid(),
     user: Address,
-    nonce: z.string(),
+    nonce: z.string().max(128),
     expiresAtS: z.int(),
   })
   .meta({ id: "AccessClaim" });
 
 export const Challenge = z
   .strictObject({
-    challenge: z.string().meta({ description: "The one-time name of this challenge" }),
-    message: z.string().meta({ description: "The text to sign (EIP-191, `personal_sign`)" }),
+    challenge: z.string().max(128).meta({ description: "The one-time name of this challenge" }),
+    message: z
+      .string()
+      .max(4_000)
+      .meta({ description: "The text to sign (EIP-191, `personal_sign`)" }),
     claim: Claim.meta({
       description: "What the Lit Action is to sign, for a client that runs it itself",
     }),
@@ -65,11 +76,15 @@ export const Challenge = z
   })
   .meta({ id: "AccessChallenge" });
 
-const Nonce = z.string().regex(/^[A-Za-z0-9_-]{16,128}$/, "must be a challenge this API gave");
+const Nonce = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{16,128}$/, "must be a challenge this API gave")
+  .meta({ maxLength: 128 });
 const Hex = (bytes: number) =>
   z
     .string()
-    .regex(new RegExp(`^(0x)?[0-9a-fA-F]{${bytes * 2}}$`), `must be ${bytes} bytes in hexadecimal`);
+    .regex(new RegExp(`^(0x)?[0-9a-fA-F]{${bytes * 2}}$`), `must be ${bytes} bytes in hexadecimal`)
+    .meta({ maxLength: bytes * 2 + 2 });
 
 /** Written out, not taken from the Lit client: this is what callers may send, and it stays when the client changes. */
 const LitProofInput = z
@@ -102,8 +117,8 @@ export type AccessCommand = z.output<typeof AccessBody>;
 
 export const Access = z
   .strictObject({
-    roomUrl: z.string().meta({ description: "As secret as the token in it" }),
-    token: z.string(),
+    roomUrl: z.string().max(8_000).meta({ description: "As secret as the token in it" }),
+    token: z.string().max(4_000),
     expiresAt: Time,
     role: Role,
   })

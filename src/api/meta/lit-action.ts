@@ -6,13 +6,16 @@ import { route } from "../route.ts";
 
 const LitAction = z
   .strictObject({
-    network: z.string(),
-    ipfsCid: z.string().meta({ description: "The CID of exactly this text" }),
-    publicKey: z.string().meta({ description: "The key, or its address, that must sign" }),
+    network: z.string().max(40),
+    ipfsCid: z.string().max(100).meta({ description: "The CID of exactly this text" }),
+    publicKey: z.string().max(200).meta({ description: "The key, or its address, that must sign" }),
     signer: z.enum(["pkp", "action"]).meta({
       description: "`action`: the key belongs to the text, and any account of Lit's may run it",
     }),
-    code: z.string().meta({ description: "JavaScript, this deployment's constants included" }),
+    code: z
+      .string()
+      .max(100_000)
+      .meta({ description: "JavaScript, this deployment's constants included" }),
   })
   .meta({ id: "LitAction" });
 

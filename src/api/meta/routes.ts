@@ -11,12 +11,12 @@ const Meta = z
     contracts: z.strictObject({ auction: Address, pass: Address }),
     confirmations: z.int(),
     finalityDepth: z.int(),
-    domain: z.string().meta({ description: "The host that texts to sign name" }),
-    jitsiDomain: z.string(),
+    domain: z.string().max(253).meta({ description: "The host that texts to sign name" }),
+    jitsiDomain: z.string().max(253),
     lit: z.strictObject({
-      network: z.string(),
-      actionIpfsCid: z.string(),
-      pkpPublicKey: z.string(),
+      network: z.string().max(40),
+      actionIpfsCid: z.string().max(100),
+      pkpPublicKey: z.string().max(200),
     }),
     auction: z.strictObject({
       minDurationS: z.int(),
@@ -41,8 +41,8 @@ const Readiness = z
   .strictObject({
     ready: z.boolean(),
     checks: z.record(
-      z.string(),
-      z.strictObject({ ok: z.boolean(), detail: z.string().optional() }),
+      z.string().max(40),
+      z.strictObject({ ok: z.boolean(), detail: z.string().max(2_000).optional() }),
     ),
   })
   .meta({ id: "Readiness" });

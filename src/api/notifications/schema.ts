@@ -1,14 +1,14 @@
 import { z } from "zod";
 import type { NotificationRow } from "../../db/feed.ts";
-import { PageQuery, Time, timeOrNull } from "../schema.ts";
+import { MAX_PAGE_SIZE, NextCursor, PageQuery, Time, timeOrNull } from "../schema.ts";
 
 export const Notification = z
   .strictObject({
     id: z.uuid(),
-    type: z.string(),
-    title: z.string(),
-    body: z.string(),
-    data: z.record(z.string(), z.unknown()),
+    type: z.string().max(100),
+    title: z.string().max(400),
+    body: z.string().max(4_000),
+    data: z.record(z.string().max(100), z.unknown()),
     readAt: Time.nullable(),
     createdAt: Time,
   })
@@ -16,8 +16,8 @@ export const Notification = z
 
 export const NotificationPage = z
   .strictObject({
-    data: z.array(Notification),
-    nextCursor: z.string().nullable(),
+    data: z.array(Notification).max(MAX_PAGE_SIZE),
+    nextCursor: NextCursor,
     unreadCount: z.int(),
   })
   .meta({ id: "NotificationPage" });
