@@ -22,6 +22,8 @@ export interface WorkerMetrics {
     durationS: number,
   ) => void;
   readonly sender: SenderObserver;
+  /** Reconcile has put something right so many times. */
+  readonly repaired: (what: string, count: number) => void;
 }
 
 export function createMetrics(): WorkerMetrics {
@@ -40,8 +42,15 @@ export function createMetrics(): WorkerMetrics {
     buckets: [0.005, 0.02, 0.1, 0.25, 0.5, 1, 2, 5],
     registers: [registry],
   });
+  const repairs = new Counter({
+    name: "reconcile_repairs_total",
+    help: "What reconcile has put right: a defect, or an accident, made it necessary",
+    labelNames: ["repair"],
+    registers: [registry],
+  });
   return {
     registry,
+    repaired: (what, count) => repairs.inc({ repair: what }, count),
     sender: createSenderMetrics(registry),
     indexer: createIndexerMetrics(registry),
     heads: createHeadMetrics(registry),
@@ -95,6 +104,8 @@ export async function serveMetrics(options: {
   readonly host: string;
   readonly port: number;
   readonly registry: Registry;
+  /** What others measure, as Prometheus text; it follows ours. */
+  readonly more?: () => Promise<string>;
   readonly health: () => Promise<HealthReport>;
   readonly logger: Logger;
 }): Promise<Server> {
@@ -104,8 +115,13 @@ export async function serveMetrics(options: {
     };
     const respond = async (): Promise<void> => {
       switch (request.url) {
-        case "/metrics":
-          return answer(200, options.registry.contentType, await options.registry.metrics());
+        case "/metrics": {
+          const [ours, theirs = ""] = await Promise.all([
+            options.registry.metrics(),
+            options.more?.(),
+          ]);
+          return answer(200, options.registry.contentType, `${ours.trimEnd()}\n${theirs}`);
+        }
         case "/healthz":
           return answer(200, "application/json", '{"status":"ok"}');
         case "/readyz": {

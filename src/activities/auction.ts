@@ -18,11 +18,10 @@ import {
 } from "../domain/process.ts";
 import { AppError } from "../errors.ts";
 import { createRoomName } from "../jitsi/index.ts";
+import { meetingInputOf, type MeetingTimes } from "./meeting-input.ts";
 
-export interface AuctionActivityOptions {
+export interface AuctionActivityOptions extends MeetingTimes {
   readonly db: Database;
-  readonly opensBeforeS: number;
-  readonly reminderBeforeS: number;
   readonly maxExtensionMinutes: number;
   /** For metrics: an operation was asked for the first time. */
   readonly onAsked?: (kind: OperationKind) => void;
@@ -171,23 +170,7 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
             data: { auctionId },
           });
         }
-        const opensAtMs = startsAtMs - options.opensBeforeS * 1000;
-        const remindAtMs = startsAtMs - options.reminderBeforeS * 1000;
-        // A reminder that would come with or after the opening, or right after the sale, only repeats it.
-        const remind = remindAtMs < opensAtMs && remindAtMs > endedAtMs;
-        return {
-          chainId,
-          contract,
-          auctionId,
-          meetingId: meeting.id,
-          host: meeting.host,
-          winner: meeting.winner,
-          startsAtMs: meeting.startsAt.getTime(),
-          endsAtMs: meeting.endsAt.getTime(),
-          latestEndsAtMs: meeting.latestEndsAt.getTime(),
-          opensAtMs,
-          ...(remind ? { remindAtMs } : {}),
-        };
+        return meetingInputOf(meeting, options, endedAtMs);
       });
       if (isNew) options.onAsked?.("mint");
       crashPoint("sale.arranged");

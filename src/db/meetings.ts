@@ -1,4 +1,4 @@
-import type { AuctionRef, Outcome } from "../domain/process.ts";
+import type { AuctionRef, MeetingInput, MeetingState, Outcome } from "../domain/process.ts";
 import { refused } from "../errors.ts";
 import { first, type Queryable } from "./database.ts";
 import { recordEvents } from "./events.ts";
@@ -89,6 +89,38 @@ export async function ensureMeeting(tx: Queryable, meeting: NewMeeting): Promise
       endsAt: row.endsAt.toISOString(),
     });
   return row;
+}
+
+/**
+ * Writes down a meeting that its process knows and the database does not. Its people, its times and how far it is are as before; its
+ * room is a new one, and who was in the old one is lost. Returns false when the auction has a meeting.
+ */
+export async function restoreMeeting(
+  tx: Queryable,
+  input: MeetingInput & { readonly auctionSalt: string; readonly roomName: string },
+  state: MeetingState,
+): Promise<boolean> {
+  const rows = await tx.query(
+    `INSERT INTO meetings (id, chain_id, contract, auction_id, host, winner, room_name, state, starts_at, ends_at, latest_ends_at, auction_salt, outcome, closed_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, CASE WHEN $8 = 'closing' THEN now() END)
+     ON CONFLICT (chain_id, contract, auction_id) WHERE state <> 'withdrawn' DO NOTHING RETURNING id`,
+    [
+      input.meetingId,
+      input.chainId,
+      input.contract,
+      input.auctionId,
+      input.host,
+      input.winner,
+      input.roomName,
+      state.phase,
+      new Date(input.startsAtMs),
+      new Date(state.endsAtMs),
+      new Date(input.latestEndsAtMs),
+      input.auctionSalt,
+      state.outcome,
+    ],
+  );
+  return rows.length > 0;
 }
 
 /** The meetings of these auctions that were not withdrawn: at most one of each. */

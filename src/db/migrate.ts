@@ -13,6 +13,7 @@ import { Migration20261123500000_stale_access } from "../../migrations/Migration
 import { Migration20261123600000_idempotency_claims } from "../../migrations/Migration20261123600000_idempotency_claims.ts";
 import { Migration20261123700000_event_retention } from "../../migrations/Migration20261123700000_event_retention.ts";
 import { Migration20261123800000_operators } from "../../migrations/Migration20261123800000_operators.ts";
+import { Migration20261123810000_creations } from "../../migrations/Migration20261123810000_creations.ts";
 import { entities } from "./entities.ts";
 
 /** Every released migration, oldest first. One that was released is never changed. */
@@ -29,6 +30,7 @@ const migrations = [
   Migration20261123600000_idempotency_claims,
   Migration20261123700000_event_retention,
   Migration20261123800000_operators,
+  Migration20261123810000_creations,
 ];
 
 /** MikroORM as this product uses it: entities for people's records, migrations for everything. */

@@ -10,7 +10,7 @@ import { createRoomTokens } from "../jitsi/index.ts";
 import { roomTokensOptions } from "../jitsi-options.ts";
 import { WORKFLOWS_PATH } from "./bundle.ts";
 import { OutboxRelay } from "./relay.ts";
-import { ensureReconcileSchedule } from "./schedule.ts";
+import { ensureReconcileSchedule, restoreReconcileSchedule } from "./schedule.ts";
 import type { WorkerDependencies, WorkerPart } from "./worker.ts";
 
 /** Runs every workflow and the activities of auctions and meetings, tells Temporal what the database says, and keeps the Schedule. */
@@ -52,6 +52,10 @@ export async function createAuctionWorker(
         chainId: chain.chainId,
         auctionContract: chain.auctionContract,
         leadMs,
+        opensBeforeS: config.MEETING_OPENS_BEFORE_S,
+        reminderBeforeS: config.MEETING_REMINDER_BEFORE_S,
+        finalityDepth: config.CHAIN_FINALITY_DEPTH,
+        onRepaired: metrics.repaired,
         eventsKeptDays: config.EVENTS_KEPT_DAYS,
         logger,
       }),
@@ -69,6 +73,7 @@ export async function createAuctionWorker(
       await ensureReconcileSchedule(client, config.AUCTION_CHECK_INTERVAL);
       relay.start();
     },
+    keep: () => restoreReconcileSchedule(client, config.AUCTION_CHECK_INTERVAL),
     stop: () => relay.close(),
   };
 }

@@ -4,6 +4,7 @@ import { Wallet } from "ethers";
 import { createChainActivities } from "../activities/chain.ts";
 import type { ChainWorkerConfig } from "../config.ts";
 import { chainIndexerWorkflowId, TASK_QUEUES, walletWorkflowId } from "../domain/process.ts";
+import { CHAIN_ID } from "../workflows/search-attributes.ts";
 import type * as workflows from "../workflows/index.ts";
 import type { WorkerDependencies, WorkerPart } from "./worker.ts";
 
@@ -44,6 +45,7 @@ export async function createChainWorker(
       await startSystemWorkflows(client, chain.chainId, wallets);
       logger.info("the wallets are served", { chainId: chain.chainId, wallets });
     },
+    keep: () => startSystemWorkflows(client, chain.chainId, wallets),
     async stop() {
       stopping.abort();
     },
@@ -56,6 +58,7 @@ async function startSystemWorkflows(
   chainId: number,
   wallets: readonly string[],
 ): Promise<void> {
+  const typedSearchAttributes = [{ key: CHAIN_ID, value: String(chainId) }];
   const options = {
     taskQueue: TASK_QUEUES.auction,
     workflowIdConflictPolicy: "USE_EXISTING",
@@ -63,6 +66,7 @@ async function startSystemWorkflows(
   } as const;
   await client.workflow.start<typeof workflows.chainIndexer>("chainIndexer", {
     ...options,
+    typedSearchAttributes,
     workflowId: chainIndexerWorkflowId(chainId),
     args: [{ chainId }],
     staticSummary: `Indexer of chain ${chainId}`,
@@ -70,6 +74,7 @@ async function startSystemWorkflows(
   for (const address of wallets.map((one) => one.toLowerCase())) {
     await client.workflow.start<typeof workflows.wallet>("wallet", {
       ...options,
+      typedSearchAttributes,
       workflowId: walletWorkflowId(chainId, address),
       args: [{ chainId, address }],
       staticSummary: `Sender of wallet ${address}`,

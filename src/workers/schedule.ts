@@ -1,10 +1,21 @@
 import {
   type Client,
   ScheduleAlreadyRunning,
+  ScheduleNotFoundError,
   type ScheduleOptions,
   ScheduleOverlapPolicy,
 } from "@temporalio/client";
 import { RECONCILE_SCHEDULE_ID, TASK_QUEUES } from "../domain/process.ts";
+
+/** Makes the Schedule when there is none (somebody deleted it, or the Temporal server is another); one that is there is left alone. */
+export async function restoreReconcileSchedule(client: Client, cron: string): Promise<void> {
+  try {
+    await client.schedule.getHandle(RECONCILE_SCHEDULE_ID).describe();
+  } catch (error) {
+    if (!(error instanceof ScheduleNotFoundError)) throw error;
+    await ensureReconcileSchedule(client, cron);
+  }
+}
 
 /** Creates the reconcile Schedule, or brings an existing one to the configured interval. `cron` has five fields, UTC. */
 export async function ensureReconcileSchedule(client: Client, cron: string): Promise<void> {

@@ -4,10 +4,12 @@ import { activityInterceptor } from "../activities/failures.ts";
 import type { JsonRpc } from "../chain/rpc.ts";
 import type { AuctionWorkerConfig, ChainWorkerConfig } from "../config.ts";
 import type { Database } from "../db/database.ts";
+import { messageOf } from "../errors.ts";
 import type { Logger } from "../logging.ts";
 import type { WorkerMetrics } from "../metrics.ts";
 import type { ChainFacts } from "../preflight.ts";
 import type { Temporal } from "../temporal.ts";
+import { ensureSearchAttributes } from "../temporal-namespace.ts";
 import { createAuctionWorker } from "./auction-worker.ts";
 import { createChainWorker } from "./chain-worker.ts";
 
@@ -25,6 +27,8 @@ export interface WorkerPart {
   readonly worker: Worker;
   /** Begins what runs beside the worker, once that takes tasks. */
   start(): Promise<void>;
+  /** Makes again what has gone missing on the Temporal server; called now and then. */
+  keep(): Promise<void>;
   /** Ends what runs beside it, before the worker stops. */
   stop(): Promise<void>;
 }
@@ -34,6 +38,9 @@ export interface RunningWorker {
   readonly finished: Promise<void>;
   close(): Promise<void>;
 }
+
+/** How often it is looked whether the Temporal server still has what a start gave it. */
+const KEEP_UP_EVERY_MS = 30_000;
 
 /** How long activities may take to finish after a shutdown began; what is longer is cancelled and taken up elsewhere. */
 const SHUTDOWN_GRACE_MS = 5_000;
@@ -64,6 +71,7 @@ export async function startWorker(
   const finished = Promise.all(running).then(() => undefined);
   finished.catch(() => undefined);
   for (const part of parts) await part.start();
+  const keeper = keepUp(temporal, parts, logger);
   logger.info("the worker is running", {
     chainId: chain.chainId,
     queues: parts.map((one) => one.worker.options.taskQueue),
@@ -72,10 +80,35 @@ export async function startWorker(
   return {
     finished,
     async close() {
+      clearInterval(keeper);
       for (const part of parts) await part.stop();
       for (const { worker } of parts) if (worker.getState() === "RUNNING") worker.shutdown();
       await Promise.allSettled(running);
       await native.close();
     },
   };
+}
+
+/**
+ * A Temporal server that was wiped, or restored, lacks what a worker gives it at its start: search attributes, the Schedule, the
+ * indexer and the wallets. Workers that go on running give it again; reconcile does the rest.
+ */
+function keepUp(
+  { connection, namespace }: Temporal,
+  parts: readonly WorkerPart[],
+  logger: Logger,
+): NodeJS.Timeout {
+  const keep = async (): Promise<void> => {
+    const registered = await ensureSearchAttributes(connection, namespace);
+    if (registered.length > 0)
+      logger.warn("the namespace had lost its search attributes: they are registered again", {
+        registered,
+      });
+    for (const part of parts) await part.keep();
+  };
+  return setInterval(() => {
+    keep().catch((error: unknown) =>
+      logger.warn("what Temporal has to have could not be looked at", { reason: messageOf(error) }),
+    );
+  }, KEEP_UP_EVERY_MS);
 }

@@ -1,7 +1,14 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from "@temporalio/client";
 import type { auction } from "./auction.ts";
+import type { meeting } from "./meeting.ts";
 import { attributesOf } from "./search-attributes.ts";
-import { type AuctionInput, auctionWorkflowId, TASK_QUEUES } from "./messages.ts";
+import {
+  type AuctionInput,
+  auctionWorkflowId,
+  type MeetingInput,
+  meetingWorkflowId,
+  TASK_QUEUES,
+} from "./messages.ts";
 
 /**
  * Starts the process of an auction, once for ever: a running one is left alone, and a finished one is not opened again by
@@ -22,6 +29,23 @@ export async function startAuctionWorkflow(
       workflowIdConflictPolicy: "USE_EXISTING",
       staticSummary: `Auction ${input.auctionId} of ${input.host}`,
       typedSearchAttributes: attributesOf(input, "bidding"),
+    });
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
+}
+
+/** Starts the process of a meeting that has lost it: for reconcile, which has looked that none runs. Its auction starts the first one. */
+export async function startMeetingWorkflow(client: Client, input: MeetingInput): Promise<void> {
+  try {
+    await client.workflow.start<typeof meeting>("meeting", {
+      workflowId: meetingWorkflowId(input.meetingId),
+      taskQueue: TASK_QUEUES.auction,
+      args: [input],
+      workflowIdReusePolicy: "ALLOW_DUPLICATE",
+      workflowIdConflictPolicy: "USE_EXISTING",
+      staticSummary: `Meeting of auction ${input.auctionId}`,
+      typedSearchAttributes: attributesOf(input, "scheduled"),
     });
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;

@@ -1,6 +1,7 @@
 import { Context } from "@temporalio/activity";
 import { ApplicationFailure } from "@temporalio/common";
 import type { Activities, ChainActivities } from "../../src/activities/index.ts";
+import { type Repair, REPAIRS } from "../../src/activities/reconcile.ts";
 import {
   type AuctionRef,
   type ChainReport,
@@ -24,6 +25,11 @@ export type Script = Partial<AllActivities>;
 
 export const HOST = "0x1111111111111111111111111111111111111111";
 export const WINNER = "0x2222222222222222222222222222222222222222";
+
+export const NOTHING_REPAIRED = Object.fromEntries(REPAIRS.map((one) => [one, 0])) as Record<
+  Repair,
+  number
+>;
 
 /** What the contract says by default: all as the database has it. */
 export const REPORT: ChainReport = {
@@ -105,7 +111,7 @@ export class FakeActivities {
       lookAtChain: this.#recorded("lookAtChain", async () => REPORT),
       pauseWallet: this.#recorded("pauseWallet", nothing),
       resumeWallet: this.#recorded("resumeWallet", nothing),
-      reconcile: this.#recorded("reconcile", async () => ({ lostWorkflows: 0, stuckMessages: 0 })),
+      reconcile: this.#recorded("reconcile", async () => NOTHING_REPAIRED),
       runIndexer: this.#recorded("runIndexer", async () => "turn-over"),
       runWallet: this.#recorded("runWallet", async () => "turn-over"),
     };

@@ -107,6 +107,23 @@ export async function replayAuction(
   return state;
 }
 
+/** Writes the bids of an auction that its canonical logs tell of and that have no row. */
+export async function insertBidsOf(
+  tx: Queryable,
+  chainId: number,
+  contract: string,
+  auctionId: string,
+): Promise<void> {
+  await tx.query(
+    `INSERT INTO bids (chain_id, contract, block_hash, log_index, auction_id, bidder, amount_wei, ends_at, block_number, placed_at, transaction_hash)
+     SELECT chain_id, $2, block_hash, log_index, auction_id, args->>'bidder', (args->>'amountWei')::numeric, to_timestamp((args->>'endTime')::bigint),
+       block_number, to_timestamp(block_timestamp_s), transaction_hash
+     FROM chain_logs WHERE chain_id = $1 AND address = $2 AND auction_id = $3 AND event = 'BidPlaced' AND canonical
+     ON CONFLICT DO NOTHING`,
+    [chainId, contract, auctionId],
+  );
+}
+
 export async function deleteAuction(
   tx: Queryable,
   chainId: number,

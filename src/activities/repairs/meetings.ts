@@ -1,0 +1,80 @@
+import type { Client } from "@temporalio/client";
+import { loadAuction } from "../../chain/indexing/auctions.ts";
+import { isRebuilding } from "../../chain/indexing/store.ts";
+import type { Queryable } from "../../db/database.ts";
+import { restoreMeeting } from "../../db/meetings.ts";
+import type { MeetingInput, MeetingState } from "../../domain/process.ts";
+import { messageOf } from "../../errors.ts";
+import { createRoomName } from "../../jitsi/index.ts";
+import { meetingInputQuery, meetingStateQuery } from "../../workflows/messages.ts";
+import type { RepairOptions } from "./processes.ts";
+
+/** A process that cannot answer must not hold up the others. */
+const QUERY_TIMEOUT_MS = 5_000;
+
+/**
+ * Meetings whose process runs and that the database does not know (it was lost, or restored from a backup) are written down again,
+ * from what the process knows, as soon as the chain's sale of it is projected. Otherwise the auction would get a second meeting.
+ * Returns how many were, and the auctions of all that are still unknown.
+ */
+export async function restoreMeetings(
+  options: RepairOptions,
+): Promise<{ readonly restored: number; readonly unknown: ReadonlySet<string> }> {
+  const { db, client, logger } = options;
+  const unknown = new Set<string>();
+  let restored = 0;
+  for (const meetingId of await meetingsWithoutRow(client, db)) {
+    const known = await askProcess(options, meetingId);
+    if (known === undefined) continue;
+    const { input, state } = known;
+    if (input.chainId !== options.chainId || input.contract !== options.auctionContract) continue;
+    const auction = await loadAuction(db, input.chainId, input.contract, input.auctionId);
+    const isSold = auction?.winner === input.winner && auction.host === input.host;
+    if (!isSold || (await isRebuilding(db, input.chainId))) {
+      // It may become so: the indexer is still on its way there.
+      unknown.add(input.auctionId);
+      continue;
+    }
+    const row = { ...input, auctionSalt: auction.salt, roomName: createRoomName() };
+    if (await db.transaction((tx) => restoreMeeting(tx, row, state))) {
+      restored += 1;
+      logger.warn("a meeting that the database did not know is written down again", {
+        meetingId,
+        auctionId: input.auctionId,
+      });
+    }
+  }
+  return { restored, unknown };
+}
+
+/** The ids of meetings whose process runs and that have no row. */
+export async function meetingsWithoutRow(client: Client, db: Queryable): Promise<string[]> {
+  const ids: string[] = [];
+  const query = `WorkflowType = 'meeting' AND ExecutionStatus = 'Running'`;
+  for await (const { workflowId } of client.workflow.list({ query, pageSize: 1_000 }))
+    ids.push(workflowId.slice("meeting/".length));
+  const rows = await db.query<{ id: string }>(
+    "SELECT id FROM unnest($1::text[]) AS running (id) WHERE NOT EXISTS (SELECT FROM meetings m WHERE m.id::text = running.id)",
+    [ids],
+  );
+  return rows.map((row) => row.id);
+}
+
+async function askProcess(
+  { client, logger }: RepairOptions,
+  meetingId: string,
+): Promise<{ readonly input: MeetingInput; readonly state: MeetingState } | undefined> {
+  const handle = client.workflow.getHandle(`meeting/${meetingId}`);
+  try {
+    return await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, async () => ({
+      input: await handle.query(meetingInputQuery),
+      state: await handle.query(meetingStateQuery),
+    }));
+  } catch (error) {
+    logger.warn("the process of a meeting that has no row does not answer", {
+      meetingId,
+      reason: messageOf(error),
+    });
+    return undefined;
+  }
+}
