@@ -80,9 +80,9 @@ async function run(ctx: Koa.Context, one: Route, deps: ApiDeps): Promise<void> {
       one.params === undefined ? undefined : parseInput(one.params, ctx["params"], "/path"),
     );
     const query = problems.in(() => parseInput(one.query ?? NoQuery, { ...ctx.query }, "/query"));
-    const header = one.acceptsIdempotencyKey === true ? ctx.get("idempotency-key") : "";
+    const header = one.acceptsIdempotencyKey === true ? ctx.headers["idempotency-key"] : undefined;
     const key =
-      header === ""
+      header === undefined
         ? undefined
         : problems.in(() => parseInput(IdempotencyKey, header, "/headers/idempotency-key"));
     const given = one.method === "POST" ? await readBody(ctx, one) : undefined;

@@ -12,6 +12,7 @@ import { createRealtime } from "./realtime/server.ts";
 import type { ApiServer } from "./realtime/types.ts";
 import { createRouter } from "./router.ts";
 import { routes } from "./routes.ts";
+import { answerUnreadable } from "./unreadable.ts";
 
 export type { ApiDeps, ApiMetrics, AuctionRules, Health } from "./context.ts";
 
@@ -63,6 +64,7 @@ export function createApi(deps: ApiDeps): Api {
   // Somebody who sends a request byte by byte holds a connection no longer than this.
   httpServer.headersTimeout = HEADERS_TIMEOUT_MS;
   httpServer.requestTimeout = REQUEST_TIMEOUT_MS;
+  answerUnreadable(httpServer);
   const realtime = createRealtime(httpServer, deps);
 
   return {

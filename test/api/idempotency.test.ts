@@ -181,7 +181,7 @@ test("a key is one person's; one that is malformed is 422; a day later it is for
     headers: { "idempotency-key": key },
   });
   expect(theirs.status).toBe(200);
-  for (const bad of ["two words", "x".repeat(256)])
+  for (const bad of ["", "two words", "x".repeat(256)])
     expect((await extend(nodes[0], bad)).body.errors[0]).toMatchObject({
       pointer: "/headers/idempotency-key",
     });

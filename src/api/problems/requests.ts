@@ -39,6 +39,24 @@ export const REQUEST_PROBLEMS: ProblemKinds = {
     "The body is larger than this route takes.",
     "Send less: no command needs more than a few kilobytes.",
   ),
+  headers_too_large: kind(
+    431,
+    "Headers too large",
+    "Path, query and headers together are longer than 16 KiB.",
+    "Send less in the query: no parameter needs more than a few kilobytes.",
+  ),
+  request_too_slow: kind(
+    408,
+    "Request too slow",
+    "The request did not come within half a minute.",
+    "Send it again over a connection that holds.",
+  ),
+  request_malformed: kind(
+    400,
+    "Not HTTP",
+    "What came is not an HTTP request.",
+    "Look at what stands between you and this server.",
+  ),
   content_type_unsupported: kind(
     415,
     "Unsupported content",
