@@ -1,15 +1,6 @@
 import { parseArgs } from "node:util";
-import { DefaultLogger, makeTelemetryFilterString, Runtime } from "@temporalio/worker";
 import { JsonRpc } from "./chain/rpc.ts";
-import {
-  type CommonConfig,
-  commonOf,
-  ConfigError,
-  type Configs,
-  loadConfigs,
-  type Role,
-  ROLES,
-} from "./config.ts";
+import { commonOf, ConfigError, type Configs, loadConfigs, type Role, ROLES } from "./config.ts";
 import { armCrash } from "./crash.ts";
 import { Database } from "./db/database.ts";
 import { pendingMigrations } from "./db/migrate.ts";
@@ -42,31 +33,6 @@ function givenRole(): Role | undefined {
       example: `${ROLES.join(", ")}; left out: everything in one process`,
     },
   ]);
-}
-
-/** Temporal's own lines go through our logger; its signal handling is ours (one shutdown order for all parts). */
-function installRuntime(logger: Logger, level: CommonConfig["LOG_LEVEL"]): void {
-  Runtime.install({
-    shutdownSignals: [],
-    logger: new DefaultLogger(
-      level === "error" ? "ERROR" : level === "debug" ? "DEBUG" : "WARN",
-      (entry) => {
-        // The chain worker runs activities only, on purpose.
-        if (entry.message.startsWith("No workflows registered")) return;
-        const levels = {
-          TRACE: "debug",
-          DEBUG: "debug",
-          INFO: "info",
-          WARN: "warn",
-          ERROR: "error",
-        } as const;
-        logger.log(levels[entry.level], entry.message, { ...entry.meta, part: "temporal-sdk" });
-      },
-    ),
-    telemetryOptions: {
-      logging: { forward: {}, filter: makeTelemetryFilterString({ core: "WARN", other: "ERROR" }) },
-    },
-  });
 }
 
 /** Starts what the role needs; every started part is pushed to `parts` so that a failure half-way stops it again. */
@@ -118,10 +84,12 @@ async function start(
   if (registered.length > 0) logger.info("search attributes are registered", { registered });
   const health = createHealth({ db, temporal: temporal.connection, rpc, chainId: chain.chainId });
 
+  let sdkMetrics: (() => Promise<string>) | undefined;
   let finished: Promise<void> = new Promise(() => undefined);
   const { auctions, chain: sending } = configs;
   if (auctions !== undefined || sending !== undefined) {
-    installRuntime(logger, config.LOG_LEVEL);
+    const { installTemporalRuntime } = await import("./temporal-runtime.ts");
+    sdkMetrics = await installTemporalRuntime(logger, config.LOG_LEVEL);
     const { startWorker } = await import("./workers/worker.ts");
     const worker = await startWorker({
       ...(auctions === undefined ? {} : { auctions }),
@@ -155,6 +123,7 @@ async function start(
     host: config.METRICS_HOST,
     port: config.METRICS_PORT,
     registry: metrics.registry,
+    ...(sdkMetrics === undefined ? {} : { more: sdkMetrics }),
     health,
     logger,
   });

@@ -45,7 +45,7 @@ interface Scene {
 }
 
 /** What a client knows before it turns to Lit. */
-async function atTheDoor(changes: Record<string, unknown>): Promise<
+async function atTheDoor(changes: Record<string, string>): Promise<
   Scene & {
     readonly challenge: string;
     readonly action: {
