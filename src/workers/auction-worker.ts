@@ -5,9 +5,11 @@ import { createMeetingActivities } from "../activities/meeting.ts";
 import { createOperatorActivities } from "../activities/operators.ts";
 import { createReconcileActivities } from "../activities/reconcile.ts";
 import type { AuctionWorkerConfig } from "../config.ts";
+import { readVitals } from "../db/vitals.ts";
 import { TASK_QUEUES } from "../domain/process.ts";
 import { createRoomTokens } from "../jitsi/index.ts";
 import { roomTokensOptions } from "../jitsi-options.ts";
+import { createVitalMetrics } from "../vital-metrics.ts";
 import { WORKFLOWS_PATH } from "./bundle.ts";
 import { OutboxRelay } from "./relay.ts";
 import { ensureReconcileSchedule, restoreReconcileSchedule } from "./schedule.ts";
@@ -23,6 +25,11 @@ export async function createAuctionWorker(
   const leadMs = config.AUCTION_END_LEAD_S * 1000;
   const onAsked = (kind: "end" | "mint" | "settle"): void =>
     metrics.sender.operations("created", kind, 1);
+  createVitalMetrics(
+    metrics.registry,
+    () => readVitals(db, chain.chainId, chain.auctionContract),
+    (error) => logger.warn("the figures of the database could not be read", { error }),
+  );
   const worker = await Worker.create({
     ...shared,
     taskQueue: TASK_QUEUES.auction,
