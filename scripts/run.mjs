@@ -27,6 +27,7 @@ const COMMANDS = {
   contracts: { target: "contracts/build.ts" },
   openapi: { target: "src/api/openapi/write.ts" },
   reindex: { target: "src/reindex.ts", product: true },
+  ops: { target: "src/ops/main.ts", product: true },
   "rotate-keys": { target: "src/rotate-keys.ts", product: true },
 };
 

@@ -159,3 +159,27 @@ export function loadCronConfig(env: Environment = process.env): CronConfig {
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
 }
+
+/** What `npm run ops` needs: where everything is; no key and no secret of the product. */
+export type OpsConfig = Pick<
+  AuctionWorkerConfig,
+  | "DATABASE_URL"
+  | "TEMPORAL_ADDRESS"
+  | "TEMPORAL_NAMESPACE"
+  | "TEMPORAL_UI_URL"
+  | "ETH_HTTP_ENDPOINT"
+  | "ETH_TIMEOUT_MS"
+  | "AUCTION_CONTRACT_ADDRESS"
+>;
+
+/** The configuration of `npm run ops`. Throws ConfigError with every problem. */
+export function loadOpsConfig(env: Environment = process.env): OpsConfig {
+  const problems: ConfigProblem[] = [];
+  const { DATABASE_URL, TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_UI_URL } = COMMON;
+  const { ETH_HTTP_ENDPOINT, ETH_TIMEOUT_MS, AUCTION_CONTRACT_ADDRESS } = COMMON;
+  const temporal = { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_UI_URL };
+  const chain = { ETH_HTTP_ENDPOINT, ETH_TIMEOUT_MS, AUCTION_CONTRACT_ADDRESS };
+  const config = read({ DATABASE_URL, ...temporal, ...chain }, env, problems);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}

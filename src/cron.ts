@@ -1,15 +1,10 @@
 // `npm run cron`: makes or updates the reconcile Schedule, runs it once now and says what it repaired.
-import { randomUUID } from "node:crypto";
 import { Client } from "@temporalio/client";
 import { ConfigError, loadCronConfig } from "./config.ts";
-import { RECONCILE_SCHEDULE_ID, TASK_QUEUES } from "./domain/process.ts";
+import { RECONCILE_SCHEDULE_ID } from "./domain/process.ts";
 import { messageOf } from "./errors.ts";
 import { connectTemporal } from "./temporal.ts";
-import { ensureReconcileSchedule } from "./workers/schedule.ts";
-import type { reconcile } from "./workflows/services.ts";
-
-/** Without a worker the run would wait for ever. */
-const RUN_TIMEOUT_MS = 120_000;
+import { ensureReconcileSchedule, reconcileNow } from "./workers/schedule.ts";
 
 async function main(): Promise<void> {
   const config = loadCronConfig();
@@ -21,13 +16,7 @@ async function main(): Promise<void> {
       `the schedule "${RECONCILE_SCHEDULE_ID}" runs at ${config.AUCTION_CHECK_INTERVAL} (UTC)\n`,
     );
     process.stdout.write("running it once now; this needs a running worker\n");
-    const repaired = await client.workflow.execute<typeof reconcile>("reconcile", {
-      workflowId: `${RECONCILE_SCHEDULE_ID}-by-hand-${randomUUID()}`,
-      taskQueue: TASK_QUEUES.auction,
-      args: [],
-      workflowExecutionTimeout: RUN_TIMEOUT_MS,
-      staticSummary: "Compare chain, Postgres and workflows (npm run cron)",
-    });
+    const repaired = await reconcileNow(client);
     for (const [what, count] of Object.entries(repaired))
       process.stdout.write(`  ${what}: ${count} repaired\n`);
   } finally {

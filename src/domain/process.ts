@@ -117,7 +117,8 @@ export type OperatorAction =
   | "restart"
   | "pause-wallet"
   | "resume-wallet"
-  | "after-restore";
+  | "after-restore"
+  | "drop-message";
 
 /** What the contract says of an auction now, beside what the database says. */
 export interface ChainReport {

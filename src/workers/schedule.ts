@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import {
   type Client,
   ScheduleAlreadyRunning,
@@ -6,6 +7,7 @@ import {
   ScheduleOverlapPolicy,
 } from "@temporalio/client";
 import { RECONCILE_SCHEDULE_ID, TASK_QUEUES } from "../domain/process.ts";
+import type { reconcile } from "../workflows/services.ts";
 
 /** Makes the Schedule when there is none (somebody deleted it, or the Temporal server is another); one that is there is left alone. */
 export async function restoreReconcileSchedule(client: Client, cron: string): Promise<void> {
@@ -43,4 +45,18 @@ export async function ensureReconcileSchedule(client: Client, cron: string): Pro
       action: options.action,
     }));
   }
+}
+
+/** Without a worker the run would wait for ever. */
+const RUN_TIMEOUT_MS = 120_000;
+
+/** Runs reconcile once now, and says what it put right. Needs a running worker. @throws WorkflowFailedError */
+export async function reconcileNow(client: Client): Promise<Readonly<Record<string, number>>> {
+  return client.workflow.execute<typeof reconcile>("reconcile", {
+    workflowId: `${RECONCILE_SCHEDULE_ID}-by-hand-${randomUUID()}`,
+    taskQueue: TASK_QUEUES.auction,
+    args: [],
+    workflowExecutionTimeout: RUN_TIMEOUT_MS,
+    staticSummary: "Compare chain, Postgres and workflows (by hand)",
+  });
 }

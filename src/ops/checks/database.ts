@@ -1,0 +1,133 @@
+import { isRebuilding, readCursor } from "../../chain/indexing/store.ts";
+import { first } from "../../db/database.ts";
+import { pendingMigrations } from "../../db/migrate.ts";
+import { type Finding, note, problem } from "../finding.ts";
+import type { Sight } from "../sight.ts";
+import type { ChainSight } from "./chain.ts";
+
+/** Blocks, and seconds without progress, that are no news. */
+const LAG_BLOCKS = 10;
+const LAG_S = 30;
+const OUTBOX_S = 60;
+
+/** Whether the database answers and has the schema. @throws what the driver throws when it does not answer */
+export async function checkSchema({ db, config }: Sight): Promise<Finding[]> {
+  await db.query("SELECT 1");
+  const missing = await pendingMigrations(config.DATABASE_URL);
+  if (missing.length === 0) return [];
+  return [
+    problem(
+      "database-not-migrated",
+      `the schema of the database lacks ${missing.join(", ")}`,
+      "npm run migrate",
+    ),
+  ];
+}
+
+/** How far the indexer is behind the chain. */
+export async function checkIndexer({ db }: Sight, chain: ChainSight): Promise<Finding[]> {
+  const known = await db.query<{ chainId: number }>(
+    `SELECT DISTINCT chain_id AS "chainId" FROM chain_cursors`,
+  );
+  const others = known.map((one) => one.chainId).filter((id) => id !== chain.chainId);
+  if (others.length > 0)
+    return [
+      problem(
+        "wrong-chain",
+        `the database holds chain ${others.join(", ")}, and the RPC endpoint serves chain ${chain.chainId}`,
+        "set ETH_HTTP_ENDPOINT to an endpoint of that chain, or DATABASE_URL to another database",
+      ),
+    ];
+  const cursor = await readCursor(db, chain.chainId);
+  if (cursor === undefined)
+    return [
+      problem(
+        "indexer-behind",
+        "nothing is indexed yet",
+        "a running chain worker begins by itself: see whether there is one",
+      ),
+    ];
+  if (cursor.state === "halted")
+    return [
+      problem(
+        "indexer-halted",
+        `the indexer has halted: ${cursor.reason ?? "no reason given"}`,
+        "make sure that the endpoints serve the right chain, then npm run reindex",
+      ),
+    ];
+  const findings: Finding[] = [];
+  const stale = await first<{ staleS: number }>(
+    db,
+    `SELECT extract(epoch FROM now() - updated_at)::int AS "staleS" FROM chain_cursors WHERE chain_id = $1`,
+    [chain.chainId],
+  );
+  const behind = chain.head.number - cursor.blockNumber;
+  if (behind > LAG_BLOCKS && (stale?.staleS ?? 0) > LAG_S)
+    findings.push(
+      problem(
+        "indexer-behind",
+        `the indexer is ${behind} blocks behind and has not moved for ${stale?.staleS} s`,
+        "see whether a chain worker runs, and what its log says",
+      ),
+    );
+  if (await isRebuilding(db, chain.chainId))
+    findings.push(
+      note(
+        "projections-rebuilding",
+        "the projections are being built again: until they are as far as they were, no meeting is settled",
+        "wait",
+      ),
+    );
+  return findings;
+}
+
+/** Messages to processes that wait. */
+export async function checkOutbox({ db }: Sight): Promise<Finding[]> {
+  const waiting = await first<{ count: number; oldestS: number; error: string | null }>(
+    db,
+    `SELECT count(*)::int AS count, coalesce(extract(epoch FROM now() - min(created_at)), 0)::int AS "oldestS",
+       (array_agg('message ' || id || ' to ' || workflow_id || ': ' || last_error ORDER BY id) FILTER (WHERE last_error IS NOT NULL))[1] AS error
+     FROM outbox WHERE delivered_at IS NULL AND created_at < now() - make_interval(secs => $1)`,
+    [OUTBOX_S],
+  );
+  if (waiting === undefined || waiting.count === 0) return [];
+  const why = waiting.error === null ? "nobody has tried" : `the first says ${waiting.error}`;
+  return [
+    problem(
+      "outbox-stuck",
+      `${waiting.count} messages to processes wait, the oldest for ${waiting.oldestS} s; ${why}`,
+      "see whether a worker runs and Temporal answers; a message that can never be delivered is dropped with npm run ops -- drop-message <id>",
+    ),
+  ];
+}
+
+/** The realtime event that the database must know, as Temporal remembers it: the highest of what reconcile has seen lately. */
+export async function highWaterMark({ client }: Sight): Promise<number> {
+  const since = new Date(Date.now() - 24 * 3_600_000).toISOString();
+  const query = `WorkflowType = 'reconcile' AND ExecutionStatus = 'Completed' AND StartTime > '${since}'`;
+  let highest = 0;
+  for await (const { memo } of client.workflow.list({ query, pageSize: 1_000 })) {
+    const seq = memo?.["eventSeq"];
+    if (typeof seq === "number" && seq > highest) highest = seq;
+  }
+  return highest;
+}
+
+/** Whether the database knows less than it did: it was restored from a backup, or is another one. */
+export async function checkWentBack(sight: Sight): Promise<Finding[]> {
+  const [row, mark] = await Promise.all([
+    first<{ seq: number }>(sight.db, "SELECT last_seq AS seq FROM event_sequence"),
+    highWaterMark(sight),
+  ]);
+  const seq = row?.seq ?? 0;
+  if (seq >= mark) return [];
+  return [
+    problem(
+      "database-went-back",
+      seq === 0
+        ? `the database is empty, and reconcile has seen ${mark} realtime events in it today`
+        : `the database knows ${seq} realtime events, and reconcile has seen ${mark} today: it was restored from a backup`,
+      "let a chain worker index up to the head and reconcile run, then npm run ops -- after-restore",
+    ),
+  ];
+}

@@ -1,0 +1,43 @@
+import { Client } from "@temporalio/client";
+import { JsonRpc } from "../chain/rpc.ts";
+import type { OpsConfig } from "../config.ts";
+import { Database } from "../db/database.ts";
+import { connectTemporal } from "../temporal.ts";
+
+/** What the commands of operators look at and work on. Nothing is connected before it is used. */
+export interface Sight {
+  readonly config: OpsConfig;
+  readonly db: Database;
+  readonly rpc: JsonRpc;
+  readonly client: Client;
+  readonly connection: ReturnType<typeof connectTemporal>["connection"];
+  readonly namespace: string;
+  /** Lower-case. */
+  readonly auctionContract: string;
+  close(): Promise<void>;
+}
+
+/** A part that is away is given up on soon: the others have something to say. */
+const RPC_TIMEOUT_MS = 3_000;
+
+export function openSight(config: OpsConfig): Sight {
+  const temporal = connectTemporal(config);
+  const { connection, namespace } = temporal;
+  const db = new Database({ url: config.DATABASE_URL, applicationName: "ops", maxConnections: 4 });
+  return {
+    config,
+    db,
+    rpc: new JsonRpc({
+      endpoints: config.ETH_HTTP_ENDPOINT,
+      timeoutMs: Math.min(config.ETH_TIMEOUT_MS, RPC_TIMEOUT_MS),
+    }),
+    client: new Client({ connection, namespace }),
+    connection,
+    namespace,
+    auctionContract: config.AUCTION_CONTRACT_ADDRESS.toLowerCase(),
+    async close() {
+      await db.close().catch(() => undefined);
+      await connection.close().catch(() => undefined);
+    },
+  };
+}
