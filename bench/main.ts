@@ -4,16 +4,18 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { readOptions } from "../scripts/command-line.ts";
 import { stopQuietlyOnSignals } from "../scripts/stopping.ts";
+import { api } from "./api.ts";
 import { backfill } from "./backfill.ts";
 import type { Bench, Figure } from "./bench.ts";
 import { Ending } from "./ending.ts";
 import { lateness } from "./lateness.ts";
 import { benchOptions, USAGE } from "./options.ts";
+import { realtime } from "./realtime.ts";
 import { recovery } from "./recovery.ts";
 import { lineOf, medians, verdictOf } from "./report.ts";
 import { sender } from "./sender.ts";
 
-const BENCHES: readonly Bench[] = [...lateness, recovery, backfill, sender];
+const BENCHES: readonly Bench[] = [...lateness, recovery, backfill, sender, api, ...realtime];
 
 const { names, runs, json, logs } = readOptions(USAGE, (args) =>
   benchOptions(
