@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Queryable, Transactor } from "./database.ts";
 import { forgetKeys } from "./idempotency.ts";
+import { forgetAnnouncements } from "./reads.ts";
 
 /** What people prove themselves with, as far as it is kept: digests and ciphertexts, nothing that opens anything. */
 
@@ -91,7 +92,7 @@ export async function sessionsByKey(db: Queryable): Promise<ReadonlyMap<string, 
  */
 export async function forgetExpired(db: Transactor): Promise<number> {
   const forgotten = await db.transaction(async (tx) => {
-    const counts = [await forgetKeys(tx)];
+    const counts = [await forgetKeys(tx), await forgetAnnouncements(tx)];
     for (const table of ["spent_verification_tokens", "para_sessions", "wallet_challenges"])
       counts.push(
         (await tx.query(`DELETE FROM ${table} WHERE expires_at < now() RETURNING 1`)).length,

@@ -11,6 +11,7 @@ import { Migration20261123300000_meeting_access } from "../../migrations/Migrati
 import { Migration20261123400000_every_coming_and_going } from "../../migrations/Migration20261123400000_every_coming_and_going.ts";
 import { Migration20261123500000_stale_access } from "../../migrations/Migration20261123500000_stale_access.ts";
 import { Migration20261123600000_idempotency_claims } from "../../migrations/Migration20261123600000_idempotency_claims.ts";
+import { Migration20261123610000_announced_auctions } from "../../migrations/Migration20261123610000_announced_auctions.ts";
 import { Migration20261123700000_event_retention } from "../../migrations/Migration20261123700000_event_retention.ts";
 import { Migration20261123800000_operators } from "../../migrations/Migration20261123800000_operators.ts";
 import { Migration20261123810000_creations } from "../../migrations/Migration20261123810000_creations.ts";
@@ -28,6 +29,7 @@ const migrations = [
   Migration20261123400000_every_coming_and_going,
   Migration20261123500000_stale_access,
   Migration20261123600000_idempotency_claims,
+  Migration20261123610000_announced_auctions,
   Migration20261123700000_event_retention,
   Migration20261123800000_operators,
   Migration20261123810000_creations,

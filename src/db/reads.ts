@@ -162,6 +162,29 @@ export async function bidsOf(
   );
 }
 
+/** How long a transaction that was announced may take to be mined, in days. */
+const ANNOUNCED_DAYS = 7;
+
+/** Keeps what a user says about the auction that a transaction will create; the indexer's transaction makes it the listing. */
+export async function announceListing(
+  db: Queryable,
+  said: Omit<ListingRow, "auctionId"> & { readonly transactionHash: string },
+): Promise<void> {
+  await db.query(
+    "INSERT INTO announced_auctions (transaction_hash, user_id, title, description) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+    [said.transactionHash, said.userId, said.title, said.description],
+  );
+}
+
+/** Forgets announcements that came to nothing, or did long ago. Returns how many. */
+export async function forgetAnnouncements(db: Queryable): Promise<number> {
+  const rows = await db.query(
+    "DELETE FROM announced_auctions WHERE created_at < now() - make_interval(days => $1) RETURNING 1",
+    [ANNOUNCED_DAYS],
+  );
+  return rows.length;
+}
+
 export interface ListingRow {
   readonly auctionId: string;
   readonly userId: string;

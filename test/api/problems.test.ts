@@ -70,9 +70,14 @@ test("every code that can reach a caller is described, and nothing else is", () 
   expect([...raised].filter((code) => !described.has(code) && !NOT_TOLD.has(code))).toEqual([]);
   // Raised by the chain's client for the API too, by the middleware for defects, and by the meeting's workflow.
   const elsewhere = new Set([
-    ...["rpc_unavailable", "wrong_chain", "internal", "bad_minutes"],
+    "rpc_unavailable",
+    "wrong_chain",
+    "internal",
+    "bad_minutes",
     // What Node's parser refuses (src/api/unreadable.ts).
-    ...["headers_too_large", "request_too_slow", "request_malformed"],
+    "headers_too_large",
+    "request_too_slow",
+    "request_malformed",
   ]);
   expect([...described].filter((code) => !raised.has(code) && !elsewhere.has(code))).toEqual([]);
   expect([...NOT_TOLD].filter((code) => described.has(code))).toEqual([]);

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { existingAuctions, findAuction, saveListing } from "../../db/reads.ts";
+import { announceListing, existingAuctions, findAuction, saveListing } from "../../db/reads.ts";
 import { refused } from "../../errors.ts";
 import type { ApiDeps } from "../context.ts";
 import { deploymentOf } from "../deployment.ts";
@@ -25,7 +25,8 @@ export type CreatedResult =
 
 /**
  * Records what a host says about an auction they created on chain. Nothing the caller says about the auction itself is
- * believed: its id and host come from the receipt. Any number of repeats, also at once, have the effect of one: the
+ * believed: its id and host come from the receipt. While there is none the words are kept, and are those of the auction once
+ * the indexer sees it, if the caller has its host's wallet by then. Any number of repeats, also at once, have the effect of one: the
  * listing is written once and the workflow has one identity.
  * @throws AppError refuse 422 `transaction_reverted`, `transaction_other`; 403 `wallet_not_yours`; 409 `auction_recorded_by_other`
  */
@@ -37,6 +38,7 @@ export async function recordCreated(
   const creation = await deps.reader.auctionCreatedIn(command.transactionHash);
   switch (creation.status) {
     case "pending":
+      await announceListing(deps.db, { ...command, userId: user.id });
       return { done: false, status: "unknown", auctionId: null, confirmations: 0 };
     case "reverted":
       throw refused(
@@ -93,16 +95,29 @@ export async function creationStatus(
   transactionHash: string,
 ): Promise<z.input<typeof TransactionStatus>> {
   const creation = await deps.reader.auctionCreatedIn(transactionHash);
-  const confirmationsNeeded = deps.config.CHAIN_CONFIRMATIONS;
-  if (creation.status === "pending")
-    return { status: "unknown", auctionId: null, confirmations: 0, confirmationsNeeded };
-  if (creation.status !== "created")
-    return { status: creation.status, auctionId: null, confirmations: 0, confirmationsNeeded };
-  const { auctionId, confirmations } = creation;
+  const nothing = {
+    transactionHash,
+    blockNumber: null,
+    lastError: null,
+    auctionId: null,
+    confirmations: 0,
+    confirmationsNeeded: deps.config.CHAIN_CONFIRMATIONS,
+  };
+  switch (creation.status) {
+    case "pending":
+      return { ...nothing, status: "unknown" };
+    case "reverted":
+      return { ...nothing, status: "reverted", lastError: "transaction_reverted" };
+    case "other":
+      return { ...nothing, status: "other", lastError: "transaction_other" };
+    case "created":
+      break;
+  }
+  const { auctionId, confirmations, blockNumber } = creation;
   const indexed = (await existingAuctions(deps.db, deploymentOf(deps), [auctionId])).length > 0;
-  const status =
-    confirmations < confirmationsNeeded ? "unconfirmed" : indexed ? "recorded" : "unindexed";
-  return { status, auctionId, confirmations, confirmationsNeeded };
+  const isConfirmed = confirmations >= nothing.confirmationsNeeded;
+  const status = !isConfirmed ? "unconfirmed" : indexed ? "recorded" : "unindexed";
+  return { ...nothing, status, auctionId, blockNumber, confirmations };
 }
 
 function at(code: string) {

@@ -103,7 +103,7 @@ export const PendingAnswer = z
   .strictObject({
     status: z.enum(["unknown", "unconfirmed", "unindexed"]).meta({
       description:
-        "`unknown`: the chain has no receipt yet, so send the same request again; `unconfirmed`, `unindexed`: title and description are kept, and the auction appears by itself",
+        "`unknown`: the chain has no receipt yet; `unconfirmed`, `unindexed`: it has. Title and description are kept in each case, and the auction appears by itself",
     }),
     auctionId: AuctionId.nullable(),
     confirmations: z.int(),
@@ -113,7 +113,13 @@ export const PendingAnswer = z
 
 export const TransactionStatus = z
   .strictObject({
+    transactionHash: Hash,
     status: z.enum(["unknown", "reverted", "other", "unconfirmed", "unindexed", "recorded"]),
+    blockNumber: z.int().nullable(),
+    lastError: z
+      .enum(["transaction_reverted", "transaction_other"])
+      .nullable()
+      .meta({ description: "Why it will never be recorded" }),
     auctionId: AuctionId.nullable(),
     confirmations: z.int(),
     confirmationsNeeded: z.int(),
