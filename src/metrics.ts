@@ -22,7 +22,7 @@ export interface WorkerMetrics {
     durationS: number,
   ) => void;
   readonly sender: SenderObserver;
-  /** Reconcile has put something right so many times. */
+  /** Reconcile has run, and has put something right so many times. */
   readonly repaired: (what: string, count: number) => void;
 }
 
@@ -48,9 +48,18 @@ export function createMetrics(): WorkerMetrics {
     labelNames: ["repair"],
     registers: [registry],
   });
+  const reconciled = new Gauge({
+    name: "reconcile_last_success_timestamp_seconds",
+    help: "When everything was last compared and put right by this process",
+    registers: [registry],
+  });
   return {
     registry,
-    repaired: (what, count) => repairs.inc({ repair: what }, count),
+    repaired: (what, count) => {
+      repairs.inc({ repair: what }, count);
+      // A run tells of every kind, also of those that it found nothing of.
+      reconciled.setToCurrentTime();
+    },
     sender: createSenderMetrics(registry),
     indexer: createIndexerMetrics(registry),
     heads: createHeadMetrics(registry),

@@ -245,7 +245,13 @@ test("env.example names every variable and nothing else", () => {
     ].map((match) => match[1]),
   );
   // Read by Temporal's own envconfig, and by docker-compose.
-  for (const other of ["TEMPORAL_API_KEY", "POSTGRES_PASSWORD", "TEMPORAL_DB_PASSWORD"])
+  for (const other of [
+    "TEMPORAL_API_KEY",
+    "POSTGRES_PASSWORD",
+    "TEMPORAL_DB_PASSWORD",
+    "JITSI_COMPONENTS_PASSWORD",
+    "JITSI_ADVERTISE_IPS",
+  ])
     expect(example.delete(other)).toBe(true);
   expect(example).toEqual(known);
 });

@@ -52,15 +52,44 @@ composeTest("without passwords nothing starts, and the reason is told", async ()
   await expect(composeServices({})).rejects.toThrow("POSTGRES_PASSWORD is missing: set it in .env");
 });
 
-composeTest("only the API listens on every address", () => {
-  const open = Object.entries(services).flatMap(([name, { ports = [] }]) =>
-    // docker-compose writes a port with an address as text, and one without as an object.
-    ports
-      .filter((port) => typeof port !== "string" || !port.startsWith("127.0.0.1:"))
-      .map((port) => [name, port]),
-  );
-  expect(open).toEqual([["api", expect.anything()]]);
+composeTest(
+  "only the API listens on every address, and where it is asked for a Jitsi of one's own",
+  () => {
+    const open = Object.entries(services).flatMap(([name, { ports = [] }]) =>
+      // docker-compose writes a port with an address as text, and one without as an object.
+      ports
+        .filter((port) => typeof port !== "string" || !port.startsWith("127.0.0.1:"))
+        .map((port) => [name, port]),
+    );
+    expect(open.map(([name]) => name)).toEqual(["api", "jitsi-web", "jvb"]);
+  },
+);
+
+composeTest("monitoring and Jitsi are there for whoever asks for them", () => {
+  const profiles = Object.entries(services).map(([name, one]) => [name, one.profiles ?? []]);
+  const withProfile = profiles.filter(([, names]) => names?.length !== 0);
+  expect(Object.fromEntries(withProfile)).toEqual({
+    prometheus: ["monitoring"],
+    grafana: ["monitoring"],
+    ...Object.fromEntries(["jitsi-web", "prosody", "jicofo", "jvb"].map((one) => [one, ["jitsi"]])),
+  });
 });
+
+composeTest(
+  "Jitsi's own server gets the secrets that the product signs and asks with",
+  async () => {
+    const secrets = { JITSI_APP_ID: "app", JITSI_SECRET: "s1", JITSI_INTEGRATION_SECRET: "s2" };
+    const { prosody } = await composeServices({ ...filled, ...secrets });
+    expect(prosody?.environment).toMatchObject({
+      JWT_APP_ID: "app",
+      JWT_APP_SECRET: "s1",
+      JWT_ACCEPTED_AUDIENCES: "jitsi",
+      JWT_ALLOW_EMPTY: "0",
+      PROSODY_RESERVATION_ENABLED: "true",
+      XMPP_CONFIGURATION: 'reservations_api_headers = { ["Authorization"] = "Bearer s2" }',
+    });
+  },
+);
 
 composeTest(
   "what runs the product is read-only, without rights, and starts again when it dies",
@@ -77,7 +106,7 @@ composeTest(
 composeTest("every image is named with its version", () => {
   for (const [name, { image = "" }] of Object.entries(services))
     if (!["api", "worker", "chain-worker", "migrate"].includes(name))
-      expect(image).toMatch(/:v?\d+\.\d+[^:]*$/);
+      expect(image).toMatch(/:(v?\d+\.\d+[^:]*|stable-\d+)$/);
 });
 
 testWith("hadolint")("hadolint finds nothing in the Dockerfile", () => {

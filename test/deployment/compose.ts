@@ -17,6 +17,7 @@ export interface Service {
   readonly restart?: string;
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
   readonly healthcheck?: object;
+  readonly profiles?: readonly string[];
 }
 
 /** The services for a `.env` with these lines. @throws the error of docker-compose, with what it printed */
