@@ -30,7 +30,7 @@ const EventQuery = z.strictObject({
     .optional()
     .meta({
       description: "Only events with a greater seq; all that are kept if not given",
-      override: { type: "integer", minimum: 0, maximum: 999_999_999_999_999 },
+      override: { type: "integer", format: "int64", minimum: 0, maximum: 999_999_999_999_999 },
     }),
   auctions: z
     .string()
