@@ -5,19 +5,12 @@ import { beforeAll, expect, test } from "@jest/globals";
 import { parseEnv } from "node:util";
 import { repositoryRoot } from "../../dev/stack/paths.ts";
 import { API, AUCTION_WORKER, CHAIN_WORKER, COMMON, MEETINGS } from "../../src/config-variables.ts";
-import { composeServices, type Service } from "./compose.ts";
+import { composeServices, OF_IMAGE, type Service } from "./compose.ts";
 import { testWith } from "./tools.ts";
 
 const composeTest = testWith("docker-compose");
 
-/** Of each role the variables it reads, without those that the image sets and those for tests. */
-const OF_IMAGE = new Set([
-  "LOG_DIR",
-  "METRICS_HOST",
-  "METRICS_PORT",
-  "WORKFLOW_BUNDLE",
-  "CRASH_AT",
-]);
+/** Of each role the variables it reads. */
 const ROLES = {
   api: { ...COMMON, ...MEETINGS, ...API },
   worker: { ...COMMON, ...MEETINGS, ...AUCTION_WORKER },

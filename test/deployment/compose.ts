@@ -7,6 +7,15 @@ import { promisify } from "node:util";
 import { parse } from "yaml";
 import { repositoryRoot } from "../../dev/stack/paths.ts";
 
+/** Variables that the image sets, and those for tests. */
+export const OF_IMAGE: ReadonlySet<string> = new Set([
+  "LOG_DIR",
+  "METRICS_HOST",
+  "METRICS_PORT",
+  "WORKFLOW_BUNDLE",
+  "CRASH_AT",
+]);
+
 export interface Service {
   readonly image?: string;
   readonly command?: readonly string[];
