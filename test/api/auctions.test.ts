@@ -139,6 +139,31 @@ describe("lists", () => {
     }
   });
 
+  test("stay whole while rows are added before and behind the page that was read, and none comes twice", async () => {
+    const at = (seconds: number) => new Date(Date.UTC(2095, 0, 1, 0, 0, seconds));
+    const add = (seconds: number) =>
+      seedAuction(world.db, { host: host.wallet.address, endsAt: at(seconds) });
+    const ids = await Promise.all([10, 20, 30, 40, 50].map(add));
+    const seen: string[] = [];
+    let added: string | undefined;
+    for (let cursor: string | null = ""; cursor !== null;) {
+      const { body } = await api.request(
+        `/api/auctions/active?limit=1${cursor === "" ? "" : `&cursor=${cursor}`}`,
+      );
+      const [id] = body.data.map((one: { id: string }) => one.id);
+      seen.push(id);
+      cursor = body.nextCursor as string | null;
+      if (id !== ids[1]) continue;
+      // Before what was read, at the same moment as it, and behind it.
+      await add(5);
+      await add(20);
+      added = await add(45);
+    }
+    expect(new Set(seen).size).toBe(seen.length);
+    expect(seen.filter((id) => ids.includes(id))).toEqual(ids);
+    expect(seen).toContain(added);
+  });
+
   test("refuse a cursor that was changed, or comes from another list", async () => {
     await seedAuction(world.db, { host: host.wallet.address });
     await seedAuction(world.db, { host: host.wallet.address });
