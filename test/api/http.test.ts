@@ -251,6 +251,18 @@ describe("browsers", () => {
       expect((await api.request(path)).status).toBe(404);
   });
 
+  test("may only read the documentation, and need not load it again", async () => {
+    for (const path of ["/docs", "/docs/problems", "/api/openapi.json"]) {
+      const answer = await api.request(path, { method: "POST" });
+      expect([answer.status, answer.body.code]).toEqual([405, "method_not_allowed"]);
+      expect(answer.headers.get("allow")).toBe("GET, HEAD, OPTIONS");
+      expect((await api.request(path, { method: "OPTIONS" })).status).toBe(204);
+    }
+    const document = await api.request("/api/openapi.json");
+    const headers = { "if-none-match": document.headers.get("etag") ?? "" };
+    expect((await api.request("/api/openapi.json", { headers })).status).toBe(304);
+  });
+
   test("and others may ask by HEAD", async () => {
     const id = await seedAuction(world.db, { host: person.wallet.address });
     for (const path of [`/api/auctions/${id}`, "/healthz", "/docs", "/api/openapi.json"]) {

@@ -25,7 +25,10 @@ test("a caller who has used up a quota is told when to come back, and only of th
   }
   const refusal = await get(api, "/api/meta");
   expect(refusal.status).toBe(429);
-  expect(Number(refusal.headers.get("retry-after"))).toBeGreaterThan(0);
+  const waitS = Number(refusal.headers.get("retry-after"));
+  expect(waitS).toBeGreaterThan(0);
+  expect(refusal.headers.get("ratelimit-policy")).toBe('"read";q=3;w=60');
+  expect(refusal.headers.get("ratelimit")).toBe(`"read";r=0;t=${waitS}`);
   expect(await refusal.json()).toMatchObject({ code: "quota_exceeded", status: 429 });
 
   // A user has a quota of their own, wherever they come from, and supervisors are never turned away.
