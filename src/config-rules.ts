@@ -88,6 +88,7 @@ export function checkTogether(
         });
     }
   }
+  checkWallets(config, problems);
   const keys = config.PLATFORM_PRIVATE_KEY?.map((key) => key.reveal()) ?? [];
   if (new Set(keys).size < keys.length) {
     problems.push({
@@ -154,4 +155,30 @@ export function checkTogether(
       example: `${COMMON.DATABASE_URL.example}?sslmode=verify-full`,
     });
   }
+}
+
+/** Whoever sends transactions has keys, or knows who signs for which wallets. */
+function checkWallets(config: Partial<ApiConfig & WorkerConfig>, problems: ConfigProblem[]): void {
+  // Only a chain worker reads this one, and it has a default.
+  if (config.CHAIN_BATCH_ITEMS === undefined) return;
+  const {
+    PLATFORM_PRIVATE_KEY: keys,
+    PLATFORM_SIGNER_URL: url,
+    PLATFORM_WALLETS: wallets,
+  } = config;
+  const told = (variable: keyof typeof CHAIN_WORKER, problem: string): void => {
+    if (problems.some((one) => one.variable === variable)) return;
+    problems.push({ variable, problem, example: CHAIN_WORKER[variable].example });
+  };
+  if (url === undefined && wallets === undefined) {
+    if (keys === undefined)
+      told("PLATFORM_PRIVATE_KEY", "is missing (or PLATFORM_SIGNER_URL and PLATFORM_WALLETS)");
+    return;
+  }
+  if (keys !== undefined)
+    told("PLATFORM_PRIVATE_KEY", "must be unset: PLATFORM_SIGNER_URL names who signs instead");
+  if (url === undefined) told("PLATFORM_SIGNER_URL", "is missing: PLATFORM_WALLETS needs it");
+  if (wallets === undefined) told("PLATFORM_WALLETS", "is missing: PLATFORM_SIGNER_URL needs it");
+  if (new Set(wallets).size < (wallets?.length ?? 0))
+    told("PLATFORM_WALLETS", "holds the same wallet twice");
 }

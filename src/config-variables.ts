@@ -214,7 +214,17 @@ export const AUCTION_WORKER = {
 
 /** Variables that only the process sending transactions needs. */
 export const CHAIN_WORKER = {
-  PLATFORM_PRIVATE_KEY: { parse: list(privateKey), example: KEY_EXAMPLE },
+  PLATFORM_PRIVATE_KEY: { parse: list(privateKey), example: KEY_EXAMPLE, optional: true },
+  PLATFORM_SIGNER_URL: {
+    parse: urlOf(["http:", "https:"]),
+    example: "http://web3signer:9000",
+    optional: true,
+  },
+  PLATFORM_WALLETS: {
+    parse: list(address),
+    example: "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+    optional: true,
+  },
   CHAIN_MAX_FEE_GWEI: {
     parse: feeCaps,
     example: "end:500,mint:200,settle:200,cancel:500",

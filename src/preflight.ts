@@ -1,4 +1,3 @@
-import { Wallet } from "ethers";
 import { isOperator, readAuctionRules, readPassContract } from "./chain/reader.ts";
 import { type JsonRpc, RpcError } from "./chain/rpc.ts";
 import { chainIdOf, HexData } from "./chain/types.ts";
@@ -7,6 +6,7 @@ import { commonOf, ConfigError } from "./config.ts";
 import type { Database } from "./db/database.ts";
 import { AppError } from "./errors.ts";
 import type { Logger } from "./logging.ts";
+import { platformSigners, walletsUnknownToSigner, walletVariable } from "./platform-wallets.ts";
 
 /** The facts of the chain that the configuration points to. */
 export interface ChainFacts {
@@ -88,11 +88,11 @@ export async function checkChain(
           example: String(Math.max(0, Math.floor(releaseGraceS / 120))),
         });
       }
-      for (const key of configs.chain?.PLATFORM_PRIVATE_KEY ?? []) {
-        const { address } = new Wallet(key.reveal());
-        if (!(await isOperator(rpc, auctionContract, address))) {
+      const { chain } = configs;
+      for (const { address } of chain === undefined ? [] : platformSigners(chain)) {
+        if (chain !== undefined && !(await isOperator(rpc, auctionContract, address))) {
           problems.push({
-            variable: "PLATFORM_PRIVATE_KEY",
+            variable: walletVariable(chain),
             problem: `belongs to ${address}, which lacks OPERATOR_ROLE at ${config.AUCTION_CONTRACT_ADDRESS}: let the contract's admin grant it`,
             example: `0x${"1".repeat(64)}`,
           });
@@ -108,6 +108,7 @@ export async function checkChain(
       });
     }
   }
+  if (configs.chain !== undefined) problems.push(...(await walletsUnknownToSigner(configs.chain)));
   if (problems.length > 0) throw new ConfigError(problems);
   return { chainId, auctionContract, passContract };
 }

@@ -45,7 +45,9 @@ test("each role asks only for what it needs", () => {
   expect(problemsOf(() => loadWorkerConfig(worker))).toEqual([]);
   expect(problemsOf(() => loadApiConfig(api))).toEqual([]);
   expect(problemsOf(() => loadConfigs(undefined, { ...worker, ...api }))).toEqual([]);
-  expect(problemsOf(() => loadWorkerConfig(common))).toEqual(["PLATFORM_PRIVATE_KEY: is missing"]);
+  expect(problemsOf(() => loadWorkerConfig(common))).toEqual([
+    "PLATFORM_PRIVATE_KEY: is missing (or PLATFORM_SIGNER_URL and PLATFORM_WALLETS)",
+  ]);
   // The key belongs to the chain worker alone, and whoever holds it has nothing to do with rooms.
   expect(problemsOf(() => loadConfigs("auction-worker", common))).toEqual([]);
   const { JITSI_APP_ID: _, JITSI_SECRET: __, ...withoutRooms } = worker;
@@ -157,7 +159,7 @@ test.each([
 
 test("a configuration that is printed shows no secret", () => {
   const config = loadConfigs(undefined, { ...worker, ...api });
-  const printed = `${inspect(config, { depth: 9 })} ${JSON.stringify(config, (_key, value: unknown) => (typeof value === "bigint" ? String(value) : value))} ${String(config.chain?.PLATFORM_PRIVATE_KEY[0])}`;
+  const printed = `${inspect(config, { depth: 9 })} ${JSON.stringify(config, (_key, value: unknown) => (typeof value === "bigint" ? String(value) : value))} ${String(config.chain?.PLATFORM_PRIVATE_KEY?.[0])}`;
   for (const secret of [
     worker.PLATFORM_PRIVATE_KEY,
     api.JWT_SECRET,
@@ -165,7 +167,7 @@ test("a configuration that is printed shows no secret", () => {
     common.JITSI_SECRET,
   ])
     expect(printed).not.toContain(secret);
-  expect(config.chain?.PLATFORM_PRIVATE_KEY[0]?.reveal()).toBe(worker.PLATFORM_PRIVATE_KEY);
+  expect(config.chain?.PLATFORM_PRIVATE_KEY?.[0]?.reveal()).toBe(worker.PLATFORM_PRIVATE_KEY);
 });
 
 const PKP = new SigningKey(`0x${"77".repeat(32)}`);
@@ -301,6 +303,22 @@ test("the same key twice is refused", () => {
   expect(
     problemsOf(() => loadWorkerConfig({ ...worker, PLATFORM_PRIVATE_KEY: `${key},${key}` })),
   ).toEqual(["PLATFORM_PRIVATE_KEY: holds the same key twice: each wallet is one key"]);
+});
+
+test("a signer elsewhere takes the place of keys", () => {
+  const { PLATFORM_PRIVATE_KEY: _, ...keyless } = worker;
+  const url = { PLATFORM_SIGNER_URL: "http://127.0.0.1:9000" };
+  const wallets = { PLATFORM_WALLETS: `0x${"11".repeat(20)}` };
+  expect(problemsOf(() => loadWorkerConfig({ ...keyless, ...url, ...wallets }))).toEqual([]);
+  expect(problemsOf(() => loadWorkerConfig({ ...worker, ...url, ...wallets }))).toEqual([
+    "PLATFORM_PRIVATE_KEY: must be unset: PLATFORM_SIGNER_URL names who signs instead",
+  ]);
+  expect(problemsOf(() => loadWorkerConfig({ ...keyless, ...url }))).toEqual([
+    "PLATFORM_WALLETS: is missing: PLATFORM_SIGNER_URL needs it",
+  ]);
+  expect(problemsOf(() => loadWorkerConfig({ ...keyless, ...wallets }))).toEqual([
+    "PLATFORM_SIGNER_URL: is missing: PLATFORM_WALLETS needs it",
+  ]);
 });
 
 test("a process that kills itself on purpose is refused in production", () => {

@@ -1,9 +1,9 @@
-import type { Wallet } from "ethers";
 import { ChainIndexer, type IndexerOptions } from "../chain/indexing/indexer.ts";
 import { HeadStream, type HeadStreamOptions } from "../chain/heads.ts";
 import type { JsonRpc } from "../chain/rpc.ts";
 import type { SenderObserver } from "../chain/observer.ts";
 import type { FeeCaps } from "../chain/sending/fees.ts";
+import type { TransactionSigner } from "../chain/sending/signer.ts";
 import { WalletSender } from "../chain/sending/sender.ts";
 import type { Database } from "../db/database.ts";
 import { Listener } from "../db/listen.ts";
@@ -21,7 +21,7 @@ export interface ChainActivityOptions {
   readonly startBlock: number;
   readonly confirmations: number;
   readonly finalityDepth: number;
-  readonly signers: readonly Wallet[];
+  readonly signers: readonly TransactionSigner[];
   /** Aborted when this worker begins to stop: the jobs end at once, and another worker takes them up. */
   readonly stopping: AbortSignal;
   readonly feeCaps: FeeCaps;

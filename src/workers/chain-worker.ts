@@ -1,21 +1,21 @@
 import type { Client } from "@temporalio/client";
 import { Worker, type WorkerOptions } from "@temporalio/worker";
-import { Wallet } from "ethers";
 import { createChainActivities } from "../activities/chain.ts";
 import type { ChainWorkerConfig } from "../config.ts";
 import { chainIndexerWorkflowId, TASK_QUEUES, walletWorkflowId } from "../domain/process.ts";
+import { platformSigners } from "../platform-wallets.ts";
 import { CHAIN_ID } from "../workflows/search-attributes.ts";
 import type * as workflows from "../workflows/index.ts";
 import type { WorkerDependencies, WorkerPart } from "./worker.ts";
 
-/** Reads the chain and sends to it: the only part of the product that holds keys of wallets. It runs no workflow code. */
+/** Reads the chain and sends to it: the only part of the product that holds keys of wallets, or may ask a signer that does. It runs no workflow code. */
 export async function createChainWorker(
   { chain, db, rpc, logger, metrics }: WorkerDependencies,
   config: ChainWorkerConfig,
   client: Client,
   shared: Omit<WorkerOptions, "taskQueue">,
 ): Promise<WorkerPart> {
-  const signers = config.PLATFORM_PRIVATE_KEY.map((key) => new Wallet(key.reveal()));
+  const signers = platformSigners(config);
   const stopping = new AbortController();
   const worker = await Worker.create({
     ...shared,

@@ -8,6 +8,7 @@ import {
 import type { SenderObserver } from "../../src/chain/observer.ts";
 import { JsonRpc } from "../../src/chain/rpc.ts";
 import { WalletSender } from "../../src/chain/sending/sender.ts";
+import type { TransactionSigner } from "../../src/chain/sending/signer.ts";
 import type { FeeCaps } from "../../src/chain/sending/fees.ts";
 import { requestOperation } from "../../src/chain/sending/operations.ts";
 import { Database, type Transactor } from "../../src/db/database.ts";
@@ -155,7 +156,7 @@ export class Engine {
       readonly finalityDepth?: number;
       readonly feeCaps?: FeeCaps;
       readonly maxBatchItems?: number;
-      readonly signer?: Wallet;
+      readonly signer?: TransactionSigner;
       readonly rpc?: JsonRpc;
       readonly observer?: SenderObserver;
     } = {},

@@ -98,6 +98,18 @@ describe("a wrong start ends with exit code 1 and its reason", () => {
     expect(output).not.toContain(stranger.privateKey);
   });
 
+  test("a wallet for which the signer has no key", async () => {
+    const { PLATFORM_PRIVATE_KEY: _, ...keyless } = workerEnv;
+    const wallet = Wallet.createRandom().address;
+    const output = await refusal(["--role=chain-worker"], {
+      ...keyless,
+      // anvil signs for its own accounts.
+      PLATFORM_SIGNER_URL: parts.stack.env["ETH_HTTP_ENDPOINT"] ?? "",
+      PLATFORM_WALLETS: wallet,
+    });
+    expect(output).toContain(`PLATFORM_WALLETS: names ${wallet}, for which the signer`);
+  });
+
   test("an RPC endpoint of another chain than the database knows", async () => {
     const db = new pg.Client(parts.stack.urls.postgres);
     await db.connect();
@@ -202,6 +214,23 @@ test("the worker opens no public port, and stops when asked to", async () => {
     expect(metrics).toContain("rpc_requests_total");
     expect(metrics).toMatch(/^temporal_num_pollers\{/m);
     expect(worker.output()).toContain(new Wallet(anvilAccounts(2)[1]?.privateKey ?? "").address);
+    expect(await worker.stop()).toBe(0);
+  } finally {
+    await worker.stop();
+  }
+}, 120_000);
+
+test("a chain worker without a key has its transactions signed elsewhere", async () => {
+  const { PLATFORM_PRIVATE_KEY = "", ...keyless } = workerEnv;
+  const { address } = new Wallet(PLATFORM_PRIVATE_KEY);
+  const worker = startProduct(["--role=chain-worker"], {
+    ...keyless,
+    PLATFORM_SIGNER_URL: parts.stack.env["ETH_HTTP_ENDPOINT"] ?? "",
+    PLATFORM_WALLETS: address,
+  });
+  try {
+    await until(async () => worker.output().includes("the wallets are served"), worker);
+    expect(worker.output()).toContain(address);
     expect(await worker.stop()).toBe(0);
   } finally {
     await worker.stop();

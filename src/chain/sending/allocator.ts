@@ -1,4 +1,3 @@
-import type { Wallet } from "ethers";
 import type { Transactor } from "../../db/database.ts";
 import type { OperationKind } from "../../domain/process.ts";
 import type { Logger } from "../../logging.ts";
@@ -12,6 +11,7 @@ import { stillCarried } from "./carriers.ts";
 import { claimDue, type Due } from "./due.ts";
 import { cappedFees, type FeeCaps, type Fees } from "./fees.ts";
 import type { Purse } from "./purse.ts";
+import type { TransactionSigner } from "./signer.ts";
 import { sign } from "./signing.ts";
 import type { BlockClock } from "./timing.ts";
 import {
@@ -25,7 +25,7 @@ import { roomOfOthers, shareOf } from "./wallets.ts";
 export interface AllocatorOptions {
   readonly rpc: JsonRpc;
   readonly db: Transactor;
-  readonly signer: Wallet;
+  readonly signer: TransactionSigner;
   readonly wallet: string;
   readonly chainId: number;
   readonly auctionContract: string;

@@ -1,4 +1,3 @@
-import type { Wallet } from "ethers";
 import { crashPoint } from "../../crash.ts";
 import type { Transactor } from "../../db/database.ts";
 import { refused } from "../../errors.ts";
@@ -15,6 +14,7 @@ import { nextDueS } from "./due.ts";
 import { armEnds } from "./operations.ts";
 import { Purse } from "./purse.ts";
 import { ReceiptWatcher } from "./receipts.ts";
+import type { TransactionSigner } from "./signer.ts";
 import { BlockClock } from "./timing.ts";
 import type { SignedTransaction } from "./transactions.ts";
 import { Upkeep } from "./upkeep.ts";
@@ -23,7 +23,7 @@ export interface SenderOptions {
   readonly rpc: JsonRpc;
   /** The leader's connection: a process that lost the lock cannot allocate a nonce. */
   readonly db: Transactor;
-  readonly signer: Wallet;
+  readonly signer: TransactionSigner;
   readonly chainId: number;
   /** Lower-case. */
   readonly auctionContract: string;

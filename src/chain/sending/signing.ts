@@ -1,8 +1,9 @@
-import { Transaction, type Wallet } from "ethers";
+import { Transaction } from "ethers";
 import type { OperationKind } from "../../domain/process.ts";
 import { CANCEL_GAS, encodeCall, gasLimit } from "./calls.ts";
 import type { Fees } from "./fees.ts";
 import type { Operation } from "./operations.ts";
+import type { TransactionSigner } from "./signer.ts";
 import type { ReplacementReason, SignedTransaction } from "./transactions.ts";
 
 /** What is to be signed for a nonce: a batch of operations of one kind, or nothing but the use of the nonce. */
@@ -11,7 +12,7 @@ export type Content =
   | { readonly kind: "cancel" };
 
 export interface SigningOptions {
-  readonly signer: Wallet;
+  readonly signer: TransactionSigner;
   readonly chainId: number;
   readonly auctionContract: string;
 }

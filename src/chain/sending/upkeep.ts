@@ -1,4 +1,3 @@
-import type { Wallet } from "ethers";
 import { crashPoint } from "../../crash.ts";
 import type { Transactor } from "../../db/database.ts";
 import type { Logger } from "../../logging.ts";
@@ -10,6 +9,7 @@ import type { Delivery } from "./delivery.ts";
 import { bumpedFees, cappedFees, type FeeCaps, type Fees, marketFees, neededFees } from "./fees.ts";
 import { operationsAt } from "./operations.ts";
 import type { Purse } from "./purse.ts";
+import type { TransactionSigner } from "./signer.ts";
 import { type Content, sign } from "./signing.ts";
 import {
   emptyNonces,
@@ -25,7 +25,7 @@ import {
 export interface UpkeepOptions {
   readonly rpc: JsonRpc;
   readonly db: Transactor;
-  readonly signer: Wallet;
+  readonly signer: TransactionSigner;
   readonly wallet: string;
   readonly chainId: number;
   readonly auctionContract: string;
