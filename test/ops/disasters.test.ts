@@ -1,0 +1,162 @@
+/**
+ * A whole part is lost: the Temporal server, the database, or the last hour of it. What the others know brings everything back.
+ */
+import pg from "pg";
+import { migrate } from "../../src/db/migrate.ts";
+import { meetingWorkflowId } from "../../src/domain/process.ts";
+import { reconcileNow } from "../../src/workers/schedule.ts";
+import { OpsStage } from "./stage.ts";
+
+const WHY = ["--reason", "a test breaks and mends it", "--by", "tester"];
+const OPEN = 12;
+
+let stage: OpsStage;
+/** Auctions far from their end, and one that is sold and whose meeting is a day away. */
+let open: string[];
+let sold: string;
+let meetingId: string;
+
+beforeAll(async () => {
+  stage = await OpsStage.start();
+  stage.startWorker();
+  await stage.healthy();
+  open = [];
+  for (let index = 0; index < OPEN; index += 1) open.push(await stage.create(3_600));
+  sold = await stage.create(8, { bid: true });
+  meetingId = await soldMeeting(sold);
+  await stage.healthy();
+}, 300_000);
+afterAll(() => stage.stop());
+
+/** Waits until the auction is sold and its meeting has a process; its id. */
+async function soldMeeting(auctionId: string): Promise<string> {
+  const found = await stage.until(`the meeting of ${auctionId}`, async () => {
+    const [row] = await stage.sight.db.query<{ id: string }>(
+      "SELECT id FROM meetings WHERE auction_id = $1",
+      [auctionId],
+    );
+    return row !== undefined && (await isRunning(meetingWorkflowId(row.id))) ? row : undefined;
+  });
+  return found.id;
+}
+
+async function isRunning(workflowId: string): Promise<boolean> {
+  const handle = stage.sight.client.workflow.getHandle(workflowId);
+  return handle.describe().then(
+    ({ status }) => status.name === "RUNNING",
+    () => false,
+  );
+}
+
+async function allRun(): Promise<void> {
+  const ids = [...open.map((id) => stage.workflow(id).workflowId), meetingWorkflowId(meetingId)];
+  await stage.until("every process", async () => {
+    const running = await Promise.all(ids.map(isRunning));
+    return running.every(Boolean) || ids.filter((_, index) => !running[index]);
+  });
+}
+
+/** Works in the maintenance database while nobody uses the product's. */
+async function admin(...statements: readonly string[]): Promise<void> {
+  const url = new URL(stage.parts.stack.urls.postgres);
+  url.pathname = "/postgres";
+  const client = new pg.Client(url.href);
+  await client.connect();
+  try {
+    for (const statement of statements) await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
+
+/** The product's database is gone, and this stands in its place. */
+async function replaceDatabase(template: string): Promise<void> {
+  await stage.reconnect();
+  await admin("DROP DATABASE app WITH (FORCE)", `CREATE DATABASE app TEMPLATE ${template}`);
+}
+
+const projections = (): Promise<object[]> =>
+  stage.sight.db.query(
+    "SELECT auction_id, host, phase, ends_at, high_bid_wei, winner, pass_owner, bid_count, steps FROM auctions ORDER BY auction_id",
+  );
+const bids = (): Promise<object[]> =>
+  stage.sight.db.query("SELECT auction_id, bidder, amount_wei FROM bids ORDER BY auction_id");
+
+/** Every auction has one meeting at most, and none has two processes. */
+async function nothingIsDoubled(): Promise<void> {
+  const meetings = await stage.sight.db.query<{ id: string }>(
+    "SELECT id FROM meetings WHERE auction_id = $1",
+    [sold],
+  );
+  expect(meetings).toEqual([{ id: meetingId }]);
+  let running = 0;
+  const query = `WorkflowType = 'meeting' AND ExecutionStatus = 'Running' AND AuctionId = '${sold}'`;
+  for await (const _ of stage.sight.client.workflow.list({ query })) running += 1;
+  expect(running).toBe(1);
+}
+
+test("with an empty Temporal server and an intact database and chain, every auction comes back", async () => {
+  await stage.wipeTemporal();
+  // Whichever is looked at first: the workers mend one after the other while we look.
+  const codes = (await stage.problems()).map((one) => one.code);
+  expect(codes).toContain("process-lost");
+  await allRun();
+  await stage.healthy();
+  await nothingIsDoubled();
+  const next = await stage.create(8, { bid: true });
+  await soldMeeting(next);
+}, 300_000);
+
+test("with an empty database and an intact chain and Temporal, every projection comes back, and the meeting with it", async () => {
+  // By this mark it is known that the database has gone back.
+  await reconcileNow(stage.sight.client);
+  const before = { auctions: await projections(), bids: await bids() };
+  await stage.stopWorker();
+  await replaceDatabase("template0");
+  await migrate(stage.env["DATABASE_URL"] ?? "");
+  expect((await stage.finds("database-went-back")).what).toContain("the database is empty");
+  expect((await stage.finds("meeting-unknown")).what).toContain(meetingId);
+
+  stage.startWorker();
+  await stage.until("the projections", async () =>
+    (await projections()).length === before.auctions.length ? true : undefined,
+  );
+  const answer = await stage.ops("after-restore", "--json", ...WHY);
+  expect(answer).toMatchObject({ code: 0, stderr: "" });
+  expect({ auctions: await projections(), bids: await bids() }).toEqual(before);
+  await allRun();
+  await nothingIsDoubled();
+  await stage.healthy();
+}, 300_000);
+
+test("with a database restored from a backup, nothing that the chain or a process knows is lost", async () => {
+  await stage.stopWorker();
+  await stage.reconnect();
+  await admin("CREATE DATABASE backup TEMPLATE app");
+  stage.startWorker();
+  const later = await stage.create(8, { bid: true });
+  const open2 = await stage.create(3_600);
+  const laterMeeting = await soldMeeting(later);
+  await stage.reaches(open2, "bidding");
+  await reconcileNow(stage.sight.client);
+  const before = { auctions: await projections(), bids: await bids() };
+  await stage.stopWorker();
+  await replaceDatabase("backup");
+  expect((await stage.finds("database-went-back")).what).toContain("restored from a backup");
+
+  stage.startWorker();
+  await stage.until("the projections", async () =>
+    (await projections()).length === before.auctions.length ? true : undefined,
+  );
+  expect((await stage.ops("after-restore", ...WHY)).code).toBe(0);
+  expect({ auctions: await projections(), bids: await bids() }).toEqual(before);
+  const meetings = await stage.sight.db.query("SELECT id FROM meetings WHERE auction_id = $1", [
+    later,
+  ]);
+  expect(meetings).toEqual([{ id: laterMeeting }]);
+  await stage.healthy();
+  // The wallet goes on with nonces that the backup does not know.
+  const next = await stage.create(8, { bid: true });
+  await soldMeeting(next);
+  await stage.healthy();
+}, 300_000);
