@@ -3,6 +3,7 @@ import type { Registry } from "prom-client";
 import { createRateLimits } from "./api/limits/rate-limits.ts";
 import { createWakeUps } from "./api/realtime/wake-ups.ts";
 import { createApi } from "./api/server.ts";
+import { WebhookDispatcher } from "./api/webhooks/dispatcher.ts";
 import { createChainReader, readAuctionRules } from "./chain/reader.ts";
 import type { JsonRpc } from "./chain/rpc.ts";
 import { type ApiConfig, ConfigError } from "./config.ts";
@@ -81,8 +82,10 @@ export async function startApi(dependencies: ApiDependencies): Promise<{ close()
     .catch((error: unknown) =>
       logger.warn("Lit is not reachable yet", { reason: messageOf(error) }),
     );
+  const webhooks = new WebhookDispatcher({ db, config, logger });
   const close = async (): Promise<void> => {
     await api.close();
+    await webhooks.close();
     await gate.close();
     await limits.close();
     await wakeUps?.close();
@@ -97,6 +100,7 @@ export async function startApi(dependencies: ApiDependencies): Promise<{ close()
     const problem = `is taken: something else listens on ${config.HOST}:${config.PORT}`;
     throw new ConfigError([{ variable: "PORT", problem, example: "5001" }]);
   }
+  webhooks.start();
   logger.info("the API is listening", { host: config.HOST, port });
   return { close };
 }

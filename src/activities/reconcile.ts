@@ -3,6 +3,8 @@ import { forgetExpired } from "../db/credentials.ts";
 import type { Database } from "../db/database.ts";
 import { first } from "../db/database.ts";
 import { pruneEvents } from "../db/events.ts";
+import { deliverKept } from "../db/notifications.ts";
+import { pruneDeliveries } from "../db/webhooks.ts";
 import type { Logger } from "../logging.ts";
 import { missingProjections, stuckMessages, stuckOperations } from "./repairs/database.ts";
 import type { MeetingTimes } from "./meeting-input.ts";
@@ -62,7 +64,9 @@ export function createReconcileActivities(given: ReconcileOptions) {
       // Not a repair: what has ended is not kept.
       const forgotten = await forgetExpired(db);
       const prunedEvents = await pruneEvents(db, options.eventsKeptDays);
-      logger.info("reconciled", { ...repaired, forgotten, prunedEvents });
+      await pruneDeliveries(db, options.eventsKeptDays);
+      const keptNotifications = await db.transaction(deliverKept);
+      logger.info("reconciled", { ...repaired, forgotten, prunedEvents, keptNotifications });
       const sequence = await first<{ eventSeq: number }>(
         db,
         `SELECT last_seq AS "eventSeq" FROM event_sequence`,

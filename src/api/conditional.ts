@@ -21,11 +21,15 @@ export function hasVersion(ifNoneMatch: string, etag: string): boolean {
   return ifNoneMatch.split(",").some((one) => opaque(one) === opaque(etag));
 }
 
-/** Sends a JSON text with its validator, or 304 to whoever has it. */
-export function sendValidated(ctx: Koa.Context, text: string): void {
+/** Sends a text, JSON unless told otherwise, with its validator, or 304 to whoever has it. */
+export function sendValidated(
+  ctx: Koa.Context,
+  text: string,
+  mediaType = "application/json",
+): void {
   const etag = weakEtag(text);
   ctx.set("ETag", etag);
-  ctx.type = "application/json";
+  ctx.type = mediaType;
   ctx.body = text;
   const asked = ctx.get("If-None-Match");
   if (asked !== "" && hasVersion(asked, etag)) ctx.status = 304;

@@ -75,6 +75,8 @@ interface Definition<
   readonly hasLongBody?: boolean;
   readonly acceptsIdempotencyKey?: boolean;
   readonly responses: R;
+  /** What a 200 is when it is not JSON; its body is then a text. */
+  readonly mediaType?: "text/calendar";
   /** Statuses of the problems its handler may raise, beyond those its policy and schemas imply. */
   readonly problems?: readonly number[];
   /** Statuses that come with a Location. */

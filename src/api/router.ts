@@ -91,12 +91,12 @@ async function run(ctx: Koa.Context, one: Route, deps: ApiDeps): Promise<void> {
     const requestId = String(ctx.state["requestId"]);
     const answer = (commandId: string): Promise<Reply> =>
       perform(one, { params, query, body, user, commandId, requestId }, deps);
-    if (key === undefined || user === undefined) return send(ctx, await answer(randomUUID()));
+    if (key === undefined || user === undefined) return send(ctx, one, await answer(randomUUID()));
     const fingerprint = fingerprintOf(one.operationId, { params, query, body });
     const keyed = { userId: user.id, key, fingerprint };
     // The same for every repeat of this request and for nothing else, also when its answer is long forgotten.
     const commandId = createHash("sha256").update(JSON.stringify(keyed)).digest("hex");
-    return send(ctx, await once(deps, keyed, () => answer(commandId)));
+    return send(ctx, one, await once(deps, keyed, () => answer(commandId)));
   });
 }
 
@@ -188,11 +188,13 @@ function checkReply(one: Route, reply: Pick<Reply, "status" | "body">): void {
     );
 }
 
-function send(ctx: Koa.Context, reply: Reply): void {
+function send(ctx: Koa.Context, one: Route, reply: Reply): void {
   for (const [name, value] of Object.entries(reply.headers)) ctx.set(name, value);
   ctx.status = reply.status;
   if (reply.status === 200 && (ctx.method === "GET" || ctx.method === "HEAD"))
-    return sendValidated(ctx, JSON.stringify(reply.body));
+    return one.mediaType === undefined
+      ? sendValidated(ctx, JSON.stringify(reply.body))
+      : sendValidated(ctx, String(reply.body), one.mediaType);
   ctx.body = reply.body ?? null;
   // Koa turns a null body into 204; the declared status stands.
   ctx.status = reply.status;

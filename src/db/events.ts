@@ -38,7 +38,9 @@ export async function pruneEvents(db: Queryable, keptDays: number): Promise<numb
     const [batch] = await db.query<{ old: number }>(
       // By when it was written, which its id tells: what happened on the chain long ago may have been indexed today. The oldest
       // that is kept ends the batch, also where an id is a moment older than the seq before it.
-      `WITH oldest AS (SELECT seq, uuid_extract_timestamp(id) < now() - make_interval(days => $1) AS old FROM events ORDER BY seq LIMIT $2),
+      `WITH oldest AS (SELECT seq, uuid_extract_timestamp(id) < now() - make_interval(days => $1) AS old FROM events
+           -- What is still to go to webhooks stays.
+           WHERE seq <= (SELECT last_seq FROM webhook_progress) ORDER BY seq LIMIT $2),
          gone AS (DELETE FROM events WHERE seq IN (SELECT seq FROM oldest) AND seq < coalesce((SELECT min(seq) FROM oldest WHERE NOT old), 'infinity'::float8)
            RETURNING cause),
          remembered AS (INSERT INTO pruned_event_causes SELECT md5(cause)::uuid FROM gone WHERE cause IS NOT NULL ON CONFLICT DO NOTHING)

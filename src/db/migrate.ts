@@ -13,6 +13,8 @@ import { Migration20261123500000_stale_access } from "../../migrations/Migration
 import { Migration20261123600000_idempotency_claims } from "../../migrations/Migration20261123600000_idempotency_claims.ts";
 import { Migration20261123610000_announced_auctions } from "../../migrations/Migration20261123610000_announced_auctions.ts";
 import { Migration20261123700000_event_retention } from "../../migrations/Migration20261123700000_event_retention.ts";
+import { Migration20261123710000_kept_notifications } from "../../migrations/Migration20261123710000_kept_notifications.ts";
+import { Migration20261123720000_webhooks } from "../../migrations/Migration20261123720000_webhooks.ts";
 import { Migration20261123800000_operators } from "../../migrations/Migration20261123800000_operators.ts";
 import { Migration20261123810000_creations } from "../../migrations/Migration20261123810000_creations.ts";
 import { entities } from "./entities.ts";
@@ -31,6 +33,8 @@ const migrations = [
   Migration20261123600000_idempotency_claims,
   Migration20261123610000_announced_auctions,
   Migration20261123700000_event_retention,
+  Migration20261123710000_kept_notifications,
+  Migration20261123720000_webhooks,
   Migration20261123800000_operators,
   Migration20261123810000_creations,
 ];

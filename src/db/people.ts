@@ -3,6 +3,7 @@ import { refused } from "../errors.ts";
 import { type Database, first, type Queryable } from "./database.ts";
 import { UserEntity } from "./entities.ts";
 import { recordEvents } from "./events.ts";
+import { deliverKept } from "./notifications.ts";
 
 /** A person and the wallets they proved to be theirs (lower-case, oldest first). */
 export interface Account {
@@ -104,6 +105,7 @@ export async function bindWallets(
   addresses: readonly string[],
   source: "para" | "challenge",
 ): Promise<void> {
+  let isNew = false;
   // One order for everybody, so that two logins binding the same wallets do not wait for each other in a circle.
   for (const address of addresses.toSorted()) {
     const added = await tx.query(
@@ -111,6 +113,7 @@ export async function bindWallets(
       [address, userId, source],
     );
     if (added.length > 0) {
+      isNew = true;
       await recordEvents(tx, [
         { type: WALLET_BOUND, audience: [`user:${userId}`], data: { address } },
       ]);
@@ -124,6 +127,7 @@ export async function bindWallets(
     if (owner?.userId !== userId)
       throw refused("wallet_taken", "that wallet belongs to another account", 409);
   }
+  if (isNew) await deliverKept(tx);
 }
 
 /** Which account a wallet belongs to. */

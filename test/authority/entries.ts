@@ -81,6 +81,19 @@ async function beforeTheMint({ api, auctionId }: Stage): Promise<void> {
   );
 }
 
+const HOSTS_WEBHOOK = "https://example.org/of-the-host";
+
+/** The id of a webhook of the host's. */
+async function webhookOfHost({ api, people }: Stage): Promise<string> {
+  const { body } = await api.request("/api/webhooks", {
+    token: people.host.token,
+    json: { url: HOSTS_WEBHOOK },
+  });
+  if (body.id !== undefined) return body.id as string;
+  const all = await api.request("/api/webhooks", { token: people.host.token });
+  return all.body.data[0].id as string;
+}
+
 /** A challenge of the person, answered by their wallet. */
 async function signedAccess({ api, meetingId }: Stage, person: Person): Promise<Call> {
   const { body } = await api.request(`/api/meetings/${meetingId}/challenge`, {
@@ -290,6 +303,67 @@ export const ENTRIES: Readonly<Record<string, readonly Case[]>> = {
       shows: (body, { eventType }) =>
         body.data.some((one: { type: string }) => one.type === eventType),
       answers: { ...users("200 hidden"), host: "200 shown" },
+    },
+  ],
+
+  getMeetingCalendar: [
+    {
+      call: get(({ meetingId }) => `/api/meetings/${meetingId}/calendar`),
+      answers: { ...users("404 meeting_not_found"), host: "200", winner: "200" },
+    },
+  ],
+  addWebhook: [
+    {
+      call: () => ({ path: "/api/webhooks", json: { url: "https://example.org/events" } }),
+      answers: users("201"),
+    },
+  ],
+  listWebhooks: [
+    {
+      when: "the host has one",
+      call: async (stage) => {
+        await webhookOfHost(stage);
+        return { path: "/api/webhooks" };
+      },
+      shows: (body) => body.data.some((one: { url: string }) => one.url === HOSTS_WEBHOOK),
+      answers: { ...users("200 hidden"), host: "200 shown" },
+    },
+  ],
+  listWebhookDeliveries: [
+    {
+      when: "the webhook is the host's",
+      call: async (stage) => ({ path: `/api/webhooks/${await webhookOfHost(stage)}/deliveries` }),
+      answers: { ...users("404 webhook_not_found"), host: "200" },
+    },
+  ],
+  rotateWebhookSecret: [
+    {
+      when: "the webhook is the host's",
+      call: async (stage) => ({
+        path: `/api/webhooks/${await webhookOfHost(stage)}/rotate-secret`,
+        method: "POST",
+      }),
+      answers: { ...users("404 webhook_not_found"), host: "200" },
+    },
+  ],
+  enableWebhook: [
+    {
+      when: "the webhook is the host's",
+      call: async (stage) => ({
+        path: `/api/webhooks/${await webhookOfHost(stage)}/enable`,
+        method: "POST",
+      }),
+      answers: { ...users("404 webhook_not_found"), host: "200" },
+    },
+  ],
+  removeWebhook: [
+    {
+      when: "the webhook is the host's",
+      call: async (stage) => ({
+        path: `/api/webhooks/${await webhookOfHost(stage)}`,
+        method: "DELETE",
+      }),
+      answers: { ...users("404 webhook_not_found"), host: "204" },
     },
   ],
 

@@ -21,6 +21,7 @@ const TAGS = [
   { name: "meetings", description: "Meetings of sold auctions: entering, extending, closing" },
   { name: "notifications", description: "The inbox" },
   { name: "events", description: "Realtime events, replayable" },
+  { name: "webhooks", description: "Your events, sent to a URL of yours" },
   { name: "jitsi", description: "What the Jitsi server asks and reports" },
   { name: "meta", description: "Facts and health" },
 ];
@@ -137,7 +138,7 @@ function successes(one: Route): [string, ZodOpenApiResponseObject][] {
         headers: headersOf(one, Number(status)),
         ...(schema instanceof z.ZodUndefined
           ? {}
-          : { content: { "application/json": { schema } } }),
+          : { content: { [one.mediaType ?? "application/json"]: { schema } } }),
       },
     ],
   );
