@@ -56,7 +56,7 @@ export async function notifyWallet(
   if (delivered.length > 0) return;
   await tx.query(
     `INSERT INTO kept_notifications (wallet, cause, type, title, body, data)
-     SELECT $1, $2, $3, $4, $5, $6 WHERE NOT EXISTS (SELECT FROM wallets WHERE address = $1) ON CONFLICT DO NOTHING`,
+     SELECT $1::text, $2, $3, $4, $5, $6 WHERE NOT EXISTS (SELECT FROM wallets WHERE address = $1::text) ON CONFLICT DO NOTHING`,
     values,
   );
 }
