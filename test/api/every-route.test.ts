@@ -13,10 +13,14 @@ import {
 let world: TestWorld;
 let api: TestApi;
 let stage: Stage;
+let webhookId: string;
 beforeAll(async () => {
   world = await createTestWorld();
   api = await world.start({ temporal: willingTemporal });
   stage = await createStage(api);
+  const { token } = stage.people.host;
+  const { body } = await api.request("/api/webhooks", { token, json: BODIES["addWebhook"] });
+  webhookId = body.id as string;
 });
 afterAll(() => world.close());
 
@@ -31,16 +35,19 @@ const BODIES: Readonly<Record<string, object>> = {
   recordCreatedAuction: { transactionHash: `0x${"12".repeat(32)}`, title: "T", description: "" },
   enterMeeting: { challenge: "x".repeat(32), signature: "0x00" },
   extendMeeting: { minutes: 5 },
+  addWebhook: { url: "https://example.org/events" },
 };
 const OF_VENDORS = ["reserveRoom", "reportOccupancy", "reportRoomEvent", "reportOccupantEvent"];
 
 /** The path with ids of things there are, which are the host's where they are anybody's. */
 function pathOf(one: Route, id?: string): string {
-  const real = /auctions|\/auction\//.test(one.path)
-    ? stage.auctionId
-    : one.path.includes("notifications")
-      ? stage.notificationId
-      : stage.meetingId;
+  const kinds: readonly (readonly [RegExp, string])[] = [
+    [/auctions|\/auction\//, stage.auctionId],
+    [/notifications/, stage.notificationId],
+    [/webhooks/, webhookId],
+    [/./, stage.meetingId],
+  ];
+  const real = kinds.find(([pattern]) => pattern.test(one.path))?.[1] ?? "";
   return one.path
     .replace("{transactionHash}", id ?? stage.transactionHash)
     .replace("{what}", id ?? (one.path.includes("room") ? "created" : "joined"))
