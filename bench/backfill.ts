@@ -1,6 +1,6 @@
 // How fast the indexer projects the past of a chain.
 import { anvilAccounts, startAnvil } from "../dev/chain/anvil.ts";
-import { deployContracts } from "../dev/chain/deploy.ts";
+import { deployContracts } from "../contracts/deploy.ts";
 import { meetingAuctionInterface } from "../src/chain/contracts.ts";
 import { ChainIndexer } from "../src/chain/indexing/indexer.ts";
 import { JsonRpc } from "../src/chain/rpc.ts";

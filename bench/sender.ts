@@ -1,7 +1,7 @@
 // What it costs to give due operations their nonce: claiming, signing and storing, in one commit.
 import { Wallet } from "ethers";
 import { startAnvil } from "../dev/chain/anvil.ts";
-import { deployContracts } from "../dev/chain/deploy.ts";
+import { deployContracts } from "../contracts/deploy.ts";
 import { JsonRpc } from "../src/chain/rpc.ts";
 import { requestOperation } from "../src/chain/sending/operations.ts";
 import { WalletSender } from "../src/chain/sending/sender.ts";

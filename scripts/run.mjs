@@ -25,6 +25,7 @@ const COMMANDS = {
   simulate: { target: "test/simulation/main.ts" },
   bench: { target: "bench/main.ts" },
   contracts: { target: "contracts/build.ts" },
+  deploy: { target: "scripts/deploy.ts" },
   openapi: { target: "src/api/openapi/write.ts" },
   reindex: { target: "src/reindex.ts", product: true },
   ops: { target: "src/ops/main.ts", product: true },

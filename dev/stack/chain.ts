@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { anvilAccounts, resolveAnvilBinary } from "../chain/anvil.ts";
-import { deployContracts } from "../chain/deploy.ts";
+import { deployContracts } from "../../contracts/deploy.ts";
 import { repositoryRoot } from "./paths.ts";
 import type { ManagedProcess, Processes } from "./processes.ts";
 import type { Contracts } from "./state.ts";

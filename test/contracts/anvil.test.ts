@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { JsonRpcProvider } from "ethers";
-import { deployContracts } from "../../dev/chain/deploy.ts";
+import { deployContracts } from "../../contracts/deploy.ts";
 import { meetingAuctionInterface } from "../../src/chain/contracts.ts";
 import {
   increaseTime,

@@ -1,8 +1,8 @@
 // What every contract test needs: a chain with the contracts on it, its clock in hand, events and errors decoded.
 import { readFileSync } from "node:fs";
 import { Interface, JsonRpcProvider, Result, getAddress } from "ethers";
-import { deployContracts } from "../../dev/chain/deploy.ts";
-import type { MeetingAuctionConfig } from "../../dev/chain/deploy.ts";
+import { deployContracts } from "../../contracts/deploy.ts";
+import type { MeetingAuctionConfig } from "../../contracts/deploy.ts";
 import { meetingAuctionInterface, meetingPassInterface } from "../../src/chain/contracts.ts";
 import { ContractRevert, expectRevert } from "./reverts.ts";
 import type { Decoded } from "./reverts.ts";

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { type HDNodeWallet, Wallet } from "ethers";
 import pg from "pg";
 import { anvilAccounts } from "../../dev/chain/anvil.ts";
-import { deployContracts } from "../../dev/chain/deploy.ts";
+import { deployContracts } from "../../contracts/deploy.ts";
 import { freePorts } from "../../dev/stack/ports.ts";
 import { startPostgres } from "../../dev/stack/postgres.ts";
 import { filesWithSecrets } from "../support/logs.ts";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { keccak256, toUtf8Bytes, Wallet } from "ethers";
 import { anvilAccounts, resolveAnvilBinary } from "../../dev/chain/anvil.ts";
-import { deployContracts } from "../../dev/chain/deploy.ts";
+import { deployContracts } from "../../contracts/deploy.ts";
 import { createProcesses, type Processes } from "../../dev/stack/processes.ts";
 import { waitFor } from "../../dev/stack/wait.ts";
 import { FaultProxy } from "../faults/proxy.ts";

@@ -1,6 +1,13 @@
 // Deploys the contracts. Plain JSON-RPC through ethers, so it works on any chain the key has funds on.
-import { Contract, ContractFactory, JsonRpcProvider, NonceManager, Wallet } from "ethers";
-import meetingAuctionArtifact from "../../contracts/artifacts/MeetingAuction.json" with { type: "json" };
+import {
+  Contract,
+  ContractFactory,
+  type ContractTransactionResponse,
+  JsonRpcProvider,
+  NonceManager,
+  Wallet,
+} from "ethers";
+import meetingAuctionArtifact from "./artifacts/MeetingAuction.json" with { type: "json" };
 
 /** The constructor's `Config`; see contracts/src/IMeetingAuction.sol. */
 export interface MeetingAuctionConfig {
@@ -36,6 +43,8 @@ export interface DeployOptions {
   readonly adminAddress?: string;
   readonly operatorAddresses: readonly string[];
   readonly config?: Partial<MeetingAuctionConfig>;
+  /** As soon as the contract is there: should what follows fail, it need not be deployed anew. */
+  readonly onDeployed?: (deployed: Omit<Deployment, "passAddress">) => void;
 }
 
 export interface Deployment {
@@ -45,6 +54,7 @@ export interface Deployment {
   readonly blockNumber: number;
 }
 
+/** Deploys both contracts (the pass is made by the other) and gives out the roles. @throws what ethers throws */
 export async function deployContracts(options: DeployOptions): Promise<Deployment> {
   // The default cache answers a nonce from a moment ago, the default polling asks every four seconds.
   const provider = new JsonRpcProvider(options.rpcUrl, undefined, {
@@ -65,26 +75,35 @@ export async function deployContracts(options: DeployOptions): Promise<Deploymen
     if (!receipt) throw new Error("the deployment was not mined");
 
     const auctionAddress = await deployed.getAddress();
+    options.onDeployed?.({ auctionAddress, blockNumber: receipt.blockNumber });
     const auction = new Contract(auctionAddress, abi, deployer);
-    const call = auction.getFunction.bind(auction);
-    const operatorRole: unknown = await call("OPERATOR_ROLE")();
-    const grants = options.operatorAddresses.map((operator) => [
-      "grantRole",
-      operatorRole,
-      operator,
-    ]);
-    if (options.adminAddress !== undefined && options.adminAddress !== wallet.address) {
-      grants.push(["grantRole", await call("PAUSER_ROLE")(), options.adminAddress]);
-      grants.push(["beginDefaultAdminTransfer", options.adminAddress]);
-    }
-    // Sent together and then awaited, so that on a chain with slow blocks they share one.
-    const sent = [];
-    for (const [method, ...args] of grants) sent.push(await call(String(method)).send(...args));
-    for (const transaction of sent) await transaction.wait();
-
-    const passAddress = String(await call("pass")());
+    await grantRoles(auction, options, wallet.address);
+    const passAddress = String(await auction.getFunction("pass")());
     return { auctionAddress, passAddress, blockNumber: receipt.blockNumber };
   } finally {
     provider.destroy();
   }
+}
+
+/** Gives the operators their role, and hands over to the admin. What is done already is left out, so it may be repeated. */
+export async function grantRoles(
+  auction: Contract,
+  { operatorAddresses, adminAddress }: Pick<DeployOptions, "operatorAddresses" | "adminAddress">,
+  deployerAddress: string,
+): Promise<void> {
+  const call = auction.getFunction.bind(auction);
+  const sent: ContractTransactionResponse[] = [];
+  const grant = async (role: unknown, to: string): Promise<void> => {
+    if (!(await call("hasRole")(role, to))) sent.push(await call("grantRole").send(role, to));
+  };
+  const operatorRole: unknown = await call("OPERATOR_ROLE")();
+  // Sent together and then awaited, so that on a chain with slow blocks they share one.
+  for (const operator of operatorAddresses) await grant(operatorRole, operator);
+  if (adminAddress !== undefined && adminAddress !== deployerAddress) {
+    await grant(await call("PAUSER_ROLE")(), adminAddress);
+    const [next] = (await call("pendingDefaultAdmin")()) as [string, bigint];
+    if (next !== adminAddress && (await call("defaultAdmin")()) !== adminAddress)
+      sent.push(await call("beginDefaultAdminTransfer").send(adminAddress));
+  }
+  for (const transaction of sent) await transaction.wait();
 }
