@@ -12,6 +12,7 @@ export class Listener {
   readonly #channels: readonly Channel[];
   readonly #onWake: (channel: Channel) => void;
   #client: pg.Client | undefined;
+  #connecting: Promise<void> | undefined;
   #closed = false;
   #retry: NodeJS.Timeout | undefined;
 
@@ -23,7 +24,7 @@ export class Listener {
 
   /** Connects and keeps connected, one second after each failure, until close. */
   start(): void {
-    void this.#connect();
+    this.#connecting = this.#connect();
   }
 
   async close(): Promise<void> {
@@ -32,19 +33,21 @@ export class Listener {
     const client = this.#client;
     this.#client = undefined;
     await client?.end().catch(() => undefined);
+    // One that was just being made ends itself.
+    await this.#connecting;
   }
 
   async #connect(): Promise<void> {
     if (this.#closed) return;
     try {
       const client = await this.#db.dedicated("listen");
+      client.on("error", () => this.#reconnect(client));
       if (this.#closed) {
         await client.end();
         return;
       }
       this.#client = client;
       client.on("notification", ({ channel }) => this.#onWake(channel as Channel));
-      client.on("error", () => this.#reconnect(client));
       client.on("end", () => this.#reconnect(client));
       for (const channel of this.#channels) await client.query(`LISTEN ${channel}`);
       for (const channel of this.#channels) this.#onWake(channel);
@@ -58,6 +61,6 @@ export class Listener {
     if (this.#closed || client !== this.#client) return;
     this.#client = undefined;
     client?.end().catch(() => undefined);
-    this.#retry = setTimeout(() => void this.#connect(), 1_000);
+    this.#retry = setTimeout(() => this.start(), 1_000);
   }
 }

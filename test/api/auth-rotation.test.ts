@@ -63,6 +63,8 @@ test("after a rotation the new key alone opens everything, and the old one nothi
     newestKeyId: "newer",
     resealed: 250,
     unreadable: [],
+    resealedSecrets: 0,
+    unreadableSecrets: [],
     unusedKeyIds: ["old"],
   });
   expect(await opened([newer])).toEqual(kept);
