@@ -45,11 +45,17 @@ afterAll(async () => {
 });
 
 /** The document, in which every id may also be one that there is: else every answer would be "not found". */
-async function documentWithIds(): Promise<string> {
+async function documentWithIds(caller: "host" | "winner" | "jitsi"): Promise<string> {
+  const owner = stage.people[caller === "jitsi" ? "host" : caller];
+  const webhook = await api.request("/api/webhooks", {
+    token: owner.token,
+    json: { url: "https://example.org/events" },
+  });
   const { body: document } = await api.request("/api/openapi.json");
   const idAt = (path: string): string | undefined => {
     if (path.includes("{transactionHash}")) return stage.transactionHash;
     if (path.includes("notifications")) return stage.notificationId;
+    if (path.includes("webhooks")) return webhook.body.id as string;
     if (/auctions|\/auction\//.test(path)) return stage.auctionId;
     return path.includes("{id}") ? stage.meetingId : undefined;
   };
@@ -95,7 +101,7 @@ const JITSI_ROUTES = "^/(conference|api/integrations)";
   "as %s: no 5xx, and nothing that is not declared",
   async (caller) => {
     const token = caller === "jitsi" ? JITSI_SECRET : stage.people[caller].token;
-    const file = await documentWithIds();
+    const file = await documentWithIds(caller);
     const { exitCode, output } = await run(
       [
         ["run", file, "--url", api.url, "--header", `Authorization: Bearer ${token}`],
