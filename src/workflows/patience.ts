@@ -24,6 +24,8 @@ export interface PatienceOptions {
   readonly onProblem: (problem: Problem | null) => void;
   /** Goes on in a new run, with all that is known; never returns. Absent: the caller does that itself. */
   readonly goOnInNewRun?: () => Promise<never>;
+  /** A step that goes well lasts for most of an hour: its problem is over when it is tried again, not when it has come to its end. */
+  readonly stepsAreLong?: boolean;
   /** For tests: the history is long after so many events, instead of when the server says so. */
   readonly longAfterEvents?: number | undefined;
 }
@@ -82,6 +84,7 @@ export class Patience {
       if (outcome.problem !== null || attempt > 0) this.#o.onProblem(outcome.problem);
       if (outcome.problem === null) return outcome.value;
       await this.#pause(pauseMs(RETRY_STEP_AFTER_MS, attempt), outcome.step);
+      if (this.#o.stepsAreLong === true) this.#o.onProblem(null);
       await this.refresh();
     }
   }

@@ -46,20 +46,19 @@ export async function chainIndexer(input: { readonly chainId: number }): Promise
     `Indexes chain ${input.chainId} into Postgres. One worker at a time; another takes over within seconds.`,
   );
   const goOnInNewRun = (): Promise<never> => continueAsNew<typeof chainIndexer>(input);
-  const patience = new Patience({ onProblem: show, goOnInNewRun });
+  const patience = new Patience({ onProblem: show, goOnInNewRun, stepsAreLong: true });
   show(null);
   for (let turn = 0; turn < TURNS_PER_RUN && !workflowInfo().continueAsNewSuggested; turn += 1) {
     const result = await patience.untilDone(() => jobs.runIndexer(input.chainId));
-    if (result !== "halted") {
-      show(null);
-      continue;
-    }
+    if (result !== "halted") continue;
     // A halted stream waits for an operator: looking again every minute finds the rebuilt stream.
     show({
       code: "indexer:halted",
       text: "the indexer has halted: npm run ops -- doctor says why",
     });
     await condition(() => false, "1 minute", { summary: "halted: see the indexer's log" });
+    // A turn that goes well lasts for most of an hour.
+    show(null);
   }
   await goOnInNewRun();
 }
@@ -72,16 +71,13 @@ export async function wallet(input: {
     `Sends the operations of wallet \`${input.address}\` on chain ${input.chainId}. One worker at a time; another takes over within seconds.`,
   );
   const goOnInNewRun = (): Promise<never> => continueAsNew<typeof wallet>(input);
-  const patience = new Patience({ onProblem: show, goOnInNewRun });
+  const patience = new Patience({ onProblem: show, goOnInNewRun, stepsAreLong: true });
   setWalletCommand(pauseUpdate, "pause-wallet", input, () => patience.nudge());
   setWalletCommand(resumeUpdate, "resume-wallet", input, () => patience.nudge());
   show(null);
   for (let turn = 0; turn < TURNS_PER_RUN && !workflowInfo().continueAsNewSuggested; turn += 1) {
     const result = await patience.untilDone(() => jobs.runWallet(input.chainId, input.address));
-    if (result !== "paused") {
-      show(null);
-      continue;
-    }
+    if (result !== "paused") continue;
     const { nudges } = patience;
     show({
       code: "wallet:paused",
@@ -89,6 +85,7 @@ export async function wallet(input: {
     });
     // The command may be given to the database while Temporal is away, so it is looked at now and then.
     await condition(() => patience.nudges !== nudges, "1 minute", { summary: "paused" });
+    show(null);
   }
   await condition(allHandlersFinished);
   await goOnInNewRun();

@@ -19,7 +19,7 @@ beforeAll(async () => {
   stage = await OpsStage.start();
   stage.startWorker();
   await stage.healthy();
-}, 240_000);
+}, 300_000);
 afterAll(() => stage.stop());
 
 test("nothing is wrong with a system that has just been started, and the command says so", async () => {
@@ -142,14 +142,14 @@ test("an indexer halted by a reorg deeper than its window goes on after npm run 
   expect(reindexed).toMatchObject({ code: 0 });
   await stage.reaches(before, "bidding");
   await stage.healthy();
-});
+}, 300_000);
 
 test("no worker: the doctor says which one, and nothing is wrong when it is back", async () => {
   await stage.stopWorker();
   expect((await stage.finds("worker-missing")).todo).toContain("--role=");
   stage.startWorker();
   await stage.healthy();
-}, 240_000);
+}, 300_000);
 
 test("commands that make no sense are refused with a reason and the right exit code", async () => {
   expect(await stage.ops("end-now", "1")).toMatchObject({ code: 2 });

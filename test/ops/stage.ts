@@ -114,7 +114,7 @@ export class OpsStage {
     what: string,
     look: () => Promise<T | string[] | undefined>,
   ): Promise<T> {
-    const giveUpAtMs = Date.now() + 150_000;
+    const giveUpAtMs = Date.now() + 120_000;
     for (;;) {
       const seen = await look();
       if (seen !== undefined && !Array.isArray(seen)) return seen;
