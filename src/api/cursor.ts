@@ -10,12 +10,22 @@ const Envelope = z.strictObject({
   m: z.string(),
 });
 
-/** Cursors are signed so that nobody builds one by hand and comes to rely on what is inside. */
-function mac(secret: Secret, list: string, key: readonly (string | number)[]): string {
+const keys = new WeakMap<Secret, Buffer>();
+
+/** Deriving a key costs more than all the rest of a cursor. */
+function keyOf(secret: Secret): Buffer {
+  const known = keys.get(secret);
+  if (known !== undefined) return known;
   const derived = Buffer.from(
     hkdfSync("sha256", secret.reveal(), "", "meeting-auction cursor", 32),
   );
-  return createHmac("sha256", derived)
+  keys.set(secret, derived);
+  return derived;
+}
+
+/** Cursors are signed so that nobody builds one by hand and comes to rely on what is inside. */
+function mac(secret: Secret, list: string, key: readonly (string | number)[]): string {
+  return createHmac("sha256", keyOf(secret))
     .update(JSON.stringify([list, key]))
     .digest("base64url")
     .slice(0, 22);

@@ -1,5 +1,6 @@
-import { getAddress, isAddress } from "ethers";
+import { isAddress } from "ethers";
 import { z } from "zod";
+import { checksummed } from "../chain/checksum.ts";
 
 /** Shapes that several resources share. */
 
@@ -105,12 +106,10 @@ export function page<S extends z.ZodType>(item: S, id: string) {
 export const NoBody = z.undefined();
 
 /** An address as answers show it. */
-export function checksummed(address: string): string {
-  return getAddress(address);
-}
+export { checksummed };
 
 export function checksummedOrNull(address: string | null): string | null {
-  return address === null ? null : getAddress(address);
+  return address === null ? null : checksummed(address);
 }
 
 export function timeOrNull(time: Date | null): string | null {

@@ -1,4 +1,3 @@
-import { getAddress } from "ethers";
 import type { NewEvent } from "../../db/events.ts";
 import type { OutboxMessage, StartMessage } from "../../db/outbox.ts";
 import {
@@ -6,6 +5,7 @@ import {
   type OperationKind,
   type RevertedMessage,
 } from "../../domain/process.ts";
+import { checksummed } from "../checksum.ts";
 import type { ChainEvent } from "./decode.ts";
 import { type AuctionProjection, ZERO_ADDRESS } from "./projection.ts";
 
@@ -16,19 +16,6 @@ export interface Effects {
 }
 
 const NOTHING: Effects = { events: [], messages: [] };
-
-/** The same people come again and again, and a checksum is a hash: most of what an event costs. */
-const checksums = new Map<string, string>();
-const CHECKSUM_LIMIT = 10_000;
-
-function checksummed(address: string): string {
-  const known = checksums.get(address);
-  if (known !== undefined) return known;
-  if (checksums.size >= CHECKSUM_LIMIT) checksums.clear();
-  const fresh = getAddress(address);
-  checksums.set(address, fresh);
-  return fresh;
-}
 
 const iso = (seconds: number): string => new Date(seconds * 1000).toISOString();
 
