@@ -248,6 +248,9 @@ test("env.example names every variable and nothing else", () => {
   );
   // Read by Temporal's own envconfig, and by docker-compose.
   for (const other of [
+    "API_DB_PASSWORD",
+    "WORKER_DB_PASSWORD",
+    "CHAIN_WORKER_DB_PASSWORD",
     "TEMPORAL_API_KEY",
     "POSTGRES_PASSWORD",
     "TEMPORAL_DB_PASSWORD",

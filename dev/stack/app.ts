@@ -27,6 +27,8 @@ export function createApp(options: {
   readonly processes: Processes;
   readonly ports: Ports;
   readonly env: Readonly<Record<string, string>>;
+  /** Each process's own way into the database; that of `env` where it has none. */
+  readonly databaseUrls?: Readonly<Record<Role, string>>;
 }): App {
   const running: Partial<Record<Role, ManagedProcess>> = {};
   const { api, apiMetrics, workerMetrics } = options.ports;
@@ -48,6 +50,7 @@ export function createApp(options: {
       cwd: repositoryRoot,
       env: {
         ...appEnvironment(options.env),
+        ...(options.databaseUrls === undefined ? {} : { DATABASE_URL: options.databaseUrls[role] }),
         METRICS_PORT: String(role === "api" ? apiMetrics : workerMetrics),
       },
       graceMs: GRACE_MS,

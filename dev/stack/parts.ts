@@ -8,6 +8,7 @@ import { productEnvironment } from "./environment.ts";
 import { StackError } from "./errors.ts";
 import { checkPorts, choosePorts, freePorts } from "./ports.ts";
 import type { Ports } from "./ports.ts";
+import { ensureLogins } from "./logins.ts";
 import { startPostgres } from "./postgres.ts";
 import type { PostgresHandle } from "./postgres.ts";
 import type { Processes } from "./processes.ts";
@@ -111,7 +112,8 @@ export async function startParts(
     ...vendorEnv,
     ...options.env,
   };
-  const app = options.app === false || !hasApp() ? undefined : await startApp(context, env);
+  const app =
+    options.app === false || !hasApp() ? undefined : await startApp(context, env, postgres.url());
   const urls = urlsOf(ports, postgres, temporal, chain);
   return { ports, urls, env, contracts, app, readyMs: progress.elapsedMs() };
 }
@@ -213,9 +215,14 @@ async function startVendors(
   });
 }
 
-async function startApp(context: Context, env: Readonly<Record<string, string>>): Promise<App> {
+async function startApp(
+  context: Context,
+  env: Readonly<Record<string, string>>,
+  ownerUrl: string,
+): Promise<App> {
   const { processes, progress, ports, logOf } = context;
-  const app = createApp({ processes, ports, env });
+  const databaseUrls = await ensureLogins(ownerUrl);
+  const app = createApp({ processes, ports, env, databaseUrls });
   const api = { name: "API", waitsFor: "/readyz", logFile: logOf("api") };
   const worker = { name: "Worker", waitsFor: "/readyz", logFile: logOf("worker") };
   await together(

@@ -17,7 +17,9 @@ import { Migration20261123710000_kept_notifications } from "../../migrations/Mig
 import { Migration20261123720000_webhooks } from "../../migrations/Migration20261123720000_webhooks.ts";
 import { Migration20261123800000_operators } from "../../migrations/Migration20261123800000_operators.ts";
 import { Migration20261123810000_creations } from "../../migrations/Migration20261123810000_creations.ts";
+import { refused } from "../errors.ts";
 import { entities } from "./entities.ts";
+import { DB_ROLES, ensureLogins, grantPrivileges, type Login } from "./privileges.ts";
 
 /** Every released migration, oldest first. One that was released is never changed. */
 const migrations = [
@@ -59,14 +61,28 @@ export function createOrm(databaseUrl: string): MikroORM {
   );
 }
 
-/** Brings the schema up to date and returns the names of the migrations that ran. Several processes take turns. */
-export async function migrate(databaseUrl: string): Promise<readonly string[]> {
+/**
+ * Brings the schema up to date, and what each part of the product may do in it. Returns the names of the migrations that ran.
+ * Several processes take turns.
+ * @throws AppError refuse `roles_missing` when logins are asked for and the user may not make roles
+ */
+export async function migrate(
+  databaseUrl: string,
+  logins: readonly Login[] = [],
+): Promise<readonly string[]> {
   const orm = createOrm(databaseUrl);
   const turn = new pg.Client({ connectionString: databaseUrl });
   try {
     await turn.connect();
     await turn.query("SELECT pg_advisory_lock(hashtextextended('migrate', 0))");
     const applied = await orm.migrator.up();
+    const granted = await grantPrivileges(turn);
+    if (logins.length > 0 && !granted)
+      throw refused(
+        "roles_missing",
+        `the user of DATABASE_URL may not make roles: make ${Object.values(DB_ROLES).join(", ")} as one who may (CREATE ROLE … NOLOGIN), and run this again`,
+      );
+    await ensureLogins(turn, logins);
     return applied.map((one) => one.name);
   } finally {
     await turn.end();

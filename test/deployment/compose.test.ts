@@ -17,8 +17,17 @@ const ROLES = {
   "chain-worker": { ...COMMON, ...CHAIN_WORKER },
 };
 
-const example = parseEnv(readFileSync(join(repositoryRoot, "env.example"), "utf8"));
-const filled = { ...example, POSTGRES_PASSWORD: "pg1", TEMPORAL_DB_PASSWORD: "tp1" };
+const example = parseEnv(readFileSync(join(repositoryRoot, "env.example"), "utf8")) as Record<
+  string,
+  string
+>;
+const passwords = Object.fromEntries(
+  ["POSTGRES", "TEMPORAL_DB", "API_DB", "WORKER_DB", "CHAIN_WORKER_DB"].map((of) => [
+    `${of}_PASSWORD`,
+    `pw${of}`,
+  ]),
+);
+const filled = { ...example, ...passwords };
 let services: Record<string, Service>;
 beforeAll(async () => {
   if (composeTest === test) services = await composeServices(filled);
@@ -41,8 +50,26 @@ composeTest("the platform's key reaches the chain worker alone", async () => {
   expect(holders.map(([name]) => name)).toEqual(["chain-worker"]);
 });
 
+composeTest(
+  "each part knows its own login of the database, and the migrations alone the owner",
+  () => {
+    const users = Object.entries(services).flatMap(([name, { environment = {} }]) => {
+      const url = environment["DATABASE_URL"];
+      return url === undefined ? [] : [[name, new URL(url).username]];
+    });
+    expect(Object.fromEntries(users)).toEqual({
+      migrate: "auctions",
+      api: "auction_api",
+      worker: "auction_worker",
+      "chain-worker": "chain_worker",
+    });
+    for (const name of Object.keys(ROLES))
+      expect(JSON.stringify(services[name])).not.toContain("pwPOSTGRES");
+  },
+);
+
 composeTest("without passwords nothing starts, and the reason is told", async () => {
-  await expect(composeServices({})).rejects.toThrow("POSTGRES_PASSWORD is missing: set it in .env");
+  await expect(composeServices({})).rejects.toThrow(/_PASSWORD is missing: set it in \.env/);
 });
 
 composeTest(

@@ -49,8 +49,12 @@ testWith("docker-compose")(
     const services = await composeServices({
       ...env,
       NODE_ENV: "production",
-      POSTGRES_PASSWORD: "x",
-      TEMPORAL_DB_PASSWORD: "x",
+      ...Object.fromEntries(
+        ["POSTGRES", "TEMPORAL_DB", "API_DB", "WORKER_DB", "CHAIN_WORKER_DB"].map((of) => [
+          `${of}_PASSWORD`,
+          `pw${of}`,
+        ]),
+      ),
     });
     const ports = await freePorts();
     const metricsPorts = {
@@ -58,16 +62,26 @@ testWith("docker-compose")(
       worker: ports.workerMetrics,
       "chain-worker": ports.anvil,
     };
+    /** The database that the container's URL means, as whom it says; the owner here is another. */
+    const databaseUrl = (name: string): string => {
+      const url = new URL(`${env["DATABASE_URL"]}?sslmode=disable`);
+      if (name === "migrate") return url.href;
+      const { username, password } = new URL(services[name]?.environment?.["DATABASE_URL"] ?? "");
+      return Object.assign(url, { username, password }).href;
+    };
     const environmentOf = (name: string): Record<string, string> => ({
       ...services[name]?.environment,
       // The names that only the network of the containers knows.
-      DATABASE_URL: `${env["DATABASE_URL"]}?sslmode=disable`,
+      DATABASE_URL: databaseUrl(name),
       ...(name === "migrate" ? {} : { TEMPORAL_ADDRESS: env["TEMPORAL_ADDRESS"] ?? "" }),
     });
 
     const migration = start(services["migrate"]?.command ?? [], environmentOf("migrate"));
     running.push(migration);
-    expect([await migration.exited, migration.output()]).toEqual([0, "the schema is up to date\n"]);
+    expect([await migration.exited, migration.output()]).toEqual([
+      0,
+      "auction_api may log in\nauction_worker may log in\nchain_worker may log in\nthe schema is up to date\n",
+    ]);
 
     const roles = (["api", "worker", "chain-worker"] as const).map((name) => {
       const own = { METRICS_PORT: String(metricsPorts[name]), METRICS_HOST: "127.0.0.1" };

@@ -14,9 +14,6 @@ const kustomizeTest = testWith("kustomize");
 const Reference = z.object({ name: z.string() });
 const Container = z.object({
   args: z.array(z.string()),
-  env: z
-    .array(z.object({ name: z.string(), valueFrom: z.object({ secretKeyRef: Reference }) }))
-    .optional(),
   envFrom: z
     .array(z.object({ configMapRef: Reference.optional(), secretRef: Reference.optional() }))
     .optional(),
@@ -87,6 +84,20 @@ kustomizeTest(
       environmentOf(name).secrets.has(secret?.metadata.name ?? ""),
     );
     expect(users).toEqual(["chain-worker"]);
+  },
+);
+
+kustomizeTest(
+  "each part knows its own login of the database, and the migrations alone the owner",
+  () => {
+    const logins = [...Object.keys(ROLES), "migrate"].map((name) => {
+      const holder = resources.find(
+        (one) => environmentOf(name).secrets.has(one.metadata.name) && one.data?.["DATABASE_URL"],
+      );
+      const url = Buffer.from(holder?.data?.["DATABASE_URL"] ?? "", "base64").toString();
+      return new URL(url).username;
+    });
+    expect(logins).toEqual(["auction_api", "auction_worker", "chain_worker", "owner"]);
   },
 );
 

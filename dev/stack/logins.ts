@@ -1,0 +1,28 @@
+import { DB_ROLES } from "../../src/db/privileges.ts";
+import type { Role } from "./app.ts";
+import { query } from "./postgres.ts";
+
+/** Whose rights each process of the local stack has in the database. */
+const MEMBER_OF: Readonly<Record<Role, readonly string[]>> = {
+  api: [DB_ROLES.api],
+  worker: [DB_ROLES.auctionWorker, DB_ROLES.chainWorker],
+};
+
+/**
+ * Makes a login for each process that may do what its part of the product may, and no more, so that whatever a part comes to
+ * need besides is noticed here. Returns their URLs of the database.
+ */
+export async function ensureLogins(ownerUrl: string): Promise<Readonly<Record<Role, string>>> {
+  const urlOf = async (role: Role): Promise<string> => {
+    const name = `local_${role}`;
+    const found = await query(ownerUrl, "select from pg_roles where rolname = $1", [name]);
+    // The port listens on this machine alone, and the data is nobody's.
+    if (found.length === 0) await query(ownerUrl, `create role ${name} login password 'local'`);
+    await query(ownerUrl, `grant ${MEMBER_OF[role].join(", ")} to ${name}`);
+    const url = new URL(ownerUrl);
+    url.username = name;
+    url.password = "local";
+    return url.href;
+  };
+  return { api: await urlOf("api"), worker: await urlOf("worker") };
+}
