@@ -26,7 +26,7 @@ const COMMANDS = {
   bench: { target: "bench/main.ts" },
   contracts: { target: "contracts/build.ts" },
   deploy: { target: "scripts/deploy.ts" },
-  openapi: { target: "src/api/openapi/write.ts" },
+  openapi: { target: "scripts/openapi.ts" },
   reindex: { target: "src/reindex.ts", product: true },
   ops: { target: "src/ops/main.ts", product: true },
   "rotate-keys": { target: "src/rotate-keys.ts", product: true },

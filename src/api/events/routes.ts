@@ -5,11 +5,11 @@ import { refused } from "../../errors.ts";
 import { cutPage, rowsToRead } from "../cursor.ts";
 import { route } from "../route.ts";
 import { AuctionId, MAX_PAGE_SIZE, PageQuery } from "../schema.ts";
-import { audienceOf, Envelope, envelope } from "./envelope.ts";
+import { audienceOf, Event, envelope } from "./envelope.ts";
 
 const EventPage = z
   .strictObject({
-    data: z.array(Envelope).max(MAX_PAGE_SIZE),
+    data: z.array(Event).max(MAX_PAGE_SIZE),
     nextCursor: z
       .string()
       .max(16)

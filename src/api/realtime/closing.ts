@@ -5,7 +5,7 @@ import type { ApiSocket } from "./types.ts";
  * with the `lastSeq` it had: then the connection ends and socket.io's client reconnects by itself. After the others it would
  * only be closed or refused again: then socket.io's client is told to stay away until somebody calls `connect()`.
  */
-const REASONS = {
+export const CLOSING_REASONS = {
   slow_consumer: {
     detail: "you read too slowly, and too many events wait for you; come back with your lastSeq",
     comesBack: true,
@@ -19,14 +19,14 @@ const REASONS = {
   too_many_requests: { detail: "you send too many events", comesBack: false },
 } as const;
 
-export type ClosingCode = keyof typeof REASONS;
+export type ClosingCode = keyof typeof CLOSING_REASONS;
 
 /** How long a client has to take the last words. */
 const LAST_WORDS_MS = 5_000;
 
 /** Tells a socket why and closes it. */
 export function closeSocket(socket: ApiSocket, code: ClosingCode): void {
-  const { detail, comesBack } = REASONS[code];
+  const { detail, comesBack } = CLOSING_REASONS[code];
   socket.emit("closing", { code, detail });
   if (!comesBack) socket.disconnect(true);
   else socket.conn.close();

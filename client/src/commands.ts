@@ -1,0 +1,126 @@
+import { type Answer, type Api, type DataOf, ok } from "./api.ts";
+import type { AuctionCreated, CreationStatus, Settlement } from "./generated/api.ts";
+import { ProblemError, retryAfterMs } from "./problem.ts";
+
+export interface Patience {
+  readonly signal?: AbortSignal;
+}
+
+const TRIES = 8;
+const LONGEST_WAIT_MS = 10_000;
+
+/** Waits. @throws the signal's reason, at once */
+function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const stop = (): void => {
+      clearTimeout(timer);
+      reject(signal?.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    signal?.addEventListener("abort", stop, { once: true });
+  });
+}
+
+/** The header that names a command, in the place where requests take it. */
+export interface CommandHeader {
+  readonly "Idempotency-Key": string;
+}
+
+/**
+ * Does a command once, however often it has to be sent: while the answer is lost, or the server asks to wait, the same is sent again
+ * under the same Idempotency-Key. `once((header) => api.POST("/api/meetings/{id}/close", { params: { path: { id }, header } }))`
+ * @throws ProblemError; what `fetch` throws when no answer ever came; the signal's reason
+ */
+export async function once<A extends Answer>(
+  send: (header: CommandHeader) => Promise<A>,
+  { signal }: Patience = {},
+): Promise<A & { readonly data: DataOf<A> }> {
+  const header = { "Idempotency-Key": crypto.randomUUID() };
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const answer = await send(header);
+      return { ...answer, data: await ok(answer) };
+    } catch (error) {
+      const isProblem = error instanceof ProblemError;
+      // fetch throws a TypeError for whatever happens to a connection.
+      const mayRepeat = isProblem ? error.advice === "wait" : error instanceof TypeError;
+      if (!mayRepeat || tries === TRIES) throw error;
+      const backOffMs = Math.min(LONGEST_WAIT_MS, 250 * 2 ** tries);
+      await wait((isProblem ? error.retryAfterMs : undefined) ?? backOffMs, signal);
+    }
+  }
+}
+
+/**
+ * Follows the `Location` of an answer until `isDone`: what was accepted with 202 goes on behind it.
+ * @param State what the Location answers
+ * @throws ProblemError; the signal's reason
+ */
+export async function follow<State>(
+  api: Api,
+  accepted: Pick<Answer, "response">,
+  isDone: (state: State) => boolean,
+  { signal }: Patience = {},
+): Promise<State> {
+  const location = accepted.response.headers.get("location");
+  if (location === null) throw new Error("the answer has no Location to follow");
+  // Any path of the service, which the types cannot know.
+  const get = api.GET as unknown as (path: string) => Promise<Answer & { data?: State }>;
+  let { response } = accepted;
+  for (;;) {
+    await wait(retryAfterMs(response) ?? 1_000, signal);
+    const answer = await get(location);
+    const state = (await ok(answer)) as State;
+    if (isDone(state)) return state;
+    response = answer.response;
+  }
+}
+
+/**
+ * Tells the API of an auction that was created on chain, and waits until it is recorded.
+ * @returns the auction's id
+ * @throws ProblemError; Error when the transaction was reverted or created no auction; the signal's reason
+ */
+export async function announceAuction(
+  api: Api,
+  auction: AuctionCreated,
+  patience: Patience = {},
+): Promise<string> {
+  const answer = await once(
+    (header) => api.POST("/api/auctions/created", { body: auction, params: { header } }),
+    patience,
+  );
+  if (answer.response.status === 201 && answer.data.auctionId !== null)
+    return answer.data.auctionId;
+  const state = await follow<CreationStatus>(
+    api,
+    answer,
+    ({ status }) => status === "recorded" || status === "reverted" || status === "other",
+    patience,
+  );
+  if (state.status !== "recorded" || state.auctionId === null)
+    throw new Error(`the transaction will never be an auction: ${state.lastError ?? state.status}`);
+  return state.auctionId;
+}
+
+/** Closes a meeting and waits until its money is settled for good, or never will be. @throws ProblemError; the signal's reason */
+export async function closeMeeting(
+  api: Api,
+  id: string,
+  patience: Patience = {},
+): Promise<Settlement> {
+  const answer = await once(
+    (header) => api.POST("/api/meetings/{id}/close", { params: { path: { id }, header } }),
+    patience,
+  );
+  return follow<Settlement>(
+    api,
+    answer,
+    ({ status }) => status === "settled" || status === "refused" || status === "withdrawn",
+    patience,
+  );
+}
