@@ -2,6 +2,7 @@ import { Contract, type EventLog, formatEther, JsonRpcProvider } from "ethers";
 import pg from "pg";
 import auctionAbi from "../../contracts/artifacts/MeetingAuction.abi.json" with { type: "json" };
 import passAbi from "../../contracts/artifacts/MeetingPass.abi.json" with { type: "json" };
+import { KnownEvent } from "../../src/api/events/envelope.ts";
 import type { Person, World } from "./people.ts";
 import type { Told } from "./story.ts";
 
@@ -169,6 +170,19 @@ async function inPostgres(db: pg.Client, told: Told): Promise<Check[]> {
   check("no operation is left over", unfinished?.["n"] === 0, unfinished);
   const [outbox] = await rows("SELECT count(*)::int AS n FROM outbox WHERE delivered_at IS NULL");
   check("every message to a workflow was delivered", outbox?.["n"] === 0, outbox);
+  const events = await rows(
+    `SELECT seq::int, id, type, occurred_at AS "occurredAt", data FROM events WHERE data->>'auctionId' = ANY($1) OR data->'data'->>'auctionId' = ANY($1)`,
+    [ids],
+  );
+  const odd = events.filter(
+    ({ occurredAt, ...rest }) =>
+      !KnownEvent.safeParse({ ...rest, occurredAt: (occurredAt as Date).toISOString() }).success,
+  );
+  check(
+    "every event is as docs/events.md describes it",
+    odd.length === 0 && events.length > 0,
+    odd.length === 0 ? `${events.length} events` : JSON.stringify(odd[0]),
+  );
   const closed = await rows(
     "SELECT state, outcome FROM meetings WHERE id = ANY($1) ORDER BY outcome",
     [meetings],
