@@ -5,7 +5,7 @@ import { readCursor } from "../chain/indexing/store.ts";
 import type { AuctionProjection } from "../chain/indexing/projection.ts";
 import { requestOperation, withdrawOperation } from "../chain/sending/operations.ts";
 import type { Database, Queryable } from "../db/database.ts";
-import { ensureMeeting, withdrawnMeetings } from "../db/meetings.ts";
+import { ensureMeeting, liveMeetings, restoreMeeting, withdrawnMeetings } from "../db/meetings.ts";
 import { notifyWallet } from "../db/notifications.ts";
 import {
   type AuctionRef,
@@ -18,11 +18,14 @@ import {
 } from "../domain/process.ts";
 import { AppError } from "../errors.ts";
 import { createRoomName } from "../jitsi/index.ts";
+import type { RunningMeeting } from "./repairs/meetings.ts";
 import { meetingInputOf, type MeetingTimes } from "./meeting-input.ts";
 
 export interface AuctionActivityOptions extends MeetingTimes {
   readonly db: Database;
   readonly maxExtensionMinutes: number;
+  /** The meeting of an auction whose process runs: asked for when the pass is minted and the database knows no meeting. */
+  readonly runningMeetingOf?: (ref: AuctionRef) => Promise<RunningMeeting | undefined>;
   /** For metrics: an operation was asked for the first time. */
   readonly onAsked?: (kind: OperationKind) => void;
 }
@@ -64,6 +67,20 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
   const { db } = options;
   const cause = (ref: AuctionRef, what: string): string => `${auctionWorkflowId(ref)}:${what}`;
 
+  /**
+   * The pass is asked for in the transaction that makes the meeting. Where it is minted and there is no meeting, the database was
+   * lost: a meeting whose process runs is written down again, so that the auction gets no second one.
+   */
+  async function restoreLostMeeting(ref: AuctionRef, auction: AuctionProjection): Promise<void> {
+    if (auction.steps.minted === undefined || options.runningMeetingOf === undefined) return;
+    const { chainId, contract, auctionId } = ref;
+    if ((await liveMeetings(db, chainId, contract, [auctionId])).length > 0) return;
+    const known = await options.runningMeetingOf(ref);
+    if (known === undefined || known.input.winner !== auction.winner) return;
+    const row = { ...known.input, auctionSalt: auction.salt, roomName: createRoomName() };
+    await db.transaction((tx) => restoreMeeting(tx, row, known.state));
+  }
+
   return {
     /** Asks for the end of the auction in the first block whose timestamp reaches `endsAtS`. */
     async requestEnd(ref: AuctionRef, endsAtS: number): Promise<void> {
@@ -104,6 +121,7 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
       const startsAtMs = Math.max(auction.meetingStartsAtS * 1000, endedAtMs);
       const endsAtMs = startsAtMs + auction.meetingDurationS * 1000;
       const title = await titleOf(db, ref);
+      await restoreLostMeeting(ref, auction);
       crashPoint("sale.arranging");
 
       let isNew = false;

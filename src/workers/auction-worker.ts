@@ -1,8 +1,8 @@
-import type { Client } from "@temporalio/client";
 import { Worker, type WorkerOptions } from "@temporalio/worker";
 import { createAuctionActivities } from "../activities/auction.ts";
 import { createMeetingActivities } from "../activities/meeting.ts";
 import { createOperatorActivities } from "../activities/operators.ts";
+import { runningMeetingOf } from "../activities/repairs/meetings.ts";
 import { createReconcileActivities } from "../activities/reconcile.ts";
 import type { AuctionWorkerConfig } from "../config.ts";
 import { readVitals } from "../db/vitals.ts";
@@ -10,18 +10,20 @@ import { TASK_QUEUES } from "../domain/process.ts";
 import { createRoomTokens } from "../jitsi/index.ts";
 import { roomTokensOptions } from "../jitsi-options.ts";
 import { createVitalMetrics } from "../vital-metrics.ts";
-import { WORKFLOWS_PATH } from "./bundle.ts";
+import { deploymentOptions, loadBuild } from "./builds.ts";
+import { PatchHold } from "./patch-hold.ts";
 import { OutboxRelay } from "./relay.ts";
 import { ensureReconcileSchedule, restoreReconcileSchedule } from "./schedule.ts";
+import { AUCTION_TUNING } from "./tuning.ts";
 import type { WorkerDependencies, WorkerPart } from "./worker.ts";
 
 /** Runs every workflow and the activities of auctions and meetings, tells Temporal what the database says, and keeps the Schedule. */
 export async function createAuctionWorker(
-  { chain, db, rpc, logger, metrics }: WorkerDependencies,
+  { chain, db, rpc, temporal, logger, metrics }: WorkerDependencies,
   config: AuctionWorkerConfig,
-  client: Client,
   shared: Omit<WorkerOptions, "taskQueue">,
 ): Promise<WorkerPart> {
+  const { client, connection, namespace } = temporal;
   const leadMs = config.AUCTION_END_LEAD_S * 1000;
   const onAsked = (kind: "end" | "mint" | "settle"): void =>
     metrics.sender.operations("created", kind, 1);
@@ -30,18 +32,28 @@ export async function createAuctionWorker(
     () => readVitals(db, chain.chainId, chain.auctionContract),
     (error) => logger.warn("the figures of the database could not be read", { error }),
   );
+  const { id: buildId, code } = await loadBuild(config);
+  const { TEMPORAL_DEPLOYMENT_NAME: deploymentName } = config;
+  const taskQueue = TASK_QUEUES.auction;
+  const patches =
+    deploymentName === undefined
+      ? new PatchHold({ connection, namespace, taskQueue, buildId, logger })
+      : undefined;
+  await patches?.look();
   const worker = await Worker.create({
     ...shared,
-    taskQueue: TASK_QUEUES.auction,
-    ...(config.WORKFLOW_BUNDLE === undefined
-      ? { workflowsPath: WORKFLOWS_PATH }
-      : { workflowBundle: { codePath: config.WORKFLOW_BUNDLE } }),
+    ...AUCTION_TUNING,
+    taskQueue,
+    workflowBundle: { code },
+    workerDeploymentOptions: deploymentOptions(buildId, deploymentName),
+    ...(patches === undefined ? {} : { patchActivationCallback: patches.isActive }),
     activities: {
       ...createAuctionActivities({
         db,
         opensBeforeS: config.MEETING_OPENS_BEFORE_S,
         reminderBeforeS: config.MEETING_REMINDER_BEFORE_S,
         maxExtensionMinutes: config.MEETING_MAX_EXTENSION_MINUTES,
+        runningMeetingOf: (ref) => runningMeetingOf({ client, logger }, ref),
         onAsked,
       }),
       ...createMeetingActivities({
@@ -67,11 +79,6 @@ export async function createAuctionWorker(
         logger,
       }),
     },
-    // A worker that was killed leaves its sticky queue behind; the next task waits this long before anybody gets it.
-    stickyQueueScheduleToStartTimeout: "5 seconds",
-    maxCachedWorkflows: 2_000,
-    maxConcurrentActivityTaskExecutions: 100,
-    maxConcurrentWorkflowTaskExecutions: 40,
   });
   const relay = new OutboxRelay({ db, client, leadMs, logger });
   return {
@@ -80,7 +87,10 @@ export async function createAuctionWorker(
       await ensureReconcileSchedule(client, config.AUCTION_CHECK_INTERVAL);
       relay.start();
     },
-    keep: () => restoreReconcileSchedule(client, config.AUCTION_CHECK_INTERVAL),
+    async keep() {
+      await restoreReconcileSchedule(client, config.AUCTION_CHECK_INTERVAL);
+      await patches?.look();
+    },
     stop: () => relay.close(),
   };
 }

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { bundleWorkflowCode, DefaultLogger } from "@temporalio/worker";
 
 /** Where the workflow code begins. */
-export const WORKFLOWS_PATH = fileURLToPath(new URL("../workflows/index.ts", import.meta.url));
+const WORKFLOWS_PATH = fileURLToPath(new URL("../workflows/index.ts", import.meta.url));
 
 /** The workflow code as one script, for WORKFLOW_BUNDLE: a worker without a bundle makes one at every start, which takes seconds. */
 export async function bundleWorkflows(): Promise<string> {

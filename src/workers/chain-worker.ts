@@ -6,19 +6,21 @@ import { chainIndexerWorkflowId, TASK_QUEUES, walletWorkflowId } from "../domain
 import { platformSigners } from "../platform-wallets.ts";
 import { CHAIN_ID } from "../workflows/search-attributes.ts";
 import type * as workflows from "../workflows/index.ts";
+import { CHAIN_TUNING } from "./tuning.ts";
 import type { WorkerDependencies, WorkerPart } from "./worker.ts";
 
 /** Reads the chain and sends to it: the only part of the product that holds keys of wallets, or may ask a signer that does. It runs no workflow code. */
 export async function createChainWorker(
-  { chain, db, rpc, logger, metrics }: WorkerDependencies,
+  { chain, db, rpc, temporal, logger, metrics }: WorkerDependencies,
   config: ChainWorkerConfig,
-  client: Client,
   shared: Omit<WorkerOptions, "taskQueue">,
 ): Promise<WorkerPart> {
+  const { client } = temporal;
   const signers = platformSigners(config);
   const stopping = new AbortController();
   const worker = await Worker.create({
     ...shared,
+    ...CHAIN_TUNING,
     taskQueue: TASK_QUEUES.chain,
     activities: createChainActivities({
       db,

@@ -1,4 +1,3 @@
-import { Client } from "@temporalio/client";
 import { NativeConnection, type Worker, type WorkerOptions } from "@temporalio/worker";
 import { activityInterceptor } from "../activities/failures.ts";
 import type { JsonRpc } from "../chain/rpc.ts";
@@ -12,6 +11,7 @@ import type { Temporal } from "../temporal.ts";
 import { ensureSearchAttributes } from "../temporal-namespace.ts";
 import { createAuctionWorker } from "./auction-worker.ts";
 import { createChainWorker } from "./chain-worker.ts";
+import { SHARED_TUNING } from "./tuning.ts";
 
 export interface WorkerDependencies {
   readonly chain: ChainFacts;
@@ -42,9 +42,6 @@ export interface RunningWorker {
 /** How often it is looked whether the Temporal server still has what a start gave it. */
 const KEEP_UP_EVERY_MS = 30_000;
 
-/** How long activities may take to finish after a shutdown began; what is longer is cancelled and taken up elsewhere. */
-const SHUTDOWN_GRACE_MS = 5_000;
-
 /** Starts the worker of auctions and meetings, the one that reads the chain and sends to it, or both. */
 export async function startWorker(
   dependencies: WorkerDependencies & {
@@ -53,20 +50,19 @@ export async function startWorker(
   },
 ): Promise<RunningWorker> {
   const { auctions, sending, chain, temporal, logger } = dependencies;
-  const client = new Client({ connection: temporal.connection, namespace: temporal.namespace });
   const native = await NativeConnection.connect(temporal.options);
   const shared: Omit<WorkerOptions, "taskQueue"> = {
     connection: native,
     namespace: temporal.namespace,
-    shutdownGraceTime: SHUTDOWN_GRACE_MS,
-    maxHeartbeatThrottleInterval: "1 second",
+    dataConverter: temporal.dataConverter,
+    ...SHARED_TUNING,
     interceptors: { activity: [(context) => ({ inbound: activityInterceptor(context, logger) })] },
   };
   const parts: WorkerPart[] = [];
   if (auctions !== undefined)
-    parts.push(await createAuctionWorker(dependencies, auctions, client, shared));
+    parts.push(await createAuctionWorker(dependencies, auctions, shared));
   if (sending !== undefined)
-    parts.push(await createChainWorker(dependencies, sending, client, shared));
+    parts.push(await createChainWorker(dependencies, sending, shared));
   const running = parts.map((one) => one.worker.run());
   const finished = Promise.all(running).then(() => undefined);
   finished.catch(() => undefined);

@@ -9,6 +9,12 @@ import {
   TASK_QUEUES,
 } from "../../src/domain/process.ts";
 import type { auction, AuctionArguments } from "../../src/workflows/auction.ts";
+import {
+  ENDS_AT,
+  FAILURE_CODE,
+  NEEDS_OPERATOR,
+  PHASE,
+} from "../../src/workflows/search-attributes.ts";
 import { startAuctionWorkflow } from "../../src/workflows/start.ts";
 import { HOST, type Script, WINNER } from "./activities.ts";
 import { stateOf, type World } from "./world.ts";
@@ -119,4 +125,15 @@ export function newAuction(world: World, options: StartOptions = {}): TestAuctio
   const one = new TestAuction(world, input, options.leadMs ?? 200);
   if (options.script !== undefined) world.activities.script(one.id, options.script);
   return one;
+}
+
+/** What searches find an auction by. */
+export async function tagsOf({ handle }: Pick<TestAuction, "handle">) {
+  const { typedSearchAttributes: tags } = await handle.describe();
+  return {
+    phase: tags.get(PHASE),
+    endsAtMs: tags.get(ENDS_AT)?.getTime(),
+    failureCode: tags.get(FAILURE_CODE),
+    needsOperator: tags.get(NEEDS_OPERATOR),
+  };
 }

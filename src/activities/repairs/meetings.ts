@@ -3,7 +3,7 @@ import { loadAuction } from "../../chain/indexing/auctions.ts";
 import { isRebuilding } from "../../chain/indexing/store.ts";
 import type { Queryable } from "../../db/database.ts";
 import { restoreMeeting } from "../../db/meetings.ts";
-import type { MeetingInput, MeetingState } from "../../domain/process.ts";
+import type { AuctionRef, MeetingInput, MeetingState } from "../../domain/process.ts";
 import { messageOf } from "../../errors.ts";
 import { createRoomName } from "../../jitsi/index.ts";
 import { meetingInputQuery, meetingStateQuery } from "../../workflows/messages.ts";
@@ -60,10 +60,29 @@ export async function meetingsWithoutRow(client: Client, db: Queryable): Promise
   return rows.map((row) => row.id);
 }
 
+/** What the process of a meeting knows. */
+export interface RunningMeeting {
+  readonly input: MeetingInput;
+  readonly state: MeetingState;
+}
+
+/** The meeting of an auction whose process runs, if there is one that answers. */
+export async function runningMeetingOf(
+  options: Pick<RepairOptions, "client" | "logger">,
+  { chainId, contract, auctionId }: AuctionRef,
+): Promise<RunningMeeting | undefined> {
+  const query = `WorkflowType = 'meeting' AND ExecutionStatus = 'Running' AND ChainId = '${chainId}' AND AuctionId = '${auctionId}'`;
+  for await (const { workflowId } of options.client.workflow.list({ query })) {
+    const known = await askProcess(options, workflowId.slice("meeting/".length));
+    if (known?.input.contract === contract && known.state.phase !== "withdrawn") return known;
+  }
+  return undefined;
+}
+
 async function askProcess(
-  { client, logger }: RepairOptions,
+  { client, logger }: Pick<RepairOptions, "client" | "logger">,
   meetingId: string,
-): Promise<{ readonly input: MeetingInput; readonly state: MeetingState } | undefined> {
+): Promise<RunningMeeting | undefined> {
   const handle = client.workflow.getHandle(`meeting/${meetingId}`);
   try {
     return await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, async () => ({
