@@ -127,7 +127,10 @@ export class Feed {
     return () => void listeners.delete(listener);
   }
 
-  /** The next event of a type that fits. Rejects with the `FeedEnd` in `cause` when the feed ends before. */
+  /**
+   * The next event of a type that fits, from the call on: ask before whatever brings it about. Rejects with the `FeedEnd` in `cause` when the feed ends
+   * before.
+   */
   next<T extends keyof FeedEvents>(
     type: T,
     fits: (event: FeedEvents[T]) => boolean = () => true,

@@ -159,11 +159,22 @@ test("a command is repeated under its key until its answer comes, and what canno
 test("an auction that is announced too early is followed until it is recorded", async () => {
   const host = await server.person();
   const hash = `0x${"cd".repeat(32)}`;
-  const announced = announceAuction(apiOf(host), {
+  const asked: string[] = [];
+  const api = createApi({
+    url: server.url,
+    token: host.token,
+    fetch: async (request) => {
+      const answer = await fetch(request);
+      asked.push(`${answer.status} ${new URL(request.url).pathname}`);
+      return answer;
+    },
+  });
+  const announced = announceAuction(api, {
     transactionHash: hash,
     title: "Strategy hour",
     description: "",
   });
+  while (asked.length === 0) await new Promise((resolve) => setImmediate(resolve));
   const auctionId = await seedAuction(world.db, { host: host.wallet.address });
   server.reader.creations.set(hash, {
     status: "created",
@@ -173,6 +184,13 @@ test("an auction that is announced too early is followed until it is recorded", 
     confirmations: 1_000,
   });
   expect(await announced).toBe(auctionId);
+  expect(asked[0]).toBe("202 /api/auctions/created");
+  expect(asked.at(-1)).toBe(`200 /api/auctions/transactions/${hash}`);
+
+  const reverted = `0x${"ef".repeat(32)}`;
+  server.reader.creations.set(reverted, { status: "reverted" });
+  const body = { transactionHash: reverted, title: "Never", description: "" };
+  await expect(announceAuction(api, body)).rejects.toThrow(/revert/);
 });
 
 test("events that a broken connection missed come when it is back: each once, in order, those of followed auctions too", async () => {
@@ -270,16 +288,16 @@ test("who was away for too long is told to read anew, and goes on from there", a
   );
   await pruneEvents(world.db, -1);
   const feed = feedOf({ token: person.token, lastSeq: 1 });
+  const ready = feed.next("ready");
   const resync = await feed.next("resync-required");
   expect(resync.data.lastSeq).toBe(1);
   const [row] = await world.db.query<{ seq: number }>("SELECT last_seq AS seq FROM event_sequence");
   expect(resync.seq).toBe(row?.seq);
-  await feed.next("ready");
+  await ready;
   expect(feed.lastSeq).toBe(row?.seq);
   // The same when the service began anew, and has fewer events than the client has seen.
   const ahead = feedOf({ token: person.token, lastSeq: 1_000_000 });
-  await ahead.next("resync-required");
-  await ahead.next("ready");
+  await Promise.all([ahead.next("resync-required"), ahead.next("ready")]);
   expect(ahead.lastSeq).toBe(row?.seq);
 });
 
