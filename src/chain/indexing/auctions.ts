@@ -116,7 +116,7 @@ export async function insertBidsOf(
 ): Promise<void> {
   await tx.query(
     `INSERT INTO bids (chain_id, contract, block_hash, log_index, auction_id, bidder, amount_wei, ends_at, block_number, placed_at, transaction_hash)
-     SELECT chain_id, $2, block_hash, log_index, auction_id, args->>'bidder', (args->>'amountWei')::numeric, to_timestamp((args->>'endTime')::bigint),
+     SELECT chain_id, address, block_hash, log_index, auction_id, args->>'bidder', (args->>'amountWei')::numeric, to_timestamp((args->>'endTime')::bigint),
        block_number, to_timestamp(block_timestamp_s), transaction_hash
      FROM chain_logs WHERE chain_id = $1 AND address = $2 AND auction_id = $3 AND event = 'BidPlaced' AND canonical
      ON CONFLICT DO NOTHING`,
