@@ -5,7 +5,12 @@ import {
   meetingWorkflowId,
   type Outcome,
 } from "../../src/domain/process.ts";
-import { HOST, meetingOf } from "../workflows/activities.ts";
+import {
+  endNowUpdate,
+  recheckChainUpdate,
+  retryFailedStepUpdate,
+} from "../../src/workflows/messages.ts";
+import { failure, HOST, meetingOf } from "../workflows/activities.ts";
 import { SALE, startAuction, type StartOptions, type TestAuction } from "../workflows/auctions.ts";
 import { TestMeeting } from "../workflows/meetings.ts";
 import { historyOf, until, type World } from "../workflows/world.ts";
@@ -86,6 +91,9 @@ async function ended(world: World, options: StartOptions = {}): Promise<TestAuct
 /** Every way an auction and a meeting may go that a change of the code must not break. */
 export const SCENARIOS: Readonly<Record<string, (world: World) => Promise<Runs>>> = {
   "sold-and-held": async (world) => runsOf(await soldAndHeld(world)),
+
+  // The same with search attributes, which processes that began earlier do not have.
+  "sold-and-searchable": async (world) => runsOf(await soldAndHeld(world)),
 
   unsold: async (world) => {
     const auction = await ended(world);
@@ -211,6 +219,47 @@ export const SCENARIOS: Readonly<Record<string, (world: World) => Promise<Runs>>
     await held.meeting.overrule({ outcome: 3 });
     await settle(held.meeting);
     return { meeting: held.meeting.handle };
+  },
+
+  "operator-repair": async (world) => {
+    let mended = false;
+    const auction = await startAuction(world, {
+      script: {
+        requestEnd: async () => {
+          if (!mended) throw failure("role_missing", "the platform may not end", true);
+        },
+      },
+    });
+    const why = { by: "ops:alice", reason: "the role is granted again" };
+    await auction.state(({ problem }) => problem !== null);
+    mended = true;
+    await auction.handle.executeUpdate(retryFailedStepUpdate, { args: [why] });
+    await auction.state(({ problem }) => problem === null);
+    await until("the end", () => Date.now() > auction.input.endsAtMs);
+    await auction.handle.executeUpdate(endNowUpdate, { args: [why] });
+    await auction.handle.executeUpdate(recheckChainUpdate, { args: [why] });
+    await asleep(auction);
+    await auction.settle("end", SALE);
+    await auction.state(({ meetingId }) => meetingId !== null);
+    await asleep(auction);
+    await auction.settle("mint");
+    await auction.handle.result();
+    return { auction: auction.handle };
+  },
+
+  "new-run-while-refused": async (world) => {
+    const auction = await startAuction(world, { continueAfterEvents: 20 });
+    const { runId } = await auction.handle.describe();
+    await until("the request", () => auction.requestedEnds.length > 0);
+    await until("a second run", async () => {
+      await auction.settle("end", { status: "refused", reason: "transaction_reverted" });
+      return (await auction.handle.describe()).runId !== runId;
+    });
+    await asleep(auction);
+    await auction.settle("end");
+    await auction.handle.result();
+    const first = world.client.workflow.getHandle(auction.id, runId);
+    return { first, last: world.client.workflow.getHandle(auction.id) };
   },
 
   "continue-as-new": async (world) => {

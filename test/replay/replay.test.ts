@@ -43,6 +43,11 @@ test("there is a history of every way an auction and a meeting may go", () => {
     "end-refused-as-cancelled",
     "withdrawn.meeting",
     "overruled.meeting",
+    "sold-and-searchable.auction",
+    "sold-and-searchable.meeting",
+    "operator-repair",
+    "new-run-while-refused.first",
+    "new-run-while-refused.last",
     "continue-as-new.first",
     "continue-as-new.last",
   ])
