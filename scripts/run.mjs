@@ -29,6 +29,8 @@ const COMMANDS = {
   openapi: { target: "scripts/openapi.ts" },
   reindex: { target: "src/reindex.ts", product: true },
   ops: { target: "src/ops/main.ts", product: true },
+  replay: { target: "src/replay.ts", product: true },
+  codec: { target: "src/codec-server.ts", product: true },
   "rotate-keys": { target: "src/rotate-keys.ts", product: true },
 };
 
@@ -72,6 +74,8 @@ async function run(node, args) {
   // A launcher of the local stack ends when its parent changes from the first process named here, or
   // when the second is gone (dev/stack/signals.ts).
   delete env.MEETING_AUCTION_PARENT;
+  // The Lit SDK uses names that it has itself deprecated, and would say so at each start.
+  env.NO_DEPRECATION ??= "*";
   const npm = command.product === true ? undefined : npmProcess();
   // Compiled modules are kept between starts: the vendors' SDKs load in two thirds of the time.
   if (command.product !== true)

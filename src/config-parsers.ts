@@ -2,10 +2,12 @@ import { createPrivateKey } from "node:crypto";
 import { existsSync } from "node:fs";
 import { getAddress, isAddress, parseUnits, Wallet } from "ethers";
 import { z } from "zod";
+import type { PayloadKeys } from "./codec.ts";
 import { CRASH_POINTS, type CrashAt } from "./crash.ts";
 import { parseAuthSig } from "./lit/auth-sig.ts";
 import { pkpAddress } from "./lit/pkp.ts";
 import { Secret } from "./secret.ts";
+import type { SealingKey } from "./sealing.ts";
 
 // How the text of one variable becomes a value. Each parser throws an Error whose message ends the sentence
 // "<VARIABLE> …".
@@ -117,7 +119,7 @@ export function actionCid(value: string): string {
 }
 
 /** `<id>:<base64 of 32 bytes>`; the first key encrypts, all of them decrypt. */
-export function encryptionKey(value: string): { readonly id: string; readonly key: Secret } {
+export function encryptionKey(value: string): SealingKey {
   const [id, encoded, ...rest] = value.split(":");
   if (
     id === undefined ||
@@ -129,6 +131,20 @@ export function encryptionKey(value: string): { readonly id: string; readonly ke
     fail("must be <key id>:<32 bytes in base64>, newest first, separated by commas");
   }
   return { id, key: new Secret(encoded) };
+}
+
+/**
+ * Encryption keys, the first of which seals payloads. `plain` in front of them writes payloads unsealed while the keys open
+ * what is sealed: for the time in which some processes do not have the keys yet, or sealing ends.
+ */
+export function payloadKeys(value: string): PayloadKeys {
+  const entries = list(text)(value);
+  const plain = entries[0] === "plain";
+  const opening = (plain ? entries.slice(1) : entries).map(encryptionKey);
+  if (opening.length === 0) fail("names no key");
+  if (new Set(opening.map((key) => key.id)).size < opening.length)
+    fail("names two keys alike: what one sealed, the other would be tried on");
+  return { sealing: plain ? undefined : opening[0], opening };
 }
 
 export function jitsiSecret(value: string): Secret {
@@ -206,6 +222,11 @@ export function quotas(value: string): Readonly<Record<(typeof QUOTAS)[number], 
     integration: of("integration"),
     refused: of("refused"),
   };
+}
+
+/** A text of this shape, which `shape` tells people. */
+export function shaped(pattern: RegExp, shape: string) {
+  return (value: string): string => (pattern.test(value) ? value : fail(`must be ${shape}`));
 }
 
 /** A file that is there. */

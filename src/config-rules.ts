@@ -1,11 +1,11 @@
 // Rules that concern more than one variable.
 import type { ConfigProblem } from "./config-error.ts";
-import { API, CHAIN_WORKER, COMMON, MEETINGS } from "./config-variables.ts";
-import type { ApiConfig, WorkerConfig } from "./config.ts";
+import { API, CHAIN_WORKER, CODEC, COMMON, MEETINGS } from "./config-variables.ts";
+import type { ApiConfig, CodecConfig, WorkerConfig } from "./config.ts";
 
 /** Adds what is wrong between variables that are each right by themselves. */
 export function checkTogether(
-  config: Partial<ApiConfig & WorkerConfig>,
+  config: Partial<ApiConfig & WorkerConfig & CodecConfig>,
   problems: ConfigProblem[],
 ): void {
   if (
@@ -87,6 +87,17 @@ export function checkTogether(
           example: API[variable].example,
         });
     }
+  }
+  if (
+    config.CODEC_HOST !== undefined &&
+    !["127.0.0.1", "::1", "localhost"].includes(config.CODEC_HOST) &&
+    config.CODEC_TOKEN === undefined
+  ) {
+    problems.push({
+      variable: "CODEC_TOKEN",
+      problem: `is missing: at ${config.CODEC_HOST} anybody could have payloads opened`,
+      example: CODEC.CODEC_TOKEN.example,
+    });
   }
   checkWallets(config, problems);
   const keys = config.PLATFORM_PRIVATE_KEY?.map((key) => key.reveal()) ?? [];

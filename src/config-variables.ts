@@ -13,11 +13,13 @@ import {
   litAuthSig,
   litNetwork,
   oneOf,
+  payloadKeys,
   pkpKey,
   privateKey,
   quotas,
   secret,
   secretOfLength,
+  shaped,
   text,
   urlOf,
 } from "./config-parsers.ts";
@@ -60,6 +62,11 @@ export const COMMON = {
   TEMPORAL_UI_URL: {
     parse: urlOf(["http:", "https:"]),
     example: "http://localhost:8233",
+    optional: true,
+  },
+  TEMPORAL_PAYLOAD_KEYS: {
+    parse: payloadKeys,
+    example: "k1:(the output of: openssl rand -base64 32)",
     optional: true,
   },
   ETH_HTTP_ENDPOINT: {
@@ -210,6 +217,16 @@ export const AUCTION_WORKER = {
   AUCTION_CHECK_INTERVAL: { parse: cron, example: "*/1 * * * *", fallback: "*/1 * * * *" },
   EVENTS_KEPT_DAYS: { parse: integer(1, 3_650), example: "30", fallback: "30" },
   WORKFLOW_BUNDLE: { parse: file, example: "build/workflows.js", optional: true },
+  WORKER_BUILD_ID: {
+    parse: shaped(/^[\w.:+@-]{1,200}$/, "letters, digits and . _ - : + @, 200 at most"),
+    example: "2026-11-23.1",
+    optional: true,
+  },
+  TEMPORAL_DEPLOYMENT_NAME: {
+    parse: shaped(/^[\w-]{1,200}$/, "letters, digits, - and _, 200 at most"),
+    example: "meeting-auction",
+    optional: true,
+  },
 } satisfies Record<string, Variable<unknown>>;
 
 /** Variables that only the process sending transactions needs. */
@@ -231,4 +248,15 @@ export const CHAIN_WORKER = {
     fallback: "end:500,mint:200,settle:200,cancel:500",
   },
   CHAIN_BATCH_ITEMS: { parse: integer(1, 50), example: "50", fallback: "50" },
+} satisfies Record<string, Variable<unknown>>;
+
+/** Variables of `npm run codec` alone. */
+export const CODEC = {
+  CODEC_HOST: { parse: text, example: "127.0.0.1", fallback: "127.0.0.1" },
+  CODEC_PORT: { parse: integer(0, 65_535), example: "8234", fallback: "8234" },
+  CODEC_TOKEN: {
+    parse: secretOfLength(32),
+    example: "(the output of: openssl rand -base64 48)",
+    optional: true,
+  },
 } satisfies Record<string, Variable<unknown>>;

@@ -2,6 +2,7 @@ import {
   API,
   AUCTION_WORKER,
   CHAIN_WORKER,
+  CODEC,
   COMMON,
   MEETINGS,
   type Parsed,
@@ -143,41 +144,60 @@ export function loadRotationConfig(env: Environment = process.env): RotationConf
   return config;
 }
 
-/** What `npm run cron` needs: Temporal and the interval; no key and no secret. */
-export type CronConfig = Pick<
-  AuctionWorkerConfig,
-  "TEMPORAL_ADDRESS" | "TEMPORAL_NAMESPACE" | "AUCTION_CHECK_INTERVAL"
+/** Where Temporal is, and how what it keeps is read. */
+export type TemporalConfig = Pick<
+  CommonConfig,
+  "TEMPORAL_ADDRESS" | "TEMPORAL_NAMESPACE" | "TEMPORAL_PAYLOAD_KEYS"
 >;
+
+const { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PAYLOAD_KEYS, TEMPORAL_UI_URL } = COMMON;
+const TEMPORAL_VARIABLES = { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_PAYLOAD_KEYS };
+
+/** What `npm run cron` needs: Temporal and the interval; no key of a wallet and no secret but that of payloads. */
+export type CronConfig = TemporalConfig & Pick<AuctionWorkerConfig, "AUCTION_CHECK_INTERVAL">;
 
 /** The configuration of `npm run cron`. Throws ConfigError with every problem. */
 export function loadCronConfig(env: Environment = process.env): CronConfig {
-  const problems: ConfigProblem[] = [];
-  const { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE } = COMMON;
   const { AUCTION_CHECK_INTERVAL } = AUCTION_WORKER;
-  const variables = { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, AUCTION_CHECK_INTERVAL };
-  const config = read(variables, env, problems);
-  if (problems.length > 0) throw new ConfigError(problems);
-  return config;
+  return load({ ...TEMPORAL_VARIABLES, AUCTION_CHECK_INTERVAL }, env);
 }
 
-/** What `npm run ops` needs: where everything is; no key and no secret of the product. */
-export type OpsConfig = Pick<
-  AuctionWorkerConfig,
-  | "DATABASE_URL"
-  | "TEMPORAL_ADDRESS"
-  | "TEMPORAL_NAMESPACE"
-  | "TEMPORAL_UI_URL"
-  | "ETH_HTTP_ENDPOINT"
-  | "ETH_TIMEOUT_MS"
-  | "AUCTION_CONTRACT_ADDRESS"
->;
+/** What `npm run replay` needs: whose histories, and the bundle to replay them with. */
+export type ReplayConfig = TemporalConfig &
+  Pick<AuctionWorkerConfig, "WORKFLOW_BUNDLE" | "WORKER_BUILD_ID">;
+
+/** The configuration of `npm run replay`. Throws ConfigError with every problem. */
+export function loadReplayConfig(env: Environment = process.env): ReplayConfig {
+  const { WORKFLOW_BUNDLE, WORKER_BUILD_ID } = AUCTION_WORKER;
+  return load({ ...TEMPORAL_VARIABLES, WORKFLOW_BUNDLE, WORKER_BUILD_ID }, env);
+}
+
+const CODEC_VARIABLES = { TEMPORAL_PAYLOAD_KEYS, TEMPORAL_UI_URL, ...CODEC };
+
+/** What `npm run codec` needs. */
+export type CodecConfig = Parsed<typeof CODEC_VARIABLES>;
+
+/** The configuration of `npm run codec`. Throws ConfigError with every problem. */
+export function loadCodecConfig(env: Environment = process.env): CodecConfig {
+  return load(CODEC_VARIABLES, env);
+}
+
+/** What `npm run ops` needs: where everything is; no key of a wallet and no secret but that of payloads. */
+export type OpsConfig = TemporalConfig &
+  Pick<
+    AuctionWorkerConfig,
+    | "DATABASE_URL"
+    | "TEMPORAL_UI_URL"
+    | "ETH_HTTP_ENDPOINT"
+    | "ETH_TIMEOUT_MS"
+    | "AUCTION_CONTRACT_ADDRESS"
+  >;
 
 /** The configuration of `npm run ops`. Throws ConfigError with every problem. */
 export function loadOpsConfig(env: Environment = process.env): OpsConfig {
   const problems: ConfigProblem[] = [];
-  const { DATABASE_URL, TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_UI_URL } = COMMON;
-  const { ETH_HTTP_ENDPOINT, ETH_TIMEOUT_MS, AUCTION_CONTRACT_ADDRESS } = COMMON;
-  const temporal = { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_UI_URL };
+  const { DATABASE_URL, ETH_HTTP_ENDPOINT, ETH_TIMEOUT_MS, AUCTION_CONTRACT_ADDRESS } = COMMON;
+  const temporal = { ...TEMPORAL_VARIABLES, TEMPORAL_UI_URL };
   const chain = { ETH_HTTP_ENDPOINT, ETH_TIMEOUT_MS, AUCTION_CONTRACT_ADDRESS };
   const config = read({ DATABASE_URL, ...temporal, ...chain }, env, problems);
   if (problems.length > 0) throw new ConfigError(problems);

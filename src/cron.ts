@@ -1,5 +1,4 @@
 // `npm run cron`: makes or updates the reconcile Schedule, runs it once now and says what it repaired.
-import { Client } from "@temporalio/client";
 import { ConfigError, loadCronConfig } from "./config.ts";
 import { RECONCILE_SCHEDULE_ID } from "./domain/process.ts";
 import { messageOf } from "./errors.ts";
@@ -10,7 +9,7 @@ async function main(): Promise<void> {
   const config = loadCronConfig();
   const temporal = connectTemporal(config);
   try {
-    const client = new Client({ connection: temporal.connection, namespace: temporal.namespace });
+    const { client } = temporal;
     await ensureReconcileSchedule(client, config.AUCTION_CHECK_INTERVAL);
     process.stdout.write(
       `the schedule "${RECONCILE_SCHEDULE_ID}" runs at ${config.AUCTION_CHECK_INTERVAL} (UTC)\n`,

@@ -1,4 +1,3 @@
-import { Client } from "@temporalio/client";
 import type { Registry } from "prom-client";
 import { createRateLimits } from "./api/limits/rate-limits.ts";
 import { createWakeUps } from "./api/realtime/wake-ups.ts";
@@ -57,7 +56,7 @@ export async function startApi(dependencies: ApiDependencies): Promise<{ close()
   });
   const wakeUps =
     config.REDIS_URL === undefined ? undefined : createWakeUps(config.REDIS_URL, logger);
-  const client = new Client({ connection: temporal.connection, namespace: temporal.namespace });
+  const { client } = temporal;
   const api = createApi({
     config,
     db,

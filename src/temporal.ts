@@ -1,12 +1,18 @@
-import { Connection } from "@temporalio/client";
+import { Client, Connection } from "@temporalio/client";
+import type { DataConverter } from "@temporalio/common";
 import { loadClientConnectConfig } from "@temporalio/envconfig";
 import type { NativeConnection } from "@temporalio/worker";
-import type { CommonConfig } from "./config.ts";
+import { createPayloadCodec, NO_PAYLOAD_KEYS } from "./codec.ts";
+import type { TemporalConfig } from "./config.ts";
 
 export interface Temporal {
   readonly address: string;
   readonly namespace: string;
   readonly connection: Connection;
+  /** Every client of the product: one that is made elsewhere would not read what is sealed. */
+  readonly client: Client;
+  /** For workers and replay: payloads are sealed and opened as TEMPORAL_PAYLOAD_KEYS says. */
+  readonly dataConverter: DataConverter;
   /** The same address, TLS and API key, for the worker's own connection. */
   readonly options: NonNullable<Parameters<typeof NativeConnection.connect>[0]>;
 }
@@ -15,16 +21,13 @@ export interface Temporal {
  * Prepares the connection to Temporal. TLS and API key come from TEMPORAL_* or a Temporal profile, as envconfig reads them.
  * The connection is made on first use and again whenever it breaks.
  */
-export function connectTemporal(
-  config: Pick<CommonConfig, "TEMPORAL_ADDRESS" | "TEMPORAL_NAMESPACE">,
-): Temporal {
+export function connectTemporal(config: TemporalConfig): Temporal {
   const { connectionOptions } = loadClientConnectConfig({});
-  const address = config.TEMPORAL_ADDRESS;
+  const { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace } = config;
   const options = { ...connectionOptions, address };
-  return {
-    address,
-    namespace: config.TEMPORAL_NAMESPACE,
-    connection: Connection.lazy(options),
-    options,
-  };
+  const connection = Connection.lazy(options);
+  const codec = createPayloadCodec(config.TEMPORAL_PAYLOAD_KEYS ?? NO_PAYLOAD_KEYS);
+  const dataConverter: DataConverter = { payloadCodecs: [codec] };
+  const client = new Client({ connection, namespace, dataConverter });
+  return { address, namespace, connection, client, dataConverter, options };
 }

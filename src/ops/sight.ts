@@ -1,4 +1,4 @@
-import { Client } from "@temporalio/client";
+import type { Client } from "@temporalio/client";
 import { JsonRpc } from "../chain/rpc.ts";
 import type { OpsConfig } from "../config.ts";
 import { Database } from "../db/database.ts";
@@ -22,7 +22,7 @@ const RPC_TIMEOUT_MS = 3_000;
 
 export function openSight(config: OpsConfig): Sight {
   const temporal = connectTemporal(config);
-  const { connection, namespace } = temporal;
+  const { client, connection, namespace } = temporal;
   const db = new Database({ url: config.DATABASE_URL, applicationName: "ops", maxConnections: 4 });
   return {
     config,
@@ -31,7 +31,7 @@ export function openSight(config: OpsConfig): Sight {
       endpoints: config.ETH_HTTP_ENDPOINT,
       timeoutMs: Math.min(config.ETH_TIMEOUT_MS, RPC_TIMEOUT_MS),
     }),
-    client: new Client({ connection, namespace }),
+    client,
     connection,
     namespace,
     auctionContract: config.AUCTION_CONTRACT_ADDRESS.toLowerCase(),

@@ -59,10 +59,8 @@ export async function startWorker(
     interceptors: { activity: [(context) => ({ inbound: activityInterceptor(context, logger) })] },
   };
   const parts: WorkerPart[] = [];
-  if (auctions !== undefined)
-    parts.push(await createAuctionWorker(dependencies, auctions, shared));
-  if (sending !== undefined)
-    parts.push(await createChainWorker(dependencies, sending, shared));
+  if (auctions !== undefined) parts.push(await createAuctionWorker(dependencies, auctions, shared));
+  if (sending !== undefined) parts.push(await createChainWorker(dependencies, sending, shared));
   const running = parts.map((one) => one.worker.run());
   const finished = Promise.all(running).then(() => undefined);
   finished.catch(() => undefined);
