@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bundleWorkflows } from "../../src/workers/bundle.ts";
 import { repositoryRoot } from "../../dev/stack/paths.ts";
+import { ensureLogins } from "../../dev/stack/logins.ts";
 import { freePorts } from "../../dev/stack/ports.ts";
 import { createDatabase, query, startPostgres } from "../../dev/stack/postgres.ts";
 import { createProcesses, type Processes } from "../../dev/stack/processes.ts";
@@ -12,7 +13,10 @@ import { productSearchAttributes } from "../../dev/stack/search-attributes.ts";
 import { startTemporal } from "../../dev/stack/temporal.ts";
 
 export interface RunDatabase {
+  /** As its owner. */
   readonly url: string;
+  /** As the worker, which may do what it needs and no more. */
+  readonly workerUrl: string;
   drop(): Promise<void>;
 }
 
@@ -73,12 +77,15 @@ export async function startServers(runs: number): Promise<Servers> {
         processes,
         port: ports.temporal,
         httpPort: ports.temporalHttp,
+        // What it keeps in memory it has lost on a busy machine, with every namespace.
+        databaseFile: join(folder, "temporal.sqlite"),
         searchAttributes: await productSearchAttributes(),
         namespaces,
       }),
       writeBundle(folder),
     ]);
     await migrate(processes, postgres.url());
+    const { worker } = await ensureLogins(postgres.url());
     return {
       folder,
       bundle,
@@ -87,6 +94,7 @@ export async function startServers(runs: number): Promise<Servers> {
         await createDatabase(postgres.url("postgres"), name, TEMPLATE);
         return {
           url: postgres.url(name),
+          workerUrl: Object.assign(new URL(worker), { pathname: `/${name}` }).href,
           async drop() {
             const sql = `drop database if exists "${name}" with (force)`;
             await query(postgres.url("postgres"), sql);

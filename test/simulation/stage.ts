@@ -41,8 +41,11 @@ export async function setStage(servers: Servers, plan: Plan, name: string): Prom
   const folder = join(servers.folder, name);
   const processes = createProcesses({ logDir: folder });
   const closers: (() => Promise<void>)[] = [() => processes.stopAll()];
+  // One that cannot be closed must not keep the rest running.
   const close = async (): Promise<void> => {
-    for (const one of closers.toReversed()) await one();
+    const failures: unknown[] = [];
+    for (const one of closers.toReversed()) await one().catch((error) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
   };
   try {
     const beganAtS = Math.floor(Date.now() / 1000) - STORY_BEGAN_BEFORE_S;
@@ -96,7 +99,7 @@ export async function setStage(servers: Servers, plan: Plan, name: string): Prom
       lives: plan.lives,
       env: {
         NODE_ENV: "test",
-        DATABASE_URL: database.url,
+        DATABASE_URL: database.workerUrl,
         TEMPORAL_ADDRESS: temporal.address,
         TEMPORAL_NAMESPACE: temporal.namespace,
         ETH_HTTP_ENDPOINT: proxy.urls.join(","),
@@ -121,7 +124,8 @@ export async function setStage(servers: Servers, plan: Plan, name: string): Prom
     const story = new Story({ node, proxy, plan, people, firstBlock, startS });
     return { folder, node, proxy, story, product, money, watch, world, workflows, rest, close };
   } catch (error) {
-    await close();
+    // Why it could not be set is what matters.
+    await close().catch(() => undefined);
     throw error;
   }
 }

@@ -13,7 +13,10 @@ export async function testServers(): Promise<Servers> {
   return {
     folder,
     bundle: await writeBundle(folder),
-    database: () => createTestDatabase(),
+    database: async () => {
+      const database = await createTestDatabase();
+      return { ...database, workerUrl: database.url };
+    },
     temporal: () => getTestTemporal(),
     stop: async () => rmSync(folder, { recursive: true, force: true }),
   };
