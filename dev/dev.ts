@@ -1,9 +1,4 @@
 // `npm run dev`: the whole system on this machine, restarted when sources change.
-//   --fresh        wipes the data of the stack first
-//   --free-ports   takes any free ports; --<part>-port N chooses one (dev/stack/ports.ts)
-//   --data-dir D   keeps data and logs in D instead of .dev
-//   --no-app       leaves out the API and the worker
-//   --once         stops again as soon as everything is ready (a smoke test)
 import { demoUsers } from "./stack/demo-users.ts";
 import type { DemoUser } from "./stack/demo-users.ts";
 import { launch, print } from "./stack/launch.ts";
@@ -14,14 +9,23 @@ import { summary } from "./stack/summary.ts";
 async function logInUsers(stack: Stack): Promise<DemoUser[]> {
   if (stack.app === undefined) return [];
   try {
-    return await demoUsers(stack.urls);
+    return await demoUsers(stack);
   } catch (error) {
     print(`  (no demo users: ${error instanceof Error ? error.message : String(error)})`);
     return [];
   }
 }
 
+const USAGE = {
+  title: "npm run dev: the whole system on this machine, restarted when sources change",
+  flags: {
+    "--no-app": "leave out the API and the worker",
+    "--once": "stop again as soon as everything is ready",
+  },
+};
+
 await launch({
+  usage: USAGE,
   flags: { once: { type: "boolean" }, "no-app": { type: "boolean" } },
   options: (given, values) => ({ ...given, app: values["no-app"] !== true }),
   async run(stack, values) {

@@ -1,6 +1,4 @@
 // `npm run demo`: the embedded stack, then whole auctions on the real local chain, told line by line.
-//   --once         exits when the story ends: 0 only if every step was verified
-//   other flags as for `npm run dev`
 import { demoUsers } from "../stack/demo-users.ts";
 import { launch, print } from "../stack/launch.ts";
 import type { Stack } from "../stack/stack.ts";
@@ -33,20 +31,26 @@ async function tell(stack: Stack): Promise<boolean> {
   provider.destroy();
   const failed = checks.filter((one) => !one.ok).length;
   print(
-    `\nWhat was verified, by reading the chain, Postgres and the sockets:\n\n${table(checks)}\n`,
+    `\nWhat was verified, by reading the chain, Postgres and the sockets:\n\n${table(checks, process.stdout.columns)}\n`,
   );
   print(`${checks.length - failed} verified, ${failed} failed\n`);
   return failed === 0;
 }
 
+const USAGE = {
+  title: "npm run demo: everything on this machine, and five auctions on a local chain",
+  flags: { "--once": "exit when the story ends: 0 only if every step was verified" },
+};
+
 await launch({
+  usage: USAGE,
   flags: { once: { type: "boolean" } },
   options: (given) => ({ ...given, env: { ...given.env, ...STORY_ENVIRONMENT } }),
   async run(stack, values) {
     print(summary(stack, []));
     const good = await tell(stack);
     if (values["once"] === true) return good ? 0 : 1;
-    print(summary(stack, await demoUsers(stack.urls)));
+    print(summary(stack, await demoUsers(stack)));
     print("Everything stays up. Ctrl-C stops it.");
     return undefined;
   },

@@ -274,13 +274,17 @@ function overSocket(told: Told): Check[] {
 }
 
 /** The table at the end. */
-export function table(checks: readonly Check[]): string {
+export function table(checks: readonly Check[], columns = 120): string {
   const width = Math.max(...checks.map((one) => one.what.length));
   return checks
-    .map(
-      (one) =>
-        `  ${one.ok ? "✓" : "✗"} ${one.where.padEnd(9)} ${one.what.padEnd(width)}  ${one.ok ? one.seen.slice(0, 60) : `found: ${one.seen}`}`,
-    )
+    .flatMap(({ ok, where, what, seen }) => {
+      const head = `  ${ok ? "✓" : "✗"} ${where.padEnd(9)} `;
+      const found = ok ? seen : `found: ${seen}`;
+      const line = `${head}${what.padEnd(width)}  ${found}`;
+      return line.length <= columns
+        ? [line]
+        : [head + what, `${" ".repeat(head.length + 2)}${found}`];
+    })
     .join("\n");
 }
 

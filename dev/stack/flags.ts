@@ -1,7 +1,23 @@
 import { parseArgs } from "node:util";
 import { StackError } from "./errors.ts";
-import { choosePorts, portFlags } from "./ports.ts";
+import { choosePorts, portFlags, PORTS } from "./ports.ts";
 import type { StackOptions } from "./stack.ts";
+
+/** What --help prints: a title, and what each flag of the launcher and of every launcher does. */
+export function usageText(title: string, flags: Readonly<Record<string, string>>): string {
+  const all = {
+    ...flags,
+    "--fresh": "wipe the data of the stack first",
+    "--data-dir DIR": "keep data and logs there, not in .dev: a second stack",
+    "--free-ports": "take any ports that are free",
+    ...Object.fromEntries(
+      Object.values(PORTS).map(({ flag, port, what }) => [`--${flag} N`, `${what} (${port})`]),
+    ),
+    "--help": "print this",
+  };
+  const lines = Object.entries(all).map(([flag, text]) => `  ${flag.padEnd(24)} ${text}`);
+  return [title, "", ...lines].join("\n");
+}
 
 /** The flags every launcher of the stack understands, as startStack options. */
 export function stackFlags(
@@ -28,6 +44,7 @@ function parse(
     fresh: { type: "boolean" },
     "free-ports": { type: "boolean" },
     "data-dir": { type: "string" },
+    help: { type: "boolean", short: "h" },
     ...portFlags(),
     ...extra,
   } as const;

@@ -1,4 +1,4 @@
-import { stackFlags } from "./flags.ts";
+import { stackFlags, usageText } from "./flags.ts";
 import { createProgress, printFailure } from "./progress.ts";
 import { stopOnSignals } from "./signals.ts";
 import { prepareStack, type PreparedStack, type Stack, type StackOptions } from "./stack.ts";
@@ -6,6 +6,8 @@ import { prepareStack, type PreparedStack, type Stack, type StackOptions } from 
 export const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
 export interface Launcher {
+  /** What --help says of it, and of its own flags. */
+  readonly usage: { readonly title: string; readonly flags: Readonly<Record<string, string>> };
   /** Flags beside those of every launcher (flags.ts). */
   readonly flags: Readonly<Record<string, { type: "boolean" | "string" }>>;
   /** What the launcher changes in the stack that the flags describe. */
@@ -25,6 +27,10 @@ export async function launch(launcher: Launcher): Promise<void> {
   let prepared: PreparedStack | undefined;
   try {
     const { options, values } = stackFlags(process.argv.slice(2), launcher.flags);
+    if (values["help"] === true) {
+      print(usageText(launcher.usage.title, launcher.usage.flags));
+      return;
+    }
     const given = { ...options, progress: createProgress() };
     const starting = prepareStack(launcher.options?.(given, values) ?? given);
     prepared = starting;
