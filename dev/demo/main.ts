@@ -39,7 +39,7 @@ async function tell(stack: Stack): Promise<boolean> {
 
 const USAGE = {
   title: "npm run demo: everything on this machine, and five auctions on a local chain",
-  flags: { "--once": "exit when the story ends: 0 only if every step was verified" },
+  flags: { "--once": "exit when the story ends; 0: all is verified" },
 };
 
 await launch({
