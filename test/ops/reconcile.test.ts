@@ -205,6 +205,17 @@ test("a meeting that only its process knows is written down again, and its aucti
     taskQueue: TASK_QUEUES.auction,
     args: [meetingOf(ref(auctionId), { meetingId, host, winner })],
   });
+  // While the projections are built again nothing is concluded from them, and nothing is started instead.
+  await engine.db.query(
+    "INSERT INTO chain_rebuilds (chain_id, genesis_hash, until_block) SELECT chain_id, genesis_hash, block_number + 100 FROM chain_cursors",
+  );
+  while (
+    !(await world.client.workflow.count("WorkflowType = 'meeting' AND ExecutionStatus = 'Running'"))
+      .count
+  )
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(await repairs()).toEqual({});
+  await engine.db.query("DELETE FROM chain_rebuilds");
   while (!(await repairs()).restoredMeetings)
     await new Promise((resolve) => setTimeout(resolve, 50));
   const rows = await engine.db.query(

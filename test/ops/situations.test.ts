@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { id as keccakOfText } from "ethers";
+import { anvilAccounts } from "../../dev/chain/anvil.ts";
 import { repositoryRoot } from "../../dev/stack/paths.ts";
 import { RECONCILE_SCHEDULE_ID, TASK_QUEUES } from "../../src/domain/process.ts";
 import { enqueue } from "../../src/db/outbox.ts";
@@ -127,6 +128,59 @@ test("a wallet whose role was taken away: needs-operator, and ops retry once the
   expect(await stage.workflow(auctionId).result()).toMatchObject({ phase: "meeting" });
   await stage.healthy();
 });
+
+test("a paused wallet signs nothing, and goes on when it is resumed", async () => {
+  const wallet = stage.platform.toLowerCase();
+  expect((await stage.ops("pause-wallet", wallet, ...WHY)).code).toBe(0);
+  const auctionId = await stage.create(6, { bid: true });
+  await stage.finds("wallet-none");
+  const report = await stage.ops("doctor");
+  expect(report.stdout).toContain(`tester has paused the wallet ${wallet}: a test breaks`);
+  const blocks = (await stage.provider.getBlockNumber()) + 12;
+  await stage.until("blocks after its end", async () =>
+    (await stage.provider.getBlockNumber()) > blocks ? true : undefined,
+  );
+  expect(await stage.phase(auctionId)).toBe("bidding");
+  expect((await stage.ops("resume-wallet", wallet, ...WHY)).code).toBe(0);
+  expect((await stage.ops("resume-wallet", wallet, ...WHY)).code).toBe(1);
+  await stage.reaches(auctionId, "sold");
+  await stage.healthy();
+}, 300_000);
+
+test("a wallet that was taken out of the configuration with an operation bound to it is needed once more", async () => {
+  const other = anvilAccounts(6)[5];
+  const keys = [stage.env["PLATFORM_PRIVATE_KEY"], other?.privateKey].join(",");
+  await stage.stopWorker();
+  await stage.call(0, "grantRole", OPERATOR_ROLE, other?.address);
+  stage.startWorker({ PLATFORM_PRIVATE_KEY: other?.privateKey ?? "" });
+  const auctionId = await stage.create(25, { bid: true });
+  await stage.reaches(auctionId, "bidding");
+  const bound = async () =>
+    stage.sight.db.query<{ wallet: string }>(
+      "SELECT wallet FROM chain_operations WHERE auction_id = $1 AND kind = 'end' AND nonce IS NOT NULL",
+      [auctionId],
+    );
+  await stage.until("the last block before the end", async () => {
+    const head = await stage.provider.getBlock("latest");
+    return (head?.timestamp ?? 0) >= (await stage.endOf(auctionId)) - 2 ? true : undefined;
+  });
+  await stage.rpc("evm_setIntervalMining", 0);
+  const signed = await stage.until("its transaction", async () => (await bound())[0]);
+  expect(signed).toEqual({ wallet: other?.address.toLowerCase() });
+  await stage.stopWorker();
+  await stage.rpc("anvil_dropAllTransactions");
+  await stage.rpc("evm_setIntervalMining", 1);
+  stage.startWorker();
+  await stage.sight.db.query(
+    "UPDATE chain_wallets SET seen_at = now() - interval '1 hour' WHERE address = $1",
+    [signed.wallet],
+  );
+  expect((await stage.finds("wallet-not-served")).what).toContain(signed.wallet);
+  await stage.stopWorker();
+  stage.startWorker({ PLATFORM_PRIVATE_KEY: keys });
+  await stage.reaches(auctionId, "sold");
+  await stage.healthy();
+}, 300_000);
 
 test("an indexer halted by a reorg deeper than its window goes on after npm run reindex", async () => {
   const before = await stage.create(600);

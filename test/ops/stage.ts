@@ -223,6 +223,12 @@ export class OpsStage {
     return row?.phase;
   }
 
+  /** When the contract says that an auction ends, in seconds. */
+  async endOf(auctionId: string): Promise<number> {
+    const view = await this.as(2).getFunction("auctionState")(auctionId);
+    return Number(view.endTime);
+  }
+
   async reaches(auctionId: string, ...phases: string[]): Promise<void> {
     await this.until(`auction ${auctionId} to be ${phases.join(" or ")}`, async () => {
       const phase = await this.phase(auctionId);
