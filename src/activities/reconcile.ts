@@ -4,7 +4,7 @@ import type { Database } from "../db/database.ts";
 import { first } from "../db/database.ts";
 import { pruneEvents } from "../db/events.ts";
 import { deliverKept } from "../db/notifications.ts";
-import { pruneDeliveries } from "../db/webhooks.ts";
+import { pruneDeliveries } from "../db/webhook-deliveries.ts";
 import type { Logger } from "../logging.ts";
 import { missingProjections, stuckMessages, stuckOperations } from "./repairs/database.ts";
 import type { MeetingTimes } from "./meeting-input.ts";

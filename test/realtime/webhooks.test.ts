@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { Webhook } from "standardwebhooks";
 import { rotateKeys } from "../../src/api/auth/rotation.ts";
 import { RETRIES_S, WebhookDispatcher } from "../../src/api/webhooks/dispatcher.ts";
-import { claimDeliveries } from "../../src/db/webhooks.ts";
+import { claimDeliveries } from "../../src/db/webhook-deliveries.ts";
 import {
   createTestWorld,
   type Person,

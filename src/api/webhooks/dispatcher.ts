@@ -9,8 +9,8 @@ import {
   markNotReceived,
   markReceived,
   planDeliveries,
-  secretsOf,
-} from "../../db/webhooks.ts";
+} from "../../db/webhook-deliveries.ts";
+import { secretsOf } from "../../db/webhooks.ts";
 import type { Logger } from "../../logging.ts";
 import { NotSentError, postPublicly, type Reach } from "../../outside/public-post.ts";
 import { openSecret, signedHeaders } from "./secrets.ts";

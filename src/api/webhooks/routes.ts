@@ -1,9 +1,9 @@
 import { z } from "zod";
 import type { Queryable } from "../../db/database.ts";
+import { deliveriesOf } from "../../db/webhook-deliveries.ts";
 import {
   addSecret,
   addWebhook,
-  deliveriesOf,
   enableWebhook,
   holdWebhook,
   removeWebhook,

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { DeliveryRow, WebhookRow } from "../../db/webhooks.ts";
+import type { DeliveryRow } from "../../db/webhook-deliveries.ts";
+import type { WebhookRow } from "../../db/webhooks.ts";
 import { page, Time, timeOrNull } from "../schema.ts";
 
 /** Webhooks of one user. */
