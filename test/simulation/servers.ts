@@ -77,8 +77,6 @@ export async function startServers(runs: number): Promise<Servers> {
         processes,
         port: ports.temporal,
         httpPort: ports.temporalHttp,
-        // What it keeps in memory it has lost on a busy machine, with every namespace.
-        databaseFile: join(folder, "temporal.sqlite"),
         searchAttributes: await productSearchAttributes(),
         namespaces,
       }),
