@@ -209,10 +209,8 @@ test("a meeting that only its process knows is written down again, and its aucti
   await engine.db.query(
     "INSERT INTO chain_rebuilds (chain_id, genesis_hash, until_block) SELECT chain_id, genesis_hash, block_number + 100 FROM chain_cursors",
   );
-  while (
-    !(await world.client.workflow.count("WorkflowType = 'meeting' AND ExecutionStatus = 'Running'"))
-      .count
-  )
+  const listed = `WorkflowId = '${meetingWorkflowId(meetingId)}' AND ExecutionStatus = 'Running'`;
+  while ((await world.client.workflow.count(listed)).count === 0)
     await new Promise((resolve) => setTimeout(resolve, 50));
   expect(await repairs()).toEqual({});
   await engine.db.query("DELETE FROM chain_rebuilds");
