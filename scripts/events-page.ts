@@ -1,7 +1,6 @@
 // docs/events.md, from the definitions of the events: `npm run openapi` writes it, test/client/generated.test.ts compares.
 import { z } from "zod";
 import { EVENTS, NOTIFICATIONS } from "../src/api/events/catalog.ts";
-import { CLOSING_REASONS } from "../src/api/realtime/closing.ts";
 import { AUCTIONS_PER_SOCKET, REPLAY_LIMIT } from "../src/api/realtime/types.ts";
 
 interface JsonSchema {
@@ -76,18 +75,13 @@ ${rows(Object.entries(NOTIFICATIONS).map(([type, when]) => [`\`${type}\``, when]
 
 ## Of the connection itself
 
-The handshake takes \`auth: {token, lastSeq?, auctions?}\`. What is refused reaches the client as \`connect_error\` with \`data: {code, detail}\`:
-\`token_invalid\` (log in), \`too_many_sockets\` (close some), \`handshake_invalid\` (mend the call); \`quota_exceeded\` and \`unavailable\` (try again later).
+Why a handshake may be refused and a connection closed: [realtime.md](realtime.md).
 
 | event | from | what it says |
 | --- | --- | --- |
 | \`ready\` | server | You have everything up to this \`seq\`; \`data.auctions\` are those you follow. |
 | \`resync-required\` | server | \`data.lastSeq\` is too old, or more than ${REPLAY_LIMIT} events behind: read the state anew. What comes after this \`seq\` is told as always. |
-| \`closing\` | server | \`{code, detail}\`, right before the server closes the connection: see below. |
+| \`closing\` | server | \`{code, detail}\`, right before the server closes the connection. |
 | \`join-auction\`, \`leave-auction\` | client | Auction id, acknowledged with \`{ok: true, auctionId, seq}\` (what has a greater \`seq\` will come) or \`{ok: false, code, detail}\`. At most ${AUCTIONS_PER_SOCKET} auctions. |
-
-| code of \`closing\` | detail | what to do |
-| --- | --- | --- |
-${rows(Object.entries(CLOSING_REASONS).map(([code, { detail, comesBack }]) => [`\`${code}\``, detail, comesBack ? "nothing: socket.io's client comes back by itself" : "mend it, then call `connect()`"]))}
 `;
 }
