@@ -24,6 +24,8 @@ import {
   testConfig,
   type TestWorld,
 } from "../support/api.ts";
+import { createRateLimits } from "../../src/api/limits/rate-limits.ts";
+import { testLogger } from "../support/logs.ts";
 import { tell } from "../realtime/support.ts";
 
 let world: TestWorld;
@@ -220,6 +222,19 @@ test("events that a broken connection missed come when it is back: each once, in
   );
   expect(got.map(({ seq }) => seq)).toEqual(got.map(({ seq }) => seq).toSorted((a, b) => a - b));
 
+  // The server says nothing twice; if it did, it would be heard once.
+  server.io.to(`auction:${first}`).emit("bid-placed", {
+    seq: got[0]?.seq ?? 0,
+    id: crypto.randomUUID(),
+    type: "bid-placed",
+    occurredAt: new Date().toISOString(),
+    data: { n: -1 },
+  });
+  const after = feed.next("bid-placed", (event) => numberOf(event) === 99);
+  await bid(first, 99);
+  await after;
+  expect(got.map(({ n }) => n)).not.toContain(-1);
+
   // What is not followed any more does not come, and somebody who was away goes on from where they were.
   await feed.unfollow(second);
   feed.close();
@@ -301,7 +316,7 @@ test("who was away for too long is told to read anew, and goes on from there", a
   expect(ahead.lastSeq).toBe(row?.seq);
 });
 
-test("a refusal that passes is waited for", async () => {
+test("one socket too many ends the feed, which is opened again when there is room", async () => {
   const crowded = await world.start({ config: testConfig({ SOCKETS_PER_USER: "1" }) });
   const person = await crowded.person();
   const first = feedOf({ url: crowded.url, token: person.token });
@@ -316,4 +331,23 @@ test("a refusal that passes is waited for", async () => {
   await gone;
   second.open();
   await second.next("ready");
+});
+
+test("a refusal that passes by itself is waited for", async () => {
+  const limits = createRateLimits({ quotas: testConfig().RATE_LIMITS, logger: testLogger() });
+  let refusals = 0;
+  const troubled = await world.start({
+    limits: {
+      ...limits,
+      take: async (...asked) => {
+        refusals += 1;
+        if (refusals === 1) throw new Error("the limits cannot be asked");
+        return limits.take(...asked);
+      },
+    },
+  });
+  const person = await troubled.person();
+  const feed = feedOf({ url: troubled.url, token: person.token });
+  await feed.next("ready");
+  expect(refusals).toBe(2);
 });

@@ -1,4 +1,4 @@
-// The code of docs/frontend.md and of the client's README as it stands, in a package of its own as a consumer has it, against
+// The code of docs/frontend.md, of the README and of the client's README as it stands, in a package of its own as a consumer has it, against
 // everything that npm run dev starts.
 import { spawn, spawnSync } from "node:child_process";
 import {
@@ -48,7 +48,8 @@ beforeAll(async () => {
   );
   for (const [name, page] of [
     ["frontend", "docs/frontend.md"],
-    ["readme", "client/README.md"],
+    ["readme", "README.md"],
+    ["client-readme", "client/README.md"],
   ] as const)
     writeFileSync(join(folder, `${name}.ts`), codeOf(page));
   stack = await startStack({ dataDir: join(folder, "data"), ports: "free" });
@@ -100,13 +101,16 @@ test("the programs of the pages are typed", () => {
   run("tsc", ["--project", folder]);
 });
 
-test("the walk from login to the room goes as docs/frontend.md says, and the README's program hears of it", async () => {
+test("the walk from login to the room goes as docs/frontend.md says, and the programs of the READMEs hear of it", async () => {
   const [alice] = await demoUsers(stack);
-  const listener = start("readme", { TOKEN: alice?.token ?? "" });
+  const listeners = ["readme", "client-readme"].map((page) =>
+    start(page, { TOKEN: alice?.token ?? "" }),
+  );
   const walk = start("frontend");
   const code = await walk.exited;
   // What it said is the best message when something went wrong.
-  if (code !== 0) throw new Error(`${walk.output()}\n${listener.output()}`);
+  if (code !== 0)
+    throw new Error(`${walk.output()}\n${listeners.map((one) => one.output()).join("\n")}`);
   const said = walk.output();
   expect(said).toMatch(/^0x[0-9a-fA-F]{40} bids 100000000000000000 wei$/m);
   expect(said).toMatch(/^won$/m);
@@ -120,7 +124,9 @@ test("the walk from login to the room goes as docs/frontend.md says, and the REA
   expect(said).toMatch(/^held: the host is paid 97500000000000000 wei$/m);
   expect(said).toMatch(/^read: /m);
 
-  expect(listener.output()).toMatch(/^0x[0-9a-fA-F]{40} bids 100000000000000000 wei$/m);
-  listener.child.kill();
-  await listener.exited;
+  for (const { output, child, exited } of listeners) {
+    expect(output()).toMatch(/^\S+.* 100000000000000000 wei$/m);
+    child.kill();
+    await exited;
+  }
 }, 200_000);
