@@ -1,4 +1,4 @@
-import type { Connection } from "@temporalio/client";
+import type { ConnectionLike } from "@temporalio/client";
 import proto from "@temporalio/proto";
 import type { Logger } from "../logging.ts";
 
@@ -8,7 +8,7 @@ const { TASK_QUEUE_TYPE_WORKFLOW } = proto.temporal.api.enums.v1.TaskQueueType;
 const GONE_AFTER_MS = 5 * 60_000;
 
 export interface PatchHoldOptions {
-  readonly connection: Connection;
+  readonly connection: ConnectionLike;
   readonly namespace: string;
   readonly taskQueue: string;
   /** Of this worker. */

@@ -1,4 +1,3 @@
-import type { WorkflowHandle } from "@temporalio/client";
 import {
   CHAIN_CHANGED,
   type MeetingInput,
@@ -13,22 +12,12 @@ import {
 import { failure, HOST, meetingOf } from "../workflows/activities.ts";
 import { SALE, startAuction, type StartOptions, type TestAuction } from "../workflows/auctions.ts";
 import { TestMeeting } from "../workflows/meetings.ts";
-import { historyOf, until, type World } from "../workflows/world.ts";
-
-/** The runs whose histories a scenario leaves, each with a name of its own. */
-export type Runs = Readonly<Record<string, WorkflowHandle>>;
+import { until, type World } from "../workflows/world.ts";
+import { asleep, JOB_SCENARIOS, type Runs, type Scenario, WHY } from "./job-scenarios.ts";
 
 export interface Held {
   readonly auction: TestAuction;
   readonly meeting: TestMeeting;
-}
-
-/** Waits until a workflow has done what it can and sleeps: what is said then wakes it up. */
-async function asleep({ handle }: TestAuction | TestMeeting): Promise<void> {
-  await until(`${handle.workflowId} to sleep`, async () => {
-    const last = (await historyOf(handle)).at(-1);
-    return last?.timerStartedEventAttributes ?? last?.workflowExecutionUpdateCompletedEventAttributes;
-  });
 }
 
 /** An auction that is sold, and its meeting, which opens at once and is short. */
@@ -88,8 +77,19 @@ async function ended(world: World, options: StartOptions = {}): Promise<TestAuct
   return auction;
 }
 
+/** A reorg takes back the end while it is being asked for, and that answer comes late. Ends unsold. */
+async function revertedWhileAsking(world: World): Promise<TestAuction> {
+  const recorded = Promise.withResolvers<void>();
+  const auction = await startAuction(world, { script: { requestEnd: () => recorded.promise } });
+  await until("the request", () => auction.requestedEnds.length > 0);
+  await auction.undo("end");
+  await auction.state(() => true);
+  recorded.resolve();
+  return auction;
+}
+
 /** Every way an auction and a meeting may go that a change of the code must not break. */
-export const SCENARIOS: Readonly<Record<string, (world: World) => Promise<Runs>>> = {
+export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "sold-and-held": async (world) => runsOf(await soldAndHeld(world)),
 
   // The same with search attributes, which processes that began earlier do not have.
@@ -230,14 +230,13 @@ export const SCENARIOS: Readonly<Record<string, (world: World) => Promise<Runs>>
         },
       },
     });
-    const why = { by: "ops:alice", reason: "the role is granted again" };
     await auction.state(({ problem }) => problem !== null);
     mended = true;
-    await auction.handle.executeUpdate(retryFailedStepUpdate, { args: [why] });
+    await auction.handle.executeUpdate(retryFailedStepUpdate, { args: [WHY] });
     await auction.state(({ problem }) => problem === null);
     await until("the end", () => Date.now() > auction.input.endsAtMs);
-    await auction.handle.executeUpdate(endNowUpdate, { args: [why] });
-    await auction.handle.executeUpdate(recheckChainUpdate, { args: [why] });
+    await auction.handle.executeUpdate(endNowUpdate, { args: [WHY] });
+    await auction.handle.executeUpdate(recheckChainUpdate, { args: [WHY] });
     await asleep(auction);
     await auction.settle("end", SALE);
     await auction.state(({ meetingId }) => meetingId !== null);
@@ -246,6 +245,29 @@ export const SCENARIOS: Readonly<Record<string, (world: World) => Promise<Runs>>
     await auction.handle.result();
     return { auction: auction.handle };
   },
+
+  // The two histories of docs/versions.md: the code before the patch waits out its five minutes (here the answer comes after
+  // all), the code with it asks again at once.
+  "before-reverts-while-asking": async (world) => {
+    world.heldPatches.add("reverts-while-asking");
+    const auction = await revertedWhileAsking(world);
+    await asleep(auction);
+    await auction.settle("end");
+    await auction.handle.result();
+    world.heldPatches.delete("reverts-while-asking");
+    return { auction: auction.handle };
+  },
+
+  "after-reverts-while-asking": async (world) => {
+    const auction = await revertedWhileAsking(world);
+    await until("the second request", () => auction.requestedEnds.length > 1);
+    await asleep(auction);
+    await auction.settle("end");
+    await auction.handle.result();
+    return { auction: auction.handle };
+  },
+
+  ...JOB_SCENARIOS,
 
   "new-run-while-refused": async (world) => {
     const auction = await startAuction(world, { continueAfterEvents: 20 });

@@ -8,6 +8,7 @@ import { DefaultLogger, Runtime, Worker, type WorkflowBundle } from "@temporalio
 import { DeterminismViolationError } from "@temporalio/workflow";
 import { historyFromJson, type Recorded } from "../histories/json.ts";
 import { bundleWorkflows } from "../workflows/world.ts";
+import { beforePatches, unguarded } from "./other-builds.ts";
 
 const folder = new URL("../histories/", import.meta.url);
 const files = readdirSync(folder).filter((file) => file.endsWith(".json"));
@@ -23,8 +24,12 @@ beforeAll(async () => {
   changed = await bundleWorkflows(fileURLToPath(new URL("fixtures/changed.ts", import.meta.url)));
 });
 
+function recordedIn(file: string): Recorded {
+  return JSON.parse(readFileSync(new URL(file, folder), "utf8")) as Recorded;
+}
+
 async function replay(file: string, workflowBundle: WorkflowBundle): Promise<void> {
-  const recorded: Recorded = JSON.parse(readFileSync(new URL(file, folder), "utf8"));
+  const recorded = recordedIn(file);
   const history = historyFromJson(recorded.history);
   await Worker.runReplayHistory({ workflowBundle }, history, recorded.workflowId);
 }
@@ -50,6 +55,11 @@ test("there is a history of every way an auction and a meeting may go", () => {
     "new-run-while-refused.last",
     "continue-as-new.first",
     "continue-as-new.last",
+    "before-reverts-while-asking",
+    "after-reverts-while-asking",
+    "operator-pauses.wallet",
+    "indexer-halted",
+    "reconciled",
   ])
     expect(files.some((file) => file.startsWith(`${scenario}.`))).toBe(true);
 });
@@ -58,8 +68,18 @@ test.each(files)("%s is reproduced by the workflows as they are now", async (fil
   await replay(file, now);
 });
 
+test("the example of docs/versions.md: without its patch the change breaks what was there before", async () => {
+  const patch = "reverts-while-asking";
+  const before = "before-reverts-while-asking.auction.json";
+  await expect(replay(before, unguarded(now, patch))).rejects.toThrow(DeterminismViolationError);
+  // And code that does not know the patch cannot carry on what has taken it.
+  const after = "after-reverts-while-asking.auction.json";
+  await expect(replay(after, beforePatches(now, patch))).rejects.toThrow(DeterminismViolationError);
+});
+
 test("a workflow with one more step is caught, and one that did not change is not", async () => {
-  const auctions = files.filter((file) => !file.endsWith(".meeting.json"));
+  const auctions = files.filter((file) => recordedIn(file).workflowId.startsWith("auction/"));
+  expect(auctions.length).toBeGreaterThan(10);
   for (const file of auctions)
     await expect(replay(file, changed)).rejects.toThrow(DeterminismViolationError);
   await replay("sold-and-held.meeting.json", changed);

@@ -27,8 +27,12 @@ export interface World {
   readonly bundle: WorkflowBundle;
   /** Lines that a worker logged about workflow tasks it could not complete. */
   readonly taskFailures: string[];
+  /** Patches that the workers do not begin: what they guard is done as the code before them did it. */
+  readonly heldPatches: Set<string>;
   /** Starts a worker of each queue; the answer stops them and waits until they have. */
   startWorkers(options?: Partial<WorkerOptions>): Promise<() => Promise<void>>;
+  /** A worker of auctions and meetings alone. In one process there may be several, if each is of another build. */
+  startAuctionWorker(options?: Partial<WorkerOptions>): Promise<() => Promise<void>>;
   close(): Promise<void>;
 }
 
@@ -40,6 +44,9 @@ export interface WorldOptions {
 
 const workflowsPath = fileURLToPath(new URL("../../src/workflows/index.ts", import.meta.url));
 const quiet = new DefaultLogger("ERROR");
+
+/** With 0 every workflow task replays the whole history, as after a restart; npm test runs test/workflows in both ways. */
+const CACHED = process.env["TEST_MAX_CACHED_WORKFLOWS"];
 
 /** The workflows as every worker of the product bundles them. */
 export function bundleWorkflows(path = workflowsPath): Promise<WorkflowBundle> {
@@ -71,10 +78,41 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   install(taskFailures);
   const bundle = options.bundle ?? (await bundleWorkflows());
   const activities = new FakeActivities();
+  const heldPatches = new Set<string>();
   const connection = await Connection.connect({ address });
   const native = await NativeConnection.connect({ address });
   const client = new Client({ connection, namespace, identity: "test-client" });
   const stops = new Set<() => Promise<void>>();
+
+  const shared = {
+    connection: native,
+    namespace,
+    identity: "test-worker",
+    activities: { ...activities.implementations() },
+    // A task that was meant for a worker that is gone is offered to the next one after this.
+    stickyQueueScheduleToStartTimeout: "500 milliseconds",
+    maxHeartbeatThrottleInterval: "200 milliseconds",
+  } as const;
+  const auctionWorker = (workerOptions: Partial<WorkerOptions>): Promise<Worker> =>
+    Worker.create({
+      ...shared,
+      taskQueue: TASK_QUEUES.auction,
+      workflowBundle: bundle,
+      patchActivationCallback: ({ patchId }) => !heldPatches.has(patchId),
+      ...(CACHED === undefined ? {} : { maxCachedWorkflows: Number(CACHED) }),
+      ...workerOptions,
+    });
+  const run = (workers: readonly Worker[]): (() => Promise<void>) => {
+    const running = Promise.all(workers.map((worker) => worker.run()));
+    const stop = async (): Promise<void> => {
+      if (!stops.delete(stop)) return;
+      for (const worker of workers) if (worker.getState() === "RUNNING") worker.shutdown();
+      await running;
+    };
+    running.catch(() => undefined);
+    stops.add(stop);
+    return stop;
+  };
 
   return {
     client,
@@ -83,35 +121,13 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     activities,
     bundle,
     taskFailures,
-    async startWorkers(workerOptions = {}) {
-      const shared = {
-        connection: native,
-        namespace,
-        identity: "test-worker",
-        activities: { ...activities.implementations() },
-        // A task that was meant for a worker that is gone is offered to the next one after this.
-        stickyQueueScheduleToStartTimeout: "500 milliseconds",
-        maxHeartbeatThrottleInterval: "200 milliseconds",
-      } as const;
-      const workers = [
-        await Worker.create({
-          ...shared,
-          taskQueue: TASK_QUEUES.auction,
-          workflowBundle: bundle,
-          ...workerOptions,
-        }),
+    heldPatches,
+    startAuctionWorker: async (workerOptions = {}) => run([await auctionWorker(workerOptions)]),
+    startWorkers: async (workerOptions = {}) =>
+      run([
+        await auctionWorker(workerOptions),
         await Worker.create({ ...shared, taskQueue: TASK_QUEUES.chain }),
-      ];
-      const running = Promise.all(workers.map((worker) => worker.run()));
-      const stop = async (): Promise<void> => {
-        if (!stops.delete(stop)) return;
-        for (const worker of workers) if (worker.getState() === "RUNNING") worker.shutdown();
-        await running;
-      };
-      running.catch(() => undefined);
-      stops.add(stop);
-      return stop;
-    },
+      ]),
     async close() {
       await Promise.all([...stops].map((stop) => stop()));
       await native.close();
