@@ -32,7 +32,7 @@ export function idOf(code: string): string {
 /**
  * What a worker says of its build. With the name of a deployment the server gives it tasks only once its version is made
  * current, and moves every process to the current version with its next task: auctions sleep for weeks, and pinned ones
- * would keep each old worker running as long (docs/adr/0014-builds-side-by-side.md).
+ * would keep each old worker running as long (docs/adr/0015-builds-side-by-side.md).
  */
 export function deploymentOptions(
   buildId: string,
