@@ -138,12 +138,6 @@ test("old and new workers side by side, then new ones alone: no task fails and n
     await auction.extend(auction.input.endsAtMs + 500);
   await Promise.all(first.map(finish));
   for (const { auction } of second) await auction.extend(auction.input.endsAtMs + 1);
-  await until("both builds to take turns with those that are being ended", async () => {
-    const all = await Promise.all(second.map(buildsOf));
-    return all.some((one) => one.join(" ").includes("new old")) || undefined;
-  }).catch(async () => {
-    for (const { auction } of second) await auction.extend(auction.input.endsAtMs + 2);
-  });
   await hold.look();
   expect(hold.isActive()).toBe(false);
 
@@ -153,9 +147,10 @@ test("old and new workers side by side, then new ones alone: no task fails and n
   const alone = holdOf(0);
   await alone.look();
   expect(alone.isActive()).toBe(true);
-  await startNew(alone.isActive);
+  const stopAlone = await startNew(alone.isActive);
   await Promise.all([...second, ...sleepers].map(finish));
 
+  await stopAlone();
   const all = [...sleepers, ...ending];
   for (const { auction, path } of all) {
     expect([auction.id, auction.steps]).toEqual([auction.id, path.steps]);

@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { Client, Connection, type WorkflowHandle } from "@temporalio/client";
+import type { DataConverter } from "@temporalio/common";
 import type { temporal } from "@temporalio/proto";
 import {
   bundleWorkflowCode,
@@ -40,6 +41,7 @@ export interface WorldOptions {
   readonly address: string;
   readonly namespace: string;
   readonly bundle?: WorkflowBundle;
+  readonly dataConverter?: DataConverter;
 }
 
 const workflowsPath = fileURLToPath(new URL("../../src/workflows/index.ts", import.meta.url));
@@ -73,7 +75,7 @@ export function impatient(bundle: WorkflowBundle, waitMs: number): WorkflowBundl
 }
 
 export async function createWorld(options: WorldOptions): Promise<World> {
-  const { address, namespace } = options;
+  const { address, namespace, dataConverter = {} } = options;
   const taskFailures: string[] = [];
   install(taskFailures);
   const bundle = options.bundle ?? (await bundleWorkflows());
@@ -81,12 +83,13 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const heldPatches = new Set<string>();
   const connection = await Connection.connect({ address });
   const native = await NativeConnection.connect({ address });
-  const client = new Client({ connection, namespace, identity: "test-client" });
+  const client = new Client({ connection, namespace, dataConverter, identity: "test-client" });
   const stops = new Set<() => Promise<void>>();
 
   const shared = {
     connection: native,
     namespace,
+    dataConverter,
     identity: "test-worker",
     activities: { ...activities.implementations() },
     // A task that was meant for a worker that is gone is offered to the next one after this.
