@@ -64,7 +64,7 @@ function openPayload(payload: Payload, keys: ReadonlyMap<string, SealingKey>): P
   const key = keys.get(keyId);
   if (key === undefined)
     throw new Error(
-      `a payload is sealed with the key "${keyId}", which is not among TEMPORAL_PAYLOAD_KEYS`,
+      `a payload is sealed with the key ${keyId}, which is not among TEMPORAL_PAYLOAD_KEYS`,
     );
   return PayloadProto.decode(unsealBytes(key, partsOf(keyId, Buffer.from(data ?? [])), CONTEXT));
 }

@@ -132,3 +132,5 @@ try {
   process.stderr.write(`${text}\n`);
   process.exitCode = 2;
 }
+// The SDK keeps the process alive after a server that was not there; everything of ours is closed.
+setTimeout(() => process.exit(), 200).unref();

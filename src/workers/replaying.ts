@@ -17,6 +17,11 @@ const TYPES = Object.keys({
   reconcile: true,
 } satisfies Record<keyof typeof workflows, true>);
 
+/** What the codec says, wherever the SDK has wrapped it. */
+const MISSING_KEY = /a payload is sealed with [^"\\]*TEMPORAL_PAYLOAD_KEYS/;
+/** The SDK adds its stack. */
+const MESSAGE_LENGTH = 600;
+
 export interface ReplaySource {
   readonly client: Client;
   readonly dataConverter: DataConverter;
@@ -136,8 +141,9 @@ function mismatchOf(
   { error }: ReplayResult,
 ): Mismatch | undefined {
   if (error === undefined) return undefined;
-  const message = error.message.trim();
-  if (message.includes("TEMPORAL_PAYLOAD_KEYS")) throw new Error(message);
+  const [missingKey] = MISSING_KEY.exec(error.message) ?? [];
+  if (missingKey !== undefined) throw new Error(missingKey);
+  const message = error.message.trim().slice(0, MESSAGE_LENGTH);
   const advice =
     error instanceof DeterminismViolationError
       ? "The code takes another path than this history recorded: have what is new begin behind patched(…), as docs/versions.md shows."
