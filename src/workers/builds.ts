@@ -16,7 +16,7 @@ const ID_LENGTH = 12;
 
 /** Reads the bundle that WORKFLOW_BUNDLE names, or makes one. Without WORKER_BUILD_ID the code names itself, by its hash. */
 export async function loadBuild(
-  config: Pick<AuctionWorkerConfig, "WORKFLOW_BUNDLE" | "WORKER_BUILD_ID">,
+  config: Partial<Pick<AuctionWorkerConfig, "WORKFLOW_BUNDLE" | "WORKER_BUILD_ID">>,
 ): Promise<Build> {
   const code =
     config.WORKFLOW_BUNDLE === undefined
