@@ -9,6 +9,7 @@ const LOGINS = [
   { part: "api", name: "auction_api", variable: "API_DB_PASSWORD" },
   { part: "auctionWorker", name: "auction_worker", variable: "WORKER_DB_PASSWORD" },
   { part: "chainWorker", name: "chain_worker", variable: "CHAIN_WORKER_DB_PASSWORD" },
+  { part: "operator", name: "operator", variable: "OPERATOR_DB_PASSWORD" },
 ] as const;
 
 try {

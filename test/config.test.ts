@@ -251,6 +251,7 @@ test("env.example names every variable and nothing else", () => {
     "API_DB_PASSWORD",
     "WORKER_DB_PASSWORD",
     "CHAIN_WORKER_DB_PASSWORD",
+    "OPERATOR_DB_PASSWORD",
     "TEMPORAL_API_KEY",
     "POSTGRES_PASSWORD",
     "TEMPORAL_DB_PASSWORD",

@@ -9,6 +9,8 @@ export const DB_ROLES = {
   api: "meeting_auction_api",
   auctionWorker: "meeting_auction_worker",
   chainWorker: "meeting_auction_chain",
+  /** `npm run ops`. */
+  operator: "meeting_auction_operator",
 } as const;
 type Part = keyof typeof DB_ROLES;
 
@@ -23,10 +25,10 @@ const readAndLock = (column: string): string => `SELECT, UPDATE (${column})`;
 /** Deletes what has run out without reading what it holds. */
 const forget = (column: string): string => `SELECT (${column}), DELETE`;
 
-const readAll = { api: READ, auctionWorker: READ, chainWorker: READ };
-const writeAll = { api: WRITE, auctionWorker: WRITE, chainWorker: WRITE };
-const ofPeople = { api: WRITE, auctionWorker: READ, chainWorker: READ };
-const ofChain = { api: READ, auctionWorker: READ, chainWorker: WRITE };
+const readAll = { api: READ, auctionWorker: READ, chainWorker: READ, operator: READ };
+const writeAll = { api: WRITE, auctionWorker: WRITE, chainWorker: WRITE, operator: READ };
+const ofPeople = { api: WRITE, auctionWorker: READ, chainWorker: READ, operator: READ };
+const ofChain = { api: READ, auctionWorker: READ, chainWorker: WRITE, operator: READ };
 
 /** Of every table. Whoever is not named may do nothing. */
 export const PRIVILEGES: Readonly<Record<string, Partial<Record<Part, string>>>> = {
@@ -41,40 +43,55 @@ export const PRIVILEGES: Readonly<Record<string, Partial<Record<Part, string>>>>
   // People and what they have told.
   users: ofPeople,
   wallets: ofPeople,
-  auction_listings: { api: WRITE, auctionWorker: READ, chainWorker: WRITE },
+  auction_listings: { api: WRITE, auctionWorker: READ, chainWorker: WRITE, operator: READ },
   announced_auctions: writeAll,
   webhooks: ofPeople,
   webhook_progress: ofPeople,
-  webhook_deliveries: { api: WRITE, auctionWorker: WRITE },
+  webhook_deliveries: { api: WRITE, auctionWorker: WRITE, operator: READ },
   // The chain, as the indexer read it and as the sender wrote it.
-  auctions: { api: READ, auctionWorker: readAndLock("version"), chainWorker: WRITE },
+  auctions: {
+    api: READ,
+    auctionWorker: readAndLock("version"),
+    chainWorker: WRITE,
+    operator: READ,
+  },
   bids: ofChain,
   chain_blocks: ofChain,
-  chain_cursors: { api: READ, auctionWorker: readAndLock("state"), chainWorker: WRITE },
+  chain_cursors: {
+    api: READ,
+    auctionWorker: readAndLock("state"),
+    chainWorker: WRITE,
+    operator: READ,
+  },
   chain_dropped_blocks: ofChain,
   chain_logs: ofChain,
   chain_rebuilds: ofChain,
   chain_transactions: ofChain,
   chain_wallets: ofChain,
-  chain_wallet_pauses: readAll,
-  chain_operations: { api: READ, auctionWorker: WRITE, chainWorker: WRITE },
+  chain_wallet_pauses: { ...readAll, operator: WRITE },
+  chain_operations: { api: READ, auctionWorker: WRITE, chainWorker: WRITE, operator: READ },
   // Meetings: what was agreed, who came, how it came out.
-  meetings: { api: readAndLock("version"), auctionWorker: WRITE, chainWorker: WRITE },
+  meetings: {
+    api: readAndLock("version"),
+    auctionWorker: WRITE,
+    chainWorker: WRITE,
+    operator: READ,
+  },
   meeting_sessions: writeAll,
   meeting_rooms_left: writeAll,
-  meeting_access_logs: { api: ADD, auctionWorker: ADD, chainWorker: ADD },
+  meeting_access_logs: { api: ADD, auctionWorker: ADD, chainWorker: ADD, operator: READ },
   meeting_attendance: ofPeople,
   meeting_occupancy: ofPeople,
   meeting_room_ends: ofPeople,
-  meeting_overrules: { api: READ, auctionWorker: WRITE, chainWorker: READ },
+  meeting_overrules: { api: READ, auctionWorker: WRITE, chainWorker: READ, operator: READ },
   // What is told to whom.
-  events: { api: TELL, auctionWorker: WRITE, chainWorker: TELL },
-  event_sequence: { api: CHANGE, auctionWorker: CHANGE, chainWorker: CHANGE },
-  pruned_event_causes: { api: READ, auctionWorker: WRITE, chainWorker: READ },
+  events: { api: TELL, auctionWorker: WRITE, chainWorker: TELL, operator: READ },
+  event_sequence: { api: CHANGE, auctionWorker: CHANGE, chainWorker: CHANGE, operator: CHANGE },
+  pruned_event_causes: { api: READ, auctionWorker: WRITE, chainWorker: READ, operator: READ },
   notifications: writeAll,
   kept_notifications: writeAll,
-  outbox: { api: ADD, auctionWorker: WRITE, chainWorker: ADD },
-  operator_actions: { auctionWorker: ADD },
+  outbox: { api: ADD, auctionWorker: WRITE, chainWorker: ADD, operator: WRITE },
+  operator_actions: { auctionWorker: ADD, operator: ADD },
 };
 
 /** Roles are there already, or another database of the server makes them in the same instant. */

@@ -29,6 +29,8 @@ const NOT_TOLD = new Set([
   // Of sockets, whose connect_error is no problem document (src/api/realtime).
   "handshake_invalid",
   "too_many_sockets",
+  // Of npm run migrate.
+  "roles_missing",
   // Inside problems: what is wrong with one field.
   "custom",
   "invalid",

@@ -59,6 +59,10 @@ test.each<[Part, string]>([
   ["chainWorker", "SELECT * FROM wallet_challenges"],
   ["chainWorker", "UPDATE wallets SET address = address"],
   ["chainWorker", "DELETE FROM outbox"],
+  ["operator", "SELECT ciphertext FROM para_sessions"],
+  ["operator", "UPDATE meetings SET outcome = 1"],
+  ["operator", "DELETE FROM operator_actions"],
+  ["operator", "UPDATE chain_operations SET settled = true"],
 ])("%s may not: %s", async (part, sql) => {
   expect(await as(part, sql)).toMatch(/^permission denied for table /);
 });

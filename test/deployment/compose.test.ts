@@ -22,7 +22,7 @@ const example = parseEnv(readFileSync(join(repositoryRoot, "env.example"), "utf8
   string
 >;
 const passwords = Object.fromEntries(
-  ["POSTGRES", "TEMPORAL_DB", "API_DB", "WORKER_DB", "CHAIN_WORKER_DB"].map((of) => [
+  ["POSTGRES", "TEMPORAL_DB", "API_DB", "WORKER_DB", "CHAIN_WORKER_DB", "OPERATOR_DB"].map((of) => [
     `${of}_PASSWORD`,
     `pw${of}`,
   ]),
@@ -62,6 +62,7 @@ composeTest(
       api: "auction_api",
       worker: "auction_worker",
       "chain-worker": "chain_worker",
+      ops: "operator",
     });
     for (const name of Object.keys(ROLES))
       expect(JSON.stringify(services[name])).not.toContain("pwPOSTGRES");
@@ -89,6 +90,7 @@ composeTest("monitoring and Jitsi are there for whoever asks for them", () => {
   const profiles = Object.entries(services).map(([name, one]) => [name, one.profiles ?? []]);
   const withProfile = profiles.filter(([, names]) => names?.length !== 0);
   expect(Object.fromEntries(withProfile)).toEqual({
+    ops: ["ops"],
     prometheus: ["monitoring"],
     grafana: ["monitoring"],
     ...Object.fromEntries(["jitsi-web", "prosody", "jicofo", "jvb"].map((one) => [one, ["jitsi"]])),
@@ -125,7 +127,7 @@ composeTest(
 
 composeTest("every image is named with its version", () => {
   for (const [name, { image = "" }] of Object.entries(services))
-    if (!["api", "worker", "chain-worker", "migrate"].includes(name))
+    if (!["api", "worker", "chain-worker", "migrate", "ops"].includes(name))
       expect(image).toMatch(/:(v?\d+\.\d+[^:]*|stable-\d+)$/);
 });
 

@@ -50,10 +50,9 @@ testWith("docker-compose")(
       ...env,
       NODE_ENV: "production",
       ...Object.fromEntries(
-        ["POSTGRES", "TEMPORAL_DB", "API_DB", "WORKER_DB", "CHAIN_WORKER_DB"].map((of) => [
-          `${of}_PASSWORD`,
-          `pw${of}`,
-        ]),
+        ["POSTGRES", "TEMPORAL_DB", "API_DB", "WORKER_DB", "CHAIN_WORKER_DB", "OPERATOR_DB"].map(
+          (of) => [`${of}_PASSWORD`, `pw${of}`],
+        ),
       ),
     });
     const ports = await freePorts();
@@ -80,7 +79,7 @@ testWith("docker-compose")(
     running.push(migration);
     expect([await migration.exited, migration.output()]).toEqual([
       0,
-      "auction_api may log in\nauction_worker may log in\nchain_worker may log in\nthe schema is up to date\n",
+      "auction_api may log in\nauction_worker may log in\nchain_worker may log in\noperator may log in\nthe schema is up to date\n",
     ]);
 
     const roles = (["api", "worker", "chain-worker"] as const).map((name) => {

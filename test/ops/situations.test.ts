@@ -171,7 +171,7 @@ test("a wallet that was taken out of the configuration with an operation bound t
   await stage.rpc("anvil_dropAllTransactions");
   await stage.rpc("evm_setIntervalMining", 1);
   stage.startWorker();
-  await stage.sight.db.query(
+  await stage.asOwner(
     "UPDATE chain_wallets SET seen_at = now() - interval '1 hour' WHERE address = $1",
     [signed.wallet],
   );

@@ -1,4 +1,6 @@
 // The product's worker on the parts of the local stack, with an operator who looks and mends.
+import { ensureLogins } from "../../dev/stack/logins.ts";
+import { query } from "../../dev/stack/postgres.ts";
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
@@ -33,8 +35,16 @@ export class OpsStage {
   #sight: Sight | undefined;
   readonly #people: NonceManager[];
 
-  private constructor(parts: Parts, metricsPort: number) {
+  /** As whom the worker and the operator log in to the database. */
+  readonly #logins: { readonly worker: string; readonly ops: string };
+
+  private constructor(
+    parts: Parts,
+    metricsPort: number,
+    logins: { readonly worker: string; readonly ops: string },
+  ) {
     this.parts = parts;
+    this.#logins = logins;
     this.env = {
       ...parts.stack.env,
       METRICS_PORT: String(metricsPort),
@@ -55,7 +65,7 @@ export class OpsStage {
   static async start(): Promise<OpsStage> {
     const parts = await startParts();
     const { workerMetrics } = await freePorts();
-    return new OpsStage(parts, workerMetrics);
+    return new OpsStage(parts, workerMetrics, await ensureLogins(parts.stack.urls.postgres));
   }
 
   async stop(): Promise<void> {
@@ -66,7 +76,11 @@ export class OpsStage {
   }
 
   startWorker(env: Record<string, string> = {}): void {
-    this.#worker = startProduct(["--role=worker"], { ...this.env, ...env });
+    this.#worker = startProduct(["--role=worker"], {
+      ...this.env,
+      DATABASE_URL: this.#logins.worker,
+      ...env,
+    });
   }
 
   async stopWorker(): Promise<void> {
@@ -80,7 +94,14 @@ export class OpsStage {
   }
 
   get sight(): Sight {
-    return (this.#sight ??= openSight(loadOpsConfig(this.env)));
+    return (this.#sight ??= openSight(
+      loadOpsConfig({ ...this.env, DATABASE_URL: this.#logins.ops }),
+    ));
+  }
+
+  /** Does to the database what no part of the product may. */
+  async asOwner(sql: string, values: unknown[] = []): Promise<unknown[]> {
+    return query(this.parts.stack.urls.postgres, sql, values);
   }
 
   /** New connections: the database or the server is another one. */
