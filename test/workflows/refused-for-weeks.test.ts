@@ -44,6 +44,8 @@ test("what is refused for weeks is tried ever more rarely, and no run's history 
     return runs.size > 2;
   });
   expect(tries).toBeGreaterThan(5);
+  // A run that has just begun shows the refusal once it has tried again itself.
+  await until("the refusal to be shown", async () => (await tagsOf(auction)).needsOperator);
   expect(await tagsOf(auction)).toMatchObject({
     phase: "sold",
     failureCode: "arrangeMeeting:meeting_refused",
