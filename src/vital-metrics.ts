@@ -34,15 +34,17 @@ export function createVitalMetrics(
       reading = undefined;
     }
   };
-  for (const [key, [name, help]] of Object.entries(GAUGES))
-    new Gauge({
+  for (const [key, [name, help]] of Object.entries(GAUGES)) {
+    const gauge: Gauge = new Gauge({
       name,
       help,
-      registers: [registry],
+      registers: [],
       async collect() {
         const value = (await (reading ??= vitals()))?.[key as keyof Vitals];
-        if (value === undefined) this.remove();
-        else this.set(value);
+        if (value === undefined) gauge.remove();
+        else gauge.set(value);
       },
     });
+    registry.registerMetric(gauge);
+  }
 }

@@ -17,6 +17,7 @@ import { Migration20261123710000_kept_notifications } from "../../migrations/Mig
 import { Migration20261123720000_webhooks } from "../../migrations/Migration20261123720000_webhooks.ts";
 import { Migration20261123800000_operators } from "../../migrations/Migration20261123800000_operators.ts";
 import { Migration20261123810000_creations } from "../../migrations/Migration20261123810000_creations.ts";
+import { Migration20261123820000_done_by_others } from "../../migrations/Migration20261123820000_done_by_others.ts";
 import { refused } from "../errors.ts";
 import { entities } from "./entities.ts";
 import { DB_ROLES, ensureLogins, grantPrivileges, type Login } from "./privileges.ts";
@@ -39,6 +40,7 @@ const migrations = [
   Migration20261123720000_webhooks,
   Migration20261123800000_operators,
   Migration20261123810000_creations,
+  Migration20261123820000_done_by_others,
 ];
 
 /** MikroORM as this product uses it: entities for people's records, migrations for everything. */

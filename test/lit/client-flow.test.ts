@@ -124,7 +124,7 @@ test("over v7 nodes, with a session of its own", async () => {
         chain: "ethereum",
         expiration: new Date(Date.now() + 10 * 60_000).toISOString(),
         resourceAbilityRequests: resources,
-        authNeededCallback: async ({ expiration = "", uri = "", nonce = "" }) =>
+        authNeededCallback: async ({ expiration = "", uri = "", nonce }) =>
           generateAuthSig({
             signer: wallet,
             toSign: await createSiweMessageWithRecaps({

@@ -121,7 +121,7 @@ test("an operation that somebody else has done is answered once nothing can take
   expect(await repairs()).toMatchObject({ stuckOperations: 1 });
   expect(await engine.operation(key)).toMatchObject({
     settled: true,
-    state: "refused",
+    state: "final",
     reason: "done_by_other",
   });
   const told = (await engine.signals()).findLast((one) => one.args[0]?.["key"] === key);
@@ -139,7 +139,7 @@ test("an operation that somebody else has done is answered once nothing can take
       workflowId: auctionWorkflowId(ref(id)),
     }),
   );
-  expect(await engine.operation(key)).toMatchObject({ state: "refused", settled: true });
+  expect(await engine.operation(key)).toMatchObject({ state: "final", settled: true });
 });
 
 test("a message that waits after many failures is tried again at once", async () => {

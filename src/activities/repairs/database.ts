@@ -84,7 +84,10 @@ export async function stuckOperations(options: Options): Promise<number> {
   });
 }
 
-/** One that has a nonce keeps it: what it was sent with may still be included, and does nothing. */
+/**
+ * One that has a nonce keeps it: what it was sent with may still be included, and does nothing. One that has none is final, as its
+ * effect is.
+ */
 async function settleByOther(tx: Queryable, operation: StuckOperation): Promise<void> {
   const { key, kind, winner, highBidWei, blockNumber, transactionHash } = operation;
   const sale =
@@ -101,7 +104,7 @@ async function settleByOther(tx: Queryable, operation: StuckOperation): Promise<
   };
   await tx.query(
     `UPDATE chain_operations SET settled = true, result = $2, reason = 'done_by_other', updated_at = now(),
-       state = CASE WHEN nonce IS NULL THEN 'refused' ELSE state END WHERE key = $1`,
+       state = CASE WHEN nonce IS NULL THEN 'final' ELSE state END WHERE key = $1`,
     [key, JSON.stringify(message)],
   );
   await enqueue(tx, [

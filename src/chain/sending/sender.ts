@@ -66,7 +66,7 @@ const CLOCK_HISTORY = 16;
  * | pending   | no      | waits for its time, for a wallet, or for the market to fall below the cap                     |
  * | signed, broadcast | no | has its nonce                                                                             |
  * | mined     | no, yes | is in a block; settled once its process was told what came of it, after the confirmations      |
- * | final     | yes     | nothing can take it back                                                                      |
+ * | final     | yes     | nothing can take it back; without a nonce somebody else did it (reason `done_by_other`)        |
  * | refused   | yes     | the contract refused it, or it was tried too often                                             |
  *
  * A block that leaves the chain puts it back to broadcast and unsettled. It goes back to pending, for another nonce, only when its
