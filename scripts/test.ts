@@ -81,7 +81,23 @@ interface JestReport {
   readonly success: boolean;
 }
 
-function tests(name: string, files: readonly string[], variables = {}): Promise<Outcome> {
+/** Files that load the machine so much that whatever runs beside them would fail for want of time. */
+const HEAVY = ["test/replay/upgrade", "test/realtime/storm"].map((file) =>
+  escape(join(repositoryRoot, file)),
+);
+
+interface TestRun {
+  readonly files: readonly string[];
+  readonly except?: readonly string[];
+  readonly variables?: Readonly<Record<string, string>>;
+  /** The machine may have two cores, and the servers of the tests need one. */
+  readonly workers?: number;
+}
+
+function tests(
+  name: string,
+  { files, except = [], variables = {}, workers = 2 }: TestRun,
+): Promise<Outcome> {
   return phase(name, async () => {
     const report = join(folder, "jest.json");
     rmSync(report, { force: true });
@@ -91,10 +107,10 @@ function tests(name: string, files: readonly string[], variables = {}): Promise<
       "--json",
       `--outputFile=${report}`,
     ];
-    // The machine may have two cores, and the servers of the tests need one.
     // What a test forgot to close must not keep the run from ending; the servers are stopped before.
     // Flags come last: some take as many values as follow.
-    args.push("--maxWorkers=2", "--forceExit", ...files, ...flags);
+    args.push(`--maxWorkers=${workers}`, "--forceExit", ...files);
+    args.push(...except.map((one) => `--testPathIgnorePatterns=${one}`), ...flags);
     const passed = await runHere("jest", process.execPath, args, {
       ...process.env,
       ...variables,
@@ -119,14 +135,18 @@ if (patterns.length === 0) {
   outcomes.push(await check("lint", "oxlint", ["--type-aware"]));
   outcomes.push(await check("format", "oxfmt", ["--check"]));
 }
-outcomes.push(await tests("tests", patterns));
-// Once more with every workflow task replaying its whole history, as after a restart: what cannot be replayed fails here.
-if (patterns.length === 0)
+if (patterns.length > 0) outcomes.push(await tests("tests", { files: patterns }));
+else {
+  outcomes.push(await tests("tests", { files: [], except: ["/node_modules/", ...HEAVY] }));
+  outcomes.push(await tests("tests that need the machine", { files: HEAVY, workers: 1 }));
+  // Once more with every workflow task replaying its whole history, as after a restart: what cannot be replayed fails here.
   outcomes.push(
-    await tests("workflows without a cache", [join(repositoryRoot, "test/workflows/")], {
-      TEST_MAX_CACHED_WORKFLOWS: "0",
+    await tests("workflows without a cache", {
+      files: [escape(join(repositoryRoot, "test/workflows/"))],
+      variables: { TEST_MAX_CACHED_WORKFLOWS: "0" },
     }),
   );
+}
 await stop();
 const sum = (key: keyof Outcome): number =>
   outcomes.reduce((total, outcome) => total + outcome[key], 0);

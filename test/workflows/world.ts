@@ -156,7 +156,7 @@ export async function until<T>(
   what: string,
   condition: () => T | Promise<T>,
 ): Promise<NonNullable<Exclude<T, false>>> {
-  const giveUpAtMs = Date.now() + 30_000;
+  const giveUpAtMs = Date.now() + 120_000;
   for (;;) {
     const value = await condition();
     if (value !== undefined && value !== null && value !== false)
