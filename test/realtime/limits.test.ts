@@ -142,7 +142,7 @@ test("a wallet that is bound while its owner's socket arrives is heard of once, 
     type,
   ]);
   const waits =
-    "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%auctions%'";
+    "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%auctions%'";
   while ((await world.db.query(waits)).length === 0);
   await tell(world.db, type, audience, { n: 1 });
   await world.db.query("INSERT INTO wallets (address, user_id, source) VALUES ($1, $2, 'para')", [
