@@ -166,10 +166,17 @@ export function loadCronConfig(env: Environment = process.env): CronConfig {
 export type ReplayConfig = TemporalConfig &
   Pick<AuctionWorkerConfig, "WORKFLOW_BUNDLE" | "WORKER_BUILD_ID">;
 
-/** The configuration of `npm run replay`. Throws ConfigError with every problem. */
-export function loadReplayConfig(env: Environment = process.env): ReplayConfig {
+/**
+ * The configuration of `npm run replay`; what was `given` on its command line goes before the environment.
+ * @throws ConfigError with every problem
+ */
+export function loadReplayConfig(
+  given: Environment = {},
+  env: Environment = process.env,
+): ReplayConfig {
   const { WORKFLOW_BUNDLE, WORKER_BUILD_ID } = AUCTION_WORKER;
-  return load({ ...TEMPORAL_VARIABLES, WORKFLOW_BUNDLE, WORKER_BUILD_ID }, env);
+  const names = { ...TEMPORAL_VARIABLES, WORKFLOW_BUNDLE, WORKER_BUILD_ID };
+  return load(names, { ...env, ...given });
 }
 
 const CODEC_VARIABLES = { TEMPORAL_PAYLOAD_KEYS, TEMPORAL_UI_URL, ...CODEC };

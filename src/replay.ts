@@ -85,7 +85,6 @@ async function main(): Promise<number> {
   }
   const { from, namespace, limit, sinceMs } = options;
   const config = loadReplayConfig({
-    ...process.env,
     ...(from === undefined ? {} : { TEMPORAL_ADDRESS: from }),
     ...(namespace === undefined ? {} : { TEMPORAL_NAMESPACE: namespace }),
   });

@@ -13,7 +13,7 @@ const Envelope = z.strictObject({
 const keys = new WeakMap<Secret, Buffer>();
 
 /** Deriving a key costs more than all the rest of a cursor. */
-function keyOf(secret: Secret): Buffer {
+function cursorKey(secret: Secret): Buffer {
   const known = keys.get(secret);
   if (known !== undefined) return known;
   const derived = Buffer.from(
@@ -25,18 +25,14 @@ function keyOf(secret: Secret): Buffer {
 
 /** Cursors are signed so that nobody builds one by hand and comes to rely on what is inside. */
 function mac(secret: Secret, list: string, key: readonly (string | number)[]): string {
-  return createHmac("sha256", keyOf(secret))
+  return createHmac("sha256", cursorKey(secret))
     .update(JSON.stringify([list, key]))
     .digest("base64url")
     .slice(0, 22);
 }
 
 /** The cursor of the row whose sort key is `key`, for the list of that name (with its sort order, if it has several). */
-export function encodeCursor(
-  secret: Secret,
-  list: string,
-  key: readonly (string | number)[],
-): string {
+function encodeCursor(secret: Secret, list: string, key: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify({ l: list, k: key, m: mac(secret, list, key) })).toString(
     "base64url",
   );
@@ -46,7 +42,7 @@ export function encodeCursor(
  * The sort key inside a cursor, parsed by `schema`.
  * @throws AppError refuse 422 `cursor_invalid` for a cursor of another list, or one we never gave.
  */
-export function decodeCursor<S extends z.ZodType>(
+function decodeCursor<S extends z.ZodType>(
   secret: Secret,
   list: string,
   schema: S,
@@ -88,4 +84,31 @@ export function cutPage<T>(
 /** How many rows to read for a page of `limit`. */
 export function rowsToRead(limit: number | undefined): number {
   return (limit ?? DEFAULT_PAGE_SIZE) + 1;
+}
+
+/** What the rows of a list are sorted by; the first part alone makes it a tuple to the compiler. */
+type SortKey = readonly [string | number, ...(string | number)[]];
+
+/** A list of pages: its name, which a cursor is bound to, the sort key of its rows, and where they come from. */
+export interface PagedList<Row, Key extends SortKey> {
+  readonly secret: Secret;
+  /** Sort order included, if it has several. */
+  readonly list: string;
+  readonly key: z.ZodType<Key>;
+  /** Reads so many rows behind a sort key; the first ones without it. */
+  readonly read: (after: Key | undefined, limit: number) => Promise<readonly Row[]>;
+  readonly keyOf: (row: Row) => Key;
+}
+
+/**
+ * One page of a list.
+ * @throws AppError refuse 422 `cursor_invalid`; whatever `read` throws
+ */
+export async function pageOf<Row, Key extends SortKey>(
+  { secret, list, key, keyOf, read }: PagedList<Row, Key>,
+  query: { readonly cursor?: string | undefined; readonly limit?: number | undefined },
+): Promise<{ readonly rows: readonly Row[]; readonly nextCursor: string | null }> {
+  const after = decodeCursor(secret, list, key, query.cursor);
+  const rows = await read(after, rowsToRead(query.limit));
+  return cutPage(rows, query.limit, (row) => encodeCursor(secret, list, keyOf(row)));
 }

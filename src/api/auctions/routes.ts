@@ -8,7 +8,7 @@ import {
 } from "../../db/reads.ts";
 import { refused } from "../../errors.ts";
 import type { ApiDeps } from "../context.ts";
-import { cutPage, decodeCursor, encodeCursor, rowsToRead } from "../cursor.ts";
+import { pageOf } from "../cursor.ts";
 import { deploymentOf } from "../deployment.ts";
 import { AuctionParams, PageQuery } from "../schema.ts";
 import { route } from "../route.ts";
@@ -109,15 +109,16 @@ export const auctionRoutes = [
     handler: async ({ query }, deps) => {
       const place = placeOf(deps);
       const sort = query.sort ?? "endsAt";
-      const list = `active:${sort}`;
-      const after = decodeCursor(deps.config.JWT_SECRET, list, ActiveKey, query.cursor);
-      const rows = await activeAuctions(deps.db, place, {
-        after,
-        descending: sort === "-endsAt",
-        limit: rowsToRead(query.limit),
-      });
-      const cut = cutPage(rows, query.limit, (row) =>
-        encodeCursor(deps.config.JWT_SECRET, list, [row.endsAt.getTime(), row.auctionId]),
+      const descending = sort === "-endsAt";
+      const cut = await pageOf(
+        {
+          secret: deps.config.JWT_SECRET,
+          list: `active:${sort}`,
+          key: ActiveKey,
+          read: (after, limit) => activeAuctions(deps.db, place, { after, descending, limit }),
+          keyOf: (row) => [row.endsAt.getTime(), row.auctionId],
+        },
+        query,
       );
       return {
         status: 200,
@@ -136,14 +137,16 @@ export const auctionRoutes = [
     responses: { 200: AuctionPage },
     handler: async ({ query, user }, deps) => {
       const place = placeOf(deps);
-      const before = decodeCursor(deps.config.JWT_SECRET, "own-auctions", IdKey, query.cursor)?.[0];
-      const rows = await auctionsOfHosts(deps.db, place, {
-        wallets: user.wallets,
-        before,
-        limit: rowsToRead(query.limit),
-      });
-      const cut = cutPage(rows, query.limit, (row) =>
-        encodeCursor(deps.config.JWT_SECRET, "own-auctions", [row.auctionId]),
+      const cut = await pageOf(
+        {
+          secret: deps.config.JWT_SECRET,
+          list: "own-auctions",
+          key: IdKey,
+          read: (after, limit) =>
+            auctionsOfHosts(deps.db, place, { wallets: user.wallets, before: after?.[0], limit }),
+          keyOf: (row) => [row.auctionId],
+        },
+        query,
       );
       return {
         status: 200,
@@ -181,20 +184,22 @@ export const auctionRoutes = [
     responses: { 200: BidPage },
     problems: [404],
     handler: async ({ params, query }, deps) => {
-      const list = `bids:${params.id}`;
-      const before = decodeCursor(deps.config.JWT_SECRET, list, BidKey, query.cursor);
-      const rows = await bidsOf(deps.db, deploymentOf(deps), params.id, {
-        before,
-        limit: rowsToRead(query.limit),
-      });
+      const cut = await pageOf(
+        {
+          secret: deps.config.JWT_SECRET,
+          list: `bids:${params.id}`,
+          key: BidKey,
+          read: (before, limit) =>
+            bidsOf(deps.db, deploymentOf(deps), params.id, { before, limit }),
+          keyOf: (row) => [row.blockNumber, row.logIndex],
+        },
+        query,
+      );
       if (
-        rows.length === 0 &&
+        cut.rows.length === 0 &&
         (await existingAuctions(deps.db, deploymentOf(deps), [params.id])).length === 0
       )
         throw notFound();
-      const cut = cutPage(rows, query.limit, (row) =>
-        encodeCursor(deps.config.JWT_SECRET, list, [row.blockNumber, row.logIndex]),
-      );
       return { status: 200, body: { data: cut.rows.map(bidView), nextCursor: cut.nextCursor } };
     },
   }),

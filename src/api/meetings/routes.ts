@@ -2,7 +2,7 @@ import { z } from "zod";
 import { findMeeting, findMeetingOfAuction, type MeetingRow, meetingsOf } from "../../db/access.ts";
 import { refused } from "../../errors.ts";
 import { closeUpdate, extendUpdate, type MeetingState } from "../../workflows/messages.ts";
-import { cutPage, decodeCursor, encodeCursor, rowsToRead } from "../cursor.ts";
+import { pageOf } from "../cursor.ts";
 import { deploymentOf } from "../deployment.ts";
 import { AuctionParams, checksummed, MeetingParams, PageQuery } from "../schema.ts";
 import { route } from "../route.ts";
@@ -57,14 +57,16 @@ export const meetingRoutes = [
     query: PageQuery,
     responses: { 200: MeetingPage },
     handler: async ({ query, user }, deps) => {
-      const before = decodeCursor(deps.config.JWT_SECRET, "own-meetings", IdKey, query.cursor)?.[0];
-      const rows = await meetingsOf(deps.db, {
-        wallets: user.wallets,
-        before,
-        limit: rowsToRead(query.limit),
-      });
-      const cut = cutPage(rows, query.limit, (row) =>
-        encodeCursor(deps.config.JWT_SECRET, "own-meetings", [row.id]),
+      const cut = await pageOf(
+        {
+          secret: deps.config.JWT_SECRET,
+          list: "own-meetings",
+          key: IdKey,
+          read: (after, limit) =>
+            meetingsOf(deps.db, { wallets: user.wallets, before: after?.[0], limit }),
+          keyOf: (row) => [row.id],
+        },
+        query,
       );
       return {
         status: 200,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { markAllRead, markRead, notificationsOf, unreadCount } from "../../db/feed.ts";
 import { refused } from "../../errors.ts";
-import { cutPage, decodeCursor, encodeCursor, rowsToRead } from "../cursor.ts";
+import { pageOf } from "../cursor.ts";
 import { route } from "../route.ts";
 import {
   Notification,
@@ -25,15 +25,17 @@ export const notificationRoutes = [
     query: NotificationQuery,
     responses: { 200: NotificationPage },
     handler: async ({ query, user }, deps) => {
-      const list = `inbox:${query.unread ?? "false"}`;
-      const before = decodeCursor(deps.config.JWT_SECRET, list, IdKey, query.cursor)?.[0];
-      const rows = await notificationsOf(deps.db, user.id, {
-        unreadOnly: query.unread === "true",
-        before,
-        limit: rowsToRead(query.limit),
-      });
-      const cut = cutPage(rows, query.limit, (row) =>
-        encodeCursor(deps.config.JWT_SECRET, list, [row.id]),
+      const unreadOnly = query.unread === "true";
+      const cut = await pageOf(
+        {
+          secret: deps.config.JWT_SECRET,
+          list: `inbox:${query.unread ?? "false"}`,
+          key: IdKey,
+          read: (after, limit) =>
+            notificationsOf(deps.db, user.id, { unreadOnly, before: after?.[0], limit }),
+          keyOf: (row) => [row.id],
+        },
+        query,
       );
       return {
         status: 200,

@@ -12,7 +12,7 @@ import {
 import { refused } from "../../errors.ts";
 import { urlRefusal } from "../../outside/public-post.ts";
 import type { ApiDeps } from "../context.ts";
-import { cutPage, decodeCursor, encodeCursor, rowsToRead } from "../cursor.ts";
+import { pageOf } from "../cursor.ts";
 import { route } from "../route.ts";
 import { NoBody, PageQuery } from "../schema.ts";
 import { reachOf } from "./dispatcher.ts";
@@ -156,14 +156,15 @@ export const webhookRoutes = [
     problems: [404],
     handler: async ({ params, query, user }, deps) => {
       if ((await holdWebhook(deps.db, user.id, params.id)) === undefined) throw notFound();
-      const list = `deliveries:${params.id}`;
-      const before = decodeCursor(deps.config.JWT_SECRET, list, IdKey, query.cursor)?.[0];
-      const rows = await deliveriesOf(deps.db, params.id, {
-        before,
-        limit: rowsToRead(query.limit),
-      });
-      const cut = cutPage(rows, query.limit, (row) =>
-        encodeCursor(deps.config.JWT_SECRET, list, [row.id]),
+      const cut = await pageOf(
+        {
+          secret: deps.config.JWT_SECRET,
+          list: `deliveries:${params.id}`,
+          key: IdKey,
+          read: (after, limit) => deliveriesOf(deps.db, params.id, { before: after?.[0], limit }),
+          keyOf: (row) => [row.id],
+        },
+        query,
       );
       return {
         status: 200,
