@@ -297,7 +297,11 @@ test("a logout ends the feed everywhere", async () => {
 
 test("who was away for too long is told to read anew, and goes on from there", async () => {
   const person = await server.person();
+  const witness = feedOf({ token: person.token });
+  await witness.next("ready");
+  const told = witness.next("auction-cancelled");
   await tell(world.db, "auction-cancelled", ["public"], {});
+  await told; // so the node has come as far as the table
   await world.db.query(
     "UPDATE webhook_progress SET last_seq = (SELECT last_seq FROM event_sequence)",
   );
