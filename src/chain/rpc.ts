@@ -50,10 +50,30 @@ export interface JsonRpcOptions {
   ) => void;
 }
 
+/** A broken connection, in the words of undici and of Node. */
+const BROKEN = ["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"];
+/** What must not happen twice unless it is known not to have happened. */
+const WRITES = new Set(["eth_sendRawTransaction", "eth_sendTransaction"]);
+
 /** How long an endpoint that did not answer is left out where the others suffice. */
 const REST_MS = 10_000;
 /** How long the others are waited for once one endpoint has answered. */
 const GRACE_MS = 500;
+
+const BrokenSchema = z.object({ cause: z.object({ code: z.enum(BROKEN) }) });
+
+async function post(endpoint: string, body: string, signal: AbortSignal): Promise<unknown> {
+  const headers = { "content-type": "application/json" };
+  const response = await fetch(endpoint, {
+    method: "POST",
+    headers,
+    body,
+    signal,
+    redirect: "error",
+  });
+  // Nodes answer errors with status 200 or 4xx and a JSON body; a body that is not JSON is a proxy speaking.
+  return response.json();
+}
 
 interface Answer<T> {
   readonly index: number;
@@ -201,15 +221,21 @@ export class JsonRpc {
     };
     let answer: z.infer<typeof AnswerSchema>;
     try {
-      const response = await fetch(endpoint, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ jsonrpc: "2.0", id: this.#nextId++, method, params: parameters }),
-        signal: AbortSignal.timeout(timeoutMs),
-        redirect: "error",
+      const body = JSON.stringify({
+        jsonrpc: "2.0",
+        id: this.#nextId++,
+        method,
+        params: parameters,
       });
-      // Nodes answer errors with status 200 or 4xx and a JSON body; a body that is not JSON is a proxy speaking.
-      answer = AnswerSchema.parse(await response.json());
+      const ask = (): Promise<unknown> => post(endpoint, body, AbortSignal.timeout(timeoutMs));
+      // A node may close a kept connection in the instant it is used again. That says nothing of the node.
+      const asked = WRITES.has(method)
+        ? ask()
+        : ask().catch((error: unknown) => {
+            if (BrokenSchema.safeParse(error).success) return ask();
+            throw error;
+          });
+      answer = AnswerSchema.parse(await asked);
     } catch (error) {
       note("unanswered");
       throw unavailable(
