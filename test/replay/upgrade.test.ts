@@ -49,10 +49,10 @@ const holdOf = (goneAfterMs?: number): PatchHold =>
     ...(goneAfterMs === undefined ? {} : { goneAfterMs }),
   });
 
-async function startNew(isActive: () => boolean): Promise<() => Promise<void>> {
+async function startNew(isActive: () => boolean, identity = "new"): Promise<() => Promise<void>> {
   return world.startAuctionWorker({
     ...NEVER_CACHED,
-    identity: "new",
+    identity,
     workerDeploymentOptions: deploymentOptions("new", undefined),
     patchActivationCallback: isActive,
   });
@@ -115,6 +115,21 @@ async function finish({ auction, path }: Going): Promise<void> {
   await auction.handle.result();
 }
 
+/**
+ * The tasks that failed or were not answered. One that the server hands to a worker in the instant in which that stops goes down
+ * with the poll, and is handed out again after ten seconds: that happens at every restart of any Temporal worker.
+ */
+async function failuresOf({ handle }: TestAuction): Promise<unknown[]> {
+  const events = await historyOf(handle);
+  const workerOf = (startedId: unknown): string | null | undefined =>
+    events.find((one) => String(one.eventId) === String(startedId))
+      ?.workflowTaskStartedEventAttributes?.identity;
+  return events.filter(
+    ({ workflowTaskFailedEventAttributes: failed, workflowTaskTimedOutEventAttributes: silent }) =>
+      failed ?? (silent && !["old", "new"].includes(workerOf(silent.startedEventId) ?? "")),
+  );
+}
+
 /** Of the builds that completed its tasks, in order. */
 async function buildsOf({ auction }: Going): Promise<string[]> {
   const tasks = await eventsOf(auction.handle, "workflowTaskCompletedEventAttributes");
@@ -147,21 +162,18 @@ test("old and new workers side by side, then new ones alone: no task fails and n
   const alone = holdOf(0);
   await alone.look();
   expect(alone.isActive()).toBe(true);
-  const stopAlone = await startNew(alone.isActive);
+  const stopAlone = await startNew(alone.isActive, "alone");
   await Promise.all([...second, ...sleepers].map(finish));
 
   await stopAlone();
   const all = [...sleepers, ...ending];
   for (const { auction, path } of all) {
     expect([auction.id, auction.steps]).toEqual([auction.id, path.steps]);
-    const events = await historyOf(auction.handle);
-    const failed = events.filter(
-      (one) => one.workflowTaskFailedEventAttributes ?? one.workflowTaskTimedOutEventAttributes,
-    );
-    expect([auction.id, failed]).toEqual([auction.id, []]);
+    expect([auction.id, await failuresOf(auction)]).toEqual([auction.id, []]);
   }
   expect(world.taskFailures).toEqual([]);
-  const mixed = (await Promise.all(all.map(buildsOf))).filter((one) => new Set(one).size === 2);
+  const carried = await Promise.all(all.map(buildsOf));
+  const mixed = carried.filter((one) => one.includes("old") && !one.every((by) => by === "old"));
   process.stdout.write(`${mixed.length} of ${all.length} auctions were carried by both builds\n`);
   expect(mixed.length).toBeGreaterThan(SLEEPING / 2);
 });
