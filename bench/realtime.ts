@@ -19,7 +19,7 @@ import type { Broadcast } from "./parts/bare-sockets.ts";
 import { type Place, SOCKETS, startPlace } from "./parts/crowd.ts";
 import { startFloor } from "./parts/floor.ts";
 
-const ROUNDS = 5;
+const ROUNDS = 15;
 const EVENTS_PER_ROUND = 50;
 const BIDS_PER_S = 5;
 const BIDS_S = 20;
