@@ -14,11 +14,8 @@ app.use(async (ctx) => {
   const [, , , id = "", list] = ctx.path.split("/");
   if (id === "active")
     ctx.body = await activeAuctions(db, at, { after: undefined, descending: false, limit: 21 });
-  else if (list === "bids") {
-    // The product looks first whether there is such an auction.
-    await findAuction(db, at, id);
-    ctx.body = await bidsOf(db, at, id, { before: undefined, limit: 21 });
-  } else ctx.body = await findAuction(db, at, id);
+  else if (list === "bids") ctx.body = await bidsOf(db, at, id, { before: undefined, limit: 21 });
+  else ctx.body = await findAuction(db, at, id);
 });
 process.on("disconnect", () => process.exit(0));
 const server = app.listen(0, "127.0.0.1", () =>

@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { callerNetwork } from "../../src/api/limits/addresses.ts";
+import type { IncomingMessage } from "node:http";
+import { callerAddress, callerNetwork } from "../../src/api/limits/addresses.ts";
 
 test.each([
   ["192.0.2.7", "192.0.2.7"],
@@ -26,4 +27,16 @@ test("every way to write an IPv6 address counts as the same network", () => {
       },
     ),
   );
+});
+
+test.each([
+  ["192.0.2.7", "192.0.2.7"],
+  ["198.51.100.1, 192.0.2.7:4711", "192.0.2.7"],
+  ["[2001:db8::1]:4711", "2001:db8::1"],
+  ["[2001:db8::1]", "2001:db8::1"],
+  ["2001:db8::1", "2001:db8::1"],
+  ["unknown", "unknown"],
+])("a proxy that says %s means %s, whichever port it was", (forwarded, address) => {
+  const request = { socket: {}, headers: { "x-forwarded-for": forwarded } };
+  expect(callerAddress(request as unknown as IncomingMessage, 1)).toBe(address);
 });

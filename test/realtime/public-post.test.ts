@@ -1,6 +1,6 @@
 // Messages to URLs that users give reach the public internet and nothing of ours, however the address is written.
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import fc from "fast-check";
 import { isPublicAddress } from "../../src/outside/public-address.ts";
 import { postPublicly, type Resolve, urlRefusal } from "../../src/outside/public-post.ts";
@@ -130,5 +130,24 @@ test("a name that leads to our own machine is not connected to", async () => {
   const local = { ...options, reach: "any" } as const;
   expect(await postPublicly(`http://127.0.0.1:${port}/`, message, local)).toBe(200);
   server.closeAllConnections();
+  server.close();
+});
+
+test("an answer that would change the protocol, or ends in the middle, is none", async () => {
+  const answers = [
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
+    "HTTP/1.1 204 No",
+    "no HTTP at all\r\n\r\n",
+  ];
+  const server = createTcpServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.once("data", () => socket.end(answers.shift()));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const to = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  while (answers.length > 0)
+    await expect(
+      postPublicly(to, { headers: {}, body: "{}" }, { reach: "any", timeoutMs: 5_000 }),
+    ).rejects.toThrow("no answer");
   server.close();
 });
