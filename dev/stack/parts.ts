@@ -1,10 +1,10 @@
-import { chmodSync, existsSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createApp, hasApp } from "./app.ts";
-import type { App } from "./app.ts";
+import type { App, Role } from "./app.ts";
 import { chainKeys, ensureContracts, startChain } from "./chain.ts";
 import type { ChainHandle } from "./chain.ts";
-import { productEnvironment } from "./environment.ts";
+import { operatorEnvironment, productEnvironment } from "./environment.ts";
 import { StackError } from "./errors.ts";
 import { checkPorts, choosePorts, freePorts } from "./ports.ts";
 import type { Ports } from "./ports.ts";
@@ -46,6 +46,9 @@ export interface StackParts {
   readonly app: App | undefined;
   readonly readyMs: number;
 }
+
+/** Of the stack's data: where everything is, for whoever operates it. */
+export const OPERATOR_FILE = "ops.env";
 
 /** What each part needs to start. */
 interface Context {
@@ -112,8 +115,9 @@ export async function startParts(
     ...vendorEnv,
     ...options.env,
   };
-  const app =
-    options.app === false || !hasApp() ? undefined : await startApp(context, env, postgres.url());
+  const logins = await ensureLogins(postgres.url());
+  writeFileSync(join(dataDir, OPERATOR_FILE), operatorEnvironment(env, logins.ops));
+  const app = options.app === false || !hasApp() ? undefined : await startApp(context, env, logins);
   const urls = urlsOf(ports, postgres, temporal, chain);
   return { ports, urls, env, contracts, app, readyMs: progress.elapsedMs() };
 }
@@ -218,10 +222,9 @@ async function startVendors(
 async function startApp(
   context: Context,
   env: Readonly<Record<string, string>>,
-  ownerUrl: string,
+  databaseUrls: Readonly<Record<Role, string>>,
 ): Promise<App> {
   const { processes, progress, ports, logOf } = context;
-  const databaseUrls = await ensureLogins(ownerUrl);
   const app = createApp({ processes, ports, env, databaseUrls });
   const api = { name: "API", waitsFor: "/readyz", logFile: logOf("api") };
   const worker = { name: "Worker", waitsFor: "/readyz", logFile: logOf("worker") };

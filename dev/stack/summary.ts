@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import type { DemoUser } from "./demo-users.ts";
+import { OPERATOR_FILE } from "./parts.ts";
 import { repositoryRoot } from "./paths.ts";
 import type { Stack } from "./stack.ts";
 
@@ -45,6 +46,7 @@ export function summary(stack: Stack, users: readonly DemoUser[]): string {
         "Try",
         `curl -H "authorization: Bearer $(cat ${here(first.tokenFile)})" \\`,
         `  ${urls.api}/api/auth/verify`,
+        `env $(cat ${here(join(stack.dataDir, OPERATOR_FILE))}) npm run ops -- doctor`,
       ],
     );
   }

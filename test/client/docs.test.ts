@@ -16,6 +16,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { demoUsers } from "../../dev/stack/demo-users.ts";
 import { repositoryRoot } from "../../dev/stack/paths.ts";
 import { type Stack, startStack } from "../../dev/stack/stack.ts";
+import { waitFor } from "../../dev/stack/wait.ts";
 
 let folder: string;
 let stack: Stack;
@@ -130,3 +131,30 @@ test("the walk from login to the room goes as docs/frontend.md says, and the pro
     await exited;
   }
 }, 200_000);
+
+test("the line for operators that npm run dev prints asks the doctor, who finds nothing wrong", async () => {
+  const command = `env $(cat ops.env) "${process.execPath}" "${join(repositoryRoot, "src/ops/main.ts")}" doctor`;
+  await waitFor(
+    () => {
+      const { status, stdout, stderr } = spawnSync("sh", ["-c", command], {
+        cwd: stack.dataDir,
+        encoding: "utf8",
+        env: { PATH: process.env["PATH"] },
+      });
+      // What is missing is the environment's fault; a Schedule that was not due yet is not.
+      expect({ stderr }).toEqual({ stderr: "" });
+      return status === 0 && stdout.includes("Nothing is wrong.");
+    },
+    { what: "the doctor to find nothing wrong", timeoutMs: 120_000 },
+  );
+}, 150_000);
+
+test("a page of the usual development servers may call the local API, and any other may not", async () => {
+  const allowed = async (origin: string): Promise<string | null> => {
+    const { headers } = await fetch(`${stack.urls.api}/api/meta`, { headers: { origin } });
+    return headers.get("access-control-allow-origin");
+  };
+  for (const origin of ["http://localhost:3000", "http://localhost:5173"])
+    expect(await allowed(origin)).toBe(origin);
+  expect(await allowed("https://elsewhere.example.org")).toBeNull();
+});

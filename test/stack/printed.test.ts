@@ -57,6 +57,7 @@ test("the summary fits, with its people and what to paste", () => {
   const text = summary(stack, [alice]);
   expect(tooLong(text)).toEqual([]);
   expect(text).toContain('curl -H "authorization: Bearer $(cat .dev/people/alice.token)"');
+  expect(text).toContain("env $(cat .dev/ops.env) npm run ops -- doctor");
   expect(text).not.toMatch(/the-token|0xsecret/);
 });
 
