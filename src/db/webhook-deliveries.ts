@@ -81,31 +81,49 @@ export interface DueDelivery {
 }
 
 /**
- * Takes deliveries that are due: nobody else takes them for `leaseS` seconds, after which whoever took them is taken for dead.
- * @param busy webhooks that have enough under way
+ * Takes deliveries that are due: nobody else takes them for `leaseS` seconds, after which whoever took them is taken for dead. Users
+ * take turns: who has least under way comes first, however much waits for the others.
+ * @param options `perWebhook` and `perUser` count what is under way already
  */
 export async function claimDeliveries(
   db: Queryable,
   options: {
     readonly limit: number;
     readonly perWebhook: number;
+    readonly perUser: number;
     readonly leaseS: number;
-    readonly busy: readonly string[];
+    readonly underWay: readonly Pick<DueDelivery, "webhookId" | "userId">[];
   },
 ): Promise<readonly DueDelivery[]> {
+  const { limit, perWebhook, perUser, leaseS, underWay } = options;
   return db.query<DueDelivery>(
-    `WITH due AS (
-       SELECT id FROM (
-         SELECT id, next_attempt_at, row_number() OVER (PARTITION BY webhook_id ORDER BY next_attempt_at, id) AS place
-         FROM webhook_deliveries WHERE state = 'pending' AND next_attempt_at <= now() AND webhook_id <> ALL($4::uuid[])) AS ranked
-       WHERE place <= $2 ORDER BY next_attempt_at LIMIT $1),
+    `WITH under_way AS (SELECT * FROM unnest($5::uuid[], $6::uuid[]) AS one(webhook_id, user_id)),
+     of_webhooks AS (
+       SELECT d.id, d.next_attempt_at, w.user_id,
+         row_number() OVER (PARTITION BY d.webhook_id ORDER BY d.next_attempt_at, d.id) + coalesce(u.count, 0) AS place
+       FROM webhook_deliveries d JOIN webhooks w ON w.id = d.webhook_id
+         LEFT JOIN (SELECT webhook_id, count(*) FROM under_way GROUP BY webhook_id) u ON u.webhook_id = d.webhook_id
+       WHERE d.state = 'pending' AND d.next_attempt_at <= now()),
+     of_users AS (
+       SELECT o.id, o.next_attempt_at,
+         row_number() OVER (PARTITION BY o.user_id ORDER BY o.next_attempt_at, o.id) + coalesce(u.count, 0) AS place
+       FROM of_webhooks o LEFT JOIN (SELECT user_id, count(*) FROM under_way GROUP BY user_id) u ON u.user_id = o.user_id
+       WHERE o.place <= $2),
+     due AS (SELECT id FROM of_users WHERE place <= $3 ORDER BY place, next_attempt_at LIMIT $1),
      taken AS (
        SELECT d.id FROM webhook_deliveries d JOIN due USING (id)
        WHERE d.state = 'pending' AND d.next_attempt_at <= now() FOR UPDATE OF d SKIP LOCKED)
-     UPDATE webhook_deliveries d SET attempts = attempts + 1, next_attempt_at = now() + make_interval(secs => $3)
+     UPDATE webhook_deliveries d SET attempts = attempts + 1, next_attempt_at = now() + make_interval(secs => $4)
      FROM taken, webhooks w WHERE d.id = taken.id AND w.id = d.webhook_id
      RETURNING d.id, d.webhook_id AS "webhookId", w.user_id AS "userId", w.url, d.event_id AS "eventId", d.body, d.attempts`,
-    [options.limit, options.perWebhook, options.leaseS, options.busy],
+    [
+      limit,
+      perWebhook,
+      perUser,
+      leaseS,
+      underWay.map((one) => one.webhookId),
+      underWay.map((one) => one.userId),
+    ],
   );
 }
 
@@ -155,7 +173,7 @@ export async function disableWebhook(
 ): Promise<boolean> {
   const disabled = await tx.query(
     `UPDATE webhooks SET state = 'disabled', disabled_reason = $2 WHERE id = $1 AND state = 'enabled'
-       AND failing_since <= now() - make_interval(secs => $3) RETURNING 1`,
+       AND ($3 = 0 OR failing_since <= now() - make_interval(secs => $3)) RETURNING 1`,
     [webhookId, reason, failingForS],
   );
   if (disabled.length === 0) return false;

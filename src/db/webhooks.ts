@@ -85,23 +85,31 @@ export async function holdWebhook(
   );
 }
 
-/** Adds a secret; those there were sign beside it for so long, and then no more. */
+/** Secrets that sign at once. */
+const SECRETS_AT_ONCE = 5;
+
+/**
+ * Adds a secret; those there were sign beside it for so long, and then no more. That is more than one when somebody rotates again
+ * because the answer was lost: the receiver still has the one of before.
+ */
 export async function addSecret(
   tx: Queryable,
   webhookId: string,
   secret: SealedSecret,
   othersSignForS: number,
 ): Promise<void> {
-  await tx.query("DELETE FROM webhook_secrets WHERE webhook_id = $1 AND expires_at IS NOT NULL", [
-    webhookId,
-  ]);
   await tx.query(
-    "UPDATE webhook_secrets SET expires_at = now() + make_interval(secs => $2) WHERE webhook_id = $1",
+    "UPDATE webhook_secrets SET expires_at = now() + make_interval(secs => $2) WHERE webhook_id = $1 AND expires_at IS NULL",
     [webhookId, othersSignForS],
   );
   await tx.query(
     "INSERT INTO webhook_secrets (id, webhook_id, key_id, iv, ciphertext, auth_tag) VALUES ($1, $2, $3, $4, $5, $6)",
     [secret.id, webhookId, secret.keyId, secret.iv, secret.ciphertext, secret.authTag],
+  );
+  await tx.query(
+    `DELETE FROM webhook_secrets WHERE webhook_id = $1 AND (expires_at <= now()
+       OR id IN (SELECT id FROM webhook_secrets WHERE webhook_id = $1 ORDER BY expires_at DESC NULLS FIRST OFFSET $2))`,
+    [webhookId, SECRETS_AT_ONCE],
   );
 }
 

@@ -87,6 +87,8 @@ export async function postPublicly(
       },
     );
     request.on("error", (error) => fail(new NotSentError(reasonOf(error, signal))));
+    // An answer that would change the protocol is dropped by Node with the connection, and told by no other event.
+    request.on("close", () => fail(new NotSentError("no answer (the connection was closed)")));
     request.end(message.body);
   });
 }

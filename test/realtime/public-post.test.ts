@@ -141,7 +141,7 @@ test("an answer that would change the protocol, or ends in the middle, is none",
   ];
   const server = createTcpServer((socket) => {
     socket.on("error", () => undefined);
-    socket.once("data", () => socket.end(answers.shift()));
+    socket.once("data", () => socket.end(answers.shift() ?? ""));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const to = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;

@@ -219,7 +219,7 @@ test("what a killed node had taken is sent by another once its lease is over", a
   await planner.close();
   await hurry();
   // Taken, and then nothing.
-  const options = { limit: 10, perWebhook: 5, leaseS: 60, busy: [] };
+  const options = { limit: 10, perWebhook: 5, perUser: 10, leaseS: 60, underWay: [] };
   expect(await claimDeliveries(world.db, options)).toHaveLength(1);
   expect(await claimDeliveries(world.db, options)).toHaveLength(0);
   mine.answer = () => 200;

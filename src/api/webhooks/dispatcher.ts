@@ -27,8 +27,9 @@ const TIMEOUT_MS = 15_000;
 const LEASE_S = 60;
 const POLL_MS = 1_000;
 const MAX_IN_FLIGHT = 50;
-/** One receiver that is slow leaves room for the others. */
+/** One receiver that is slow leaves room for the user's others, and one user whose receivers are all slow for other users. */
 const MAX_PER_WEBHOOK = 5;
+const MAX_PER_USER = 10;
 
 /** Where messages may go: a developer's own machine only while developing. */
 export const reachOf = (config: Pick<ApiConfig, "NODE_ENV">): Reach =>
@@ -49,9 +50,8 @@ export interface DispatcherOptions {
 export class WebhookDispatcher {
   readonly #o: DispatcherOptions;
   readonly #listener: Listener;
-  /** Deliveries under way, by webhook. */
-  readonly #inFlight = new Map<string, number>();
-  readonly #sending = new Set<Promise<void>>();
+  /** What is under way. */
+  readonly #sending = new Map<Promise<void>, DueDelivery>();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #again = false;
@@ -74,7 +74,7 @@ export class WebhookDispatcher {
     clearInterval(this.#timer);
     await this.#listener.close();
     await this.#running;
-    await Promise.all(this.#sending);
+    await Promise.all(this.#sending.keys());
   }
 
   /** Looks soon for what there is to do. */
@@ -100,18 +100,14 @@ export class WebhookDispatcher {
   async #take(): Promise<void> {
     const room = MAX_IN_FLIGHT - this.#sending.size;
     if (room <= 0 || this.#closed) return;
-    const busy = [...this.#inFlight].flatMap(([id, count]) =>
-      count >= MAX_PER_WEBHOOK ? [id] : [],
-    );
     const due = await claimDeliveries(this.#o.db, {
       limit: room,
       perWebhook: MAX_PER_WEBHOOK,
+      perUser: MAX_PER_USER,
       leaseS: LEASE_S,
-      busy,
+      underWay: [...this.#sending.values()],
     });
     for (const delivery of due) {
-      const { webhookId } = delivery;
-      this.#inFlight.set(webhookId, (this.#inFlight.get(webhookId) ?? 0) + 1);
       const sending = this.#deliver(delivery)
         .catch((error: unknown) => {
           // Its lease ends, and then it is sent again.
@@ -119,12 +115,9 @@ export class WebhookDispatcher {
         })
         .finally(() => {
           this.#sending.delete(sending);
-          const left = (this.#inFlight.get(webhookId) ?? 1) - 1;
-          if (left > 0) this.#inFlight.set(webhookId, left);
-          else this.#inFlight.delete(webhookId);
           if (!this.#closed) this.wake();
         });
-      this.#sending.add(sending);
+      this.#sending.set(sending, delivery);
     }
   }
 

@@ -1,0 +1,151 @@
+// Who comes next: receivers that are slow, or answer what nobody can read, hold up their own user at most.
+import { createServer, type Socket } from "node:net";
+import type { AddressInfo } from "node:net";
+import { Webhook } from "standardwebhooks";
+import { WebhookDispatcher } from "../../src/api/webhooks/dispatcher.ts";
+import { createTestWorld, type Person, type TestApi, type TestWorld } from "../support/api.ts";
+import { rememberSecrets, testLogger } from "../support/logs.ts";
+import { Receiver } from "./receiver.ts";
+import { tell, until } from "./support.ts";
+
+let world: TestWorld;
+let api: TestApi;
+const closing: (() => void | Promise<void>)[] = [];
+beforeAll(async () => {
+  world = await createTestWorld();
+  api = await world.start();
+});
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+  await world.db.query("DELETE FROM webhooks");
+});
+afterAll(() => world.close());
+
+async function receiver(): Promise<Receiver> {
+  const one = await new Receiver().start();
+  closing.push(() => one.close());
+  return one;
+}
+
+function dispatch(timeoutMs: number): WebhookDispatcher {
+  const { config } = api.deps;
+  const one = new WebhookDispatcher({ db: world.db, config, logger: testLogger(), timeoutMs });
+  closing.unshift(() => one.close());
+  one.start();
+  return one;
+}
+
+async function register({ token }: Person, url: string): Promise<{ id: string; secret: string }> {
+  const { body } = await api.request("/api/webhooks", { token, json: { url } });
+  rememberSecrets(body.secret);
+  return body;
+}
+
+const tellTo = ({ account }: Person, n: number): Promise<void> =>
+  tell(world.db, "meeting-opened", [`user:${account.id}`], { n });
+
+test("a user whose ten receivers all keep silent leaves room for everybody else", async () => {
+  const [slow, fast] = [await api.person(), await api.person()];
+  const [his, hers] = [await receiver(), await receiver()];
+  his.answer = () => new Promise<number>(() => undefined);
+  for (let n = 0; n < 10; n += 1) await register(slow, `${his.url}/${n}`);
+  await register(fast, hers.url);
+  for (let n = 0; n < 10; n += 1) await tellTo(slow, n);
+  await tellTo(fast, 0);
+  dispatch(3_000);
+  await until(() => hers.got.length === 1);
+  expect(his.got.length).toBeLessThanOrEqual(10);
+});
+
+test("one receiver never has more than five messages at once", async () => {
+  const person = await api.person();
+  const mine = await receiver();
+  const TOTAL = 30;
+  const open: (() => void)[] = [];
+  let peak = 0;
+  mine.answer = () =>
+    new Promise<number>((answer) => {
+      open.push(() => answer(204));
+      peak = Math.max(peak, open.length);
+    });
+  await register(person, mine.url);
+  for (let n = 0; n < TOTAL; n += 1) await tellTo(person, n);
+  dispatch(60_000);
+  while (mine.got.length < TOTAL) {
+    const seen = mine.got.length;
+    await until(() => open.length >= 5);
+    open.shift()?.();
+    await until(() => mine.got.length > seen);
+  }
+  for (const answer of open) answer();
+  expect(peak).toBe(5);
+});
+
+test("a receiver that answers with a change of the protocol has failed, and takes nobody's place", async () => {
+  const person = await api.person();
+  const wires = new Set<Socket>();
+  const odd = createServer((socket) => {
+    wires.add(socket);
+    socket.on("error", () => undefined);
+    socket.once("data", () =>
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"),
+    );
+  });
+  await new Promise<void>((resolve) => odd.listen(0, "127.0.0.1", resolve));
+  closing.push(() => {
+    for (const wire of wires) wire.destroy();
+    odd.close();
+  });
+  const { id } = await register(person, `http://127.0.0.1:${(odd.address() as AddressInfo).port}`);
+  await tellTo(person, 1);
+  const dispatcher = dispatch(3_000);
+  const path = `/api/webhooks/${id}/deliveries`;
+  for (;;) {
+    const { body } = await api.request(path, { token: person.token });
+    if (body.data[0]?.lastError !== undefined && body.data[0].lastError !== null) break;
+  }
+  // Nothing is under way any more.
+  await dispatcher.close();
+});
+
+test("410 Gone disables at once, also while another delivery has just failed", async () => {
+  const person = await api.person();
+  const mine = await receiver();
+  mine.answer = () => 410;
+  const { id } = await register(person, mine.url);
+  // Another node noted its failure a moment after this one's transaction began.
+  await world.db.query("UPDATE webhooks SET failing_since = now() + interval '1 hour'");
+  await tellTo(person, 1);
+  dispatch(3_000);
+  for (;;) {
+    const { body } = await api.request(`/api/webhooks/${id}/deliveries`, { token: person.token });
+    if (body.data[0]?.lastStatus === 410) break;
+  }
+  const { body } = await api.request("/api/webhooks", { token: person.token });
+  expect(body.data).toMatchObject([{ state: "disabled" }]);
+});
+
+test("a secret that was rotated twice, as the first answer was lost, still signs what comes to a receiver that has the old one", async () => {
+  const person = await api.person();
+  const mine = await receiver();
+  const { id, secret } = await register(person, mine.url);
+  const secrets = [secret];
+  for (let n = 0; n < 2; n += 1) {
+    const { body } = await api.request(`/api/webhooks/${id}/rotate-secret`, {
+      method: "POST",
+      token: person.token,
+    });
+    rememberSecrets(body.secret);
+    secrets.push(body.secret);
+  }
+  await tellTo(person, 1);
+  dispatch(3_000);
+  await until(() => mine.got.length === 1);
+  const [message] = mine.got;
+  for (const one of secrets)
+    new Webhook(one).verify(message?.body ?? "", message?.headers as Record<string, string>);
+  // However often: so many sign, and no more.
+  for (let n = 0; n < 8; n += 1)
+    await api.request(`/api/webhooks/${id}/rotate-secret`, { method: "POST", token: person.token });
+  expect(await world.db.query("SELECT FROM webhook_secrets")).toHaveLength(5);
+});
