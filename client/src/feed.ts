@@ -152,10 +152,12 @@ export class Feed {
 
   /** Has the events of an auction come too, from now on and after each interruption. @throws FollowError */
   async follow(auctionId: string): Promise<void> {
+    const isNew = !this.#auctions.has(auctionId);
     this.#auctions.add(auctionId);
     const answer = (await this.#socket.emitWithAck("join-auction", auctionId)) as FollowAnswer;
     if (answer.ok) return;
-    this.#auctions.delete(auctionId);
+    // One that is followed already stays so: the chain may have taken the auction back for a moment.
+    if (isNew) this.#auctions.delete(auctionId);
     throw new FollowError(answer.code, answer.detail);
   }
 

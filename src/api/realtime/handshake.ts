@@ -31,6 +31,13 @@ export function admit(deps: ApiDeps) {
     }
   };
   return async (socket: ApiSocket, next: (error?: Error) => void): Promise<void> => {
+    const { conn } = socket;
+    if (!connections.take(conn)) {
+      // What socket.io does with a handshake that comes after the first was answered.
+      conn.close();
+      next(new Error("one connection has one socket"));
+      return;
+    }
     try {
       const auth = Auth.safeParse(socket.handshake.auth);
       if (!auth.success)
@@ -38,7 +45,7 @@ export function admit(deps: ApiDeps) {
       const caller = callerNetwork(callerAddress(socket.request, config.TRUSTED_PROXIES));
       const session = await sessionFor(auth.data.token, caller);
       await limits.take("read", session.id);
-      if (!connections.add(session.id, socket.conn))
+      if (!connections.add(session.id, conn))
         throw refused(
           "too_many_sockets",
           `one user has ${config.SOCKETS_PER_USER} sockets at most; close some first`,
@@ -49,8 +56,10 @@ export function admit(deps: ApiDeps) {
       socket.data.expiresAt = session.expiresAt;
       socket.data.lastSeq = auth.data.lastSeq ?? undefined;
       socket.data.auctions = [...new Set(auth.data.auctions ?? [])];
+      socket.once("disconnect", () => connections.release(conn));
       next();
     } catch (error) {
+      connections.release(conn);
       const known = error instanceof AppError ? error : undefined;
       if (known === undefined) logger.warn("a socket could not be admitted", { error });
       const refusal = Object.assign(

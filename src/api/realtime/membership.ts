@@ -31,8 +31,12 @@ function limitRequests(socket: ApiSocket): void {
 /** Lets a socket follow auctions and stop following them. Auctions are public; that one exists is all there is to check. */
 export function followAuctions(socket: ApiSocket, deps: ApiDeps, position: () => number): void {
   limitRequests(socket);
+  // One after the other: what was asked last holds, and nobody gets past a limit by asking for much at once. The first waits until
+  // the socket has been brought up to date: before that its rooms are not settled.
+  let turn = socket.data.live;
   const answer = (acknowledge: unknown, work: () => Promise<Acknowledgement>): void => {
-    void work()
+    turn = turn
+      .then(work)
       .catch((error: unknown) => {
         deps.logger.warn("a socket's request failed", { reason: messageOf(error) });
         return refusal("unavailable", "try again soon");
@@ -46,8 +50,6 @@ export function followAuctions(socket: ApiSocket, deps: ApiDeps, position: () =>
     answer(acknowledge, async () => {
       const id = AuctionId.safeParse(auctionId);
       if (!id.success) return refusal("auction_id_invalid", "give the decimal auction id as text");
-      // While the socket is being brought up to date its rooms are not settled yet.
-      await socket.data.live;
       const room = auctionRoom(id.data);
       const followed = [...socket.rooms].filter((one) => one.startsWith("auction:"));
       if (!followed.includes(room) && followed.length >= AUCTIONS_PER_SOCKET)
@@ -70,7 +72,6 @@ export function followAuctions(socket: ApiSocket, deps: ApiDeps, position: () =>
     answer(acknowledge, async () => {
       const id = AuctionId.safeParse(auctionId);
       if (!id.success) return refusal("auction_id_invalid", "give the decimal auction id as text");
-      await socket.data.live;
       void socket.leave(auctionRoom(id.data));
       return { ok: true, auctionId: id.data, seq: position() };
     }),

@@ -61,7 +61,8 @@ export class Arrivals {
         socket.data.auctions.length === 0
           ? []
           : await existingAuctions(this.#db, this.#at, socket.data.auctions);
-      const rooms = new Set([...audienceOf(account), ...auctions.map(auctionRoom)]);
+      // An auction that a reorganisation has just taken away is followed too: it mostly comes back.
+      const rooms = new Set([...audienceOf(account), ...socket.data.auctions.map(auctionRoom)]);
       const seen = await this.#replay(socket, [...rooms], position);
       if (!socket.connected) return;
       for (const event of arrival.held) {
