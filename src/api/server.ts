@@ -1,4 +1,4 @@
-import { createServer, type Server as HttpServer } from "node:http";
+import { createServer, type IncomingMessage, type Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import Koa from "koa";
 import { refused } from "../errors.ts";
@@ -12,7 +12,7 @@ import { createRealtime } from "./realtime/server.ts";
 import type { ApiServer } from "./realtime/types.ts";
 import { createRouter } from "./router.ts";
 import { routes } from "./routes.ts";
-import { answerUnreadable } from "./unreadable.ts";
+import { answerUnreadable, readTarget } from "./unreadable.ts";
 
 export type { ApiDeps, ApiMetrics, AuctionRules, Health } from "./context.ts";
 
@@ -58,9 +58,13 @@ export function createApi(deps: ApiDeps): Api {
   });
 
   const handle = app.callback();
-  const httpServer = createServer(
-    (request, response) => void withLogContext({}, () => handle(request, response)),
-  );
+  // Clients offer HTTP/2 with any request: only sockets change the protocol, and who offers to elsewhere is answered in this one.
+  const shouldUpgradeCallback = ({ url }: IncomingMessage): boolean =>
+    url?.startsWith("/socket.io/") === true;
+  const httpServer = createServer({ shouldUpgradeCallback }, (request, response) => {
+    if (readTarget(request)) void withLogContext({}, () => handle(request, response));
+    else httpServer.emit("clientError", new Error("the target is no URL"), request.socket);
+  });
   // Somebody who sends a request byte by byte holds a connection no longer than this.
   httpServer.headersTimeout = HEADERS_TIMEOUT_MS;
   httpServer.requestTimeout = REQUEST_TIMEOUT_MS;

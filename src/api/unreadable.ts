@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { STATUS_CODES, type Server } from "node:http";
+import { type IncomingMessage, STATUS_CODES, type Server } from "node:http";
 import type { Duplex } from "node:stream";
 import { problem, PROBLEM_TYPE } from "./problem.ts";
 
@@ -9,6 +9,19 @@ const KINDS: Readonly<Record<string, readonly [status: number, code: string, det
   ERR_HTTP_REQUEST_TIMEOUT: [408, "request_too_slow", "the request did not come in time"],
 };
 const OTHER = [400, "request_malformed", "this is not an HTTP request"] as const;
+
+/**
+ * Brings the target of a request into the form that everything behind reads, a path: a whole URL, as a proxy is sent, is taken by
+ * its path (RFC 9112 §3.2.2). False for one that is no URL, which Node's parser lets through.
+ */
+export function readTarget(request: IncomingMessage): boolean {
+  const { url = "/" } = request;
+  if (url.startsWith("/") || url === "*") return true;
+  const whole = URL.parse(url);
+  if (whole === null || !whole.pathname.startsWith("/")) return false;
+  request.url = `${whole.pathname}${whole.search}`;
+  return true;
+}
 
 /** Answers requests that no route ever sees with a problem document, as the others are; the connection ends with it. */
 export function answerUnreadable(server: Server): void {

@@ -24,13 +24,20 @@ function problemsOf(issues: readonly z.core.$ZodIssue[], prefix: string): FieldP
   });
 }
 
-/** Where a text holds a NUL, which Postgres cannot store; `undefined` when none does. */
-function findNul(value: unknown, pointer: string): string | undefined {
-  if (typeof value === "string") return value.includes("\0") ? pointer : undefined;
-  if (typeof value !== "object" || value === null) return undefined;
-  for (const [key, one] of Object.entries(value)) {
-    const found = key.includes("\0") ? pointer + step(key) : findNul(one, pointer + step(key));
-    if (found !== undefined) return found;
+/**
+ * Where a text holds a NUL, which Postgres cannot store; `undefined` when none does. With a list of what is left to look at
+ * and no recursion: a body of some kilobytes can be nested more deeply than the stack reaches.
+ */
+function findNul(whole: unknown, prefix: string): string | undefined {
+  const left = [{ value: whole, pointer: prefix }];
+  for (let one = left.pop(); one !== undefined; one = left.pop()) {
+    const { value, pointer } = one;
+    if (typeof value === "string" && value.includes("\0")) return pointer;
+    if (typeof value !== "object" || value === null) continue;
+    for (const [key, inner] of Object.entries(value)) {
+      if (key.includes("\0")) return pointer + step(key);
+      left.push({ value: inner, pointer: pointer + step(key) });
+    }
   }
   return undefined;
 }

@@ -18,6 +18,7 @@ import { Migration20261123720000_webhooks } from "../../migrations/Migration2026
 import { Migration20261123800000_operators } from "../../migrations/Migration20261123800000_operators.ts";
 import { Migration20261123810000_creations } from "../../migrations/Migration20261123810000_creations.ts";
 import { Migration20261123820000_done_by_others } from "../../migrations/Migration20261123820000_done_by_others.ts";
+import { Migration20261123830000_announced_by_user } from "../../migrations/Migration20261123830000_announced_by_user.ts";
 import { refused } from "../errors.ts";
 import { entities } from "./entities.ts";
 import { DB_ROLES, ensureLogins, grantPrivileges, type Login } from "./privileges.ts";
@@ -41,7 +42,10 @@ const migrations = [
   Migration20261123800000_operators,
   Migration20261123810000_creations,
   Migration20261123820000_done_by_others,
+  Migration20261123830000_announced_by_user,
 ];
+
+const MIGRATIONS_TABLE = "schema_migrations";
 
 /** MikroORM as this product uses it: entities for people's records, migrations for everything. */
 export function createOrm(databaseUrl: string): MikroORM {
@@ -51,7 +55,7 @@ export function createOrm(databaseUrl: string): MikroORM {
       entities,
       extensions: [Migrator],
       migrations: {
-        tableName: "schema_migrations",
+        tableName: MIGRATIONS_TABLE,
         snapshot: false,
         transactional: true,
         allOrNothing: true,
@@ -92,13 +96,27 @@ export async function migrate(
   }
 }
 
-/** The names of migrations the database lacks. */
+/** A database that does not answer within this is away, in milliseconds. */
+const LOOK_LIMIT_MS = 5_000;
+
+/** The names of migrations the database lacks. It only looks: MikroORM's own answer makes the table, and the database, where it misses them. */
 export async function pendingMigrations(databaseUrl: string): Promise<readonly string[]> {
-  const orm = createOrm(databaseUrl);
+  const client = new pg.Client({
+    connectionString: databaseUrl,
+    connectionTimeoutMillis: LOOK_LIMIT_MS,
+    query_timeout: LOOK_LIMIT_MS,
+  });
   try {
-    const pending = await orm.migrator.getPending();
-    return pending.map((one) => one.name);
+    await client.connect();
+    const { rows: found } = await client.query(
+      `SELECT FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1`,
+      [MIGRATIONS_TABLE],
+    );
+    if (found.length === 0) return migrations.map((one) => one.name);
+    const { rows } = await client.query<{ name: string }>(`SELECT name FROM ${MIGRATIONS_TABLE}`);
+    const applied = new Set(rows.map((row) => row.name));
+    return migrations.map((one) => one.name).filter((name) => !applied.has(name));
   } finally {
-    await orm.close(true);
+    await client.end();
   }
 }

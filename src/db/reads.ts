@@ -164,8 +164,13 @@ export async function bidsOf(
 
 /** How long a transaction that was announced may take to be mined, in days. */
 const ANNOUNCED_DAYS = 7;
+/** Of one user; nobody looks whether there is such a transaction. */
+const MAX_ANNOUNCED = 100;
 
-/** Keeps what a user says about the auction that a transaction will create; the indexer's transaction makes it the listing. */
+/**
+ * Keeps what a user says about the auction that a transaction will create; the indexer's transaction makes it the listing. One that
+ * has announced too many loses the oldest.
+ */
 export async function announceListing(
   db: Queryable,
   said: Omit<ListingRow, "auctionId"> & { readonly transactionHash: string },
@@ -173,6 +178,11 @@ export async function announceListing(
   await db.query(
     "INSERT INTO announced_auctions (transaction_hash, user_id, title, description) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
     [said.transactionHash, said.userId, said.title, said.description],
+  );
+  await db.query(
+    `DELETE FROM announced_auctions WHERE user_id = $1 AND transaction_hash IN (
+       SELECT transaction_hash FROM announced_auctions WHERE user_id = $1 ORDER BY created_at DESC, transaction_hash OFFSET $2)`,
+    [said.userId, MAX_ANNOUNCED],
   );
 }
 

@@ -13,7 +13,13 @@ export function callerAddress(request: IncomingMessage, trustedProxies: number):
     .split(",")
     .map((one) => one.trim())
     .filter((one) => one !== "");
-  return entries.at(-trustedProxies) ?? peer;
+  return withoutPort(entries.at(-trustedProxies) ?? peer);
+}
+
+/** Some proxies add the port, which is another one with every connection: `192.0.2.7:4711`, `[2001:db8::1]:4711`. */
+function withoutPort(entry: string): string {
+  const [, ipv6, ipv4] = /^(?:\[(.+)\](?::\d+)?|([\d.]+):\d+)$/.exec(entry) ?? [];
+  return ipv6 ?? ipv4 ?? entry;
 }
 
 /**

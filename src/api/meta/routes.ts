@@ -116,7 +116,12 @@ export const metaRoutes = [
     responses: { 200: Readiness, 503: Readiness },
     handler: async (_request, deps) => {
       const { ready, checks } = await deps.health();
-      return { status: ready ? 200 : 503, body: { ready, checks: { ...checks } } };
+      // What went wrong names hosts and users: operators read it at METRICS_PORT and in the log.
+      const isPublic = deps.config.NODE_ENV === "production";
+      const shown = Object.entries(checks).map(
+        ([part, check]) => [part, isPublic ? { ok: check.ok } : check] as const,
+      );
+      return { status: ready ? 200 : 503, body: { ready, checks: Object.fromEntries(shown) } };
     },
   }),
 ];

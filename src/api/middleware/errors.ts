@@ -1,7 +1,14 @@
 import type Koa from "koa";
-import { messageOf } from "../../errors.ts";
+import { type AppError, messageOf } from "../../errors.ts";
 import type { Logger } from "../../logging.ts";
 import { asAppError, causesOf, problem, PROBLEM_TYPE } from "../problem.ts";
+import { problemKind } from "../problems/catalog.ts";
+
+/** What a stranger is told of trouble on our side: how it is called, and nothing out of what we asked or were answered. */
+function generalDetail(known: AppError | undefined): string {
+  const kind = known === undefined ? undefined : problemKind(known.code);
+  return kind?.cause ?? "something went wrong on our side; tell us the requestId";
+}
 
 /**
  * Turns whatever is thrown into a problem document. What the caller did wrong is said to them; what went wrong on our side is
@@ -31,11 +38,7 @@ export function errors(logger: Logger, production: boolean): Koa.Middleware {
         problem({
           status,
           code: known?.code ?? "internal",
-          detail:
-            known?.message ??
-            (production
-              ? "something went wrong on our side; tell us the requestId"
-              : messageOf(error)),
+          detail: status >= 500 && production ? generalDetail(known) : messageOf(known ?? error),
           requestId: String(ctx.state["requestId"]),
           errors: [...(known?.errors ?? [])],
           causes: status >= 500 && !production ? causesOf(error) : undefined,

@@ -1,0 +1,149 @@
+// Requests that are made to break something, and what an answer to a stranger must not tell.
+import { createServer } from "node:http";
+import { type AddressInfo, connect } from "node:net";
+import { createChainReader } from "../../src/chain/reader.ts";
+import { JsonRpc } from "../../src/chain/rpc.ts";
+import {
+  AUCTION_CONTRACT,
+  CHAIN_ID,
+  createTestWorld,
+  JITSI_SECRET,
+  PASS_CONTRACT,
+  testConfig,
+  type TestApi,
+  type TestWorld,
+} from "../support/api.ts";
+
+let world: TestWorld;
+let api: TestApi;
+beforeAll(async () => {
+  world = await createTestWorld();
+  api = await world.start();
+});
+afterAll(() => world.close());
+
+const production = () =>
+  testConfig({ NODE_ENV: "production", DATABASE_URL: "postgres://x/x?sslmode=disable" });
+
+test("a body that is nested more deeply than the stack reaches is refused like any other that is wrong", async () => {
+  const DEPTH = 30_000;
+  const deep = "[".repeat(DEPTH) + "]".repeat(DEPTH);
+  const asked = {
+    raw: `{"verificationToken":${deep}}`,
+    headers: { "content-type": "application/json" },
+  };
+  const answer = await api.request("/api/auth/para-auth", asked);
+  expect([answer.status, answer.body.code]).toEqual([422, "input_invalid"]);
+  const event = await api.request("/api/integrations/jitsi/events", {
+    raw: `{"eventType":"OTHER","timestamp":1,"fqn":"a/b","data":{"x":${deep}}}`,
+    headers: { "content-type": "application/json" },
+    token: JITSI_SECRET,
+  });
+  expect([event.status, event.body]).toEqual([200, { recorded: false }]);
+});
+
+test("a NUL is found wherever it is", async () => {
+  const answer = await api.request("/api/auth/para-auth", {
+    json: { verificationToken: "a", more: [{ "a/b": ["x", "\0"] }] },
+  });
+  expect(answer.body.errors).toMatchObject([{ pointer: "/more/0/a~1b/1", code: "nul_character" }]);
+});
+
+test("in production trouble with what is behind us is told by its name, and by no host or word of theirs", async () => {
+  const node = createServer((_request, response) => {
+    response.writeHead(200, { "content-type": "application/json" });
+    const error = { code: -32_005, message: "plan of customer hunter2 exceeded" };
+    response.end(JSON.stringify({ jsonrpc: "2.0", id: 1, error }));
+  });
+  await new Promise<void>((resolve) => node.listen(0, "127.0.0.1", resolve));
+  const { port } = node.address() as AddressInfo;
+  const closed = "http://node-of-hunter3.localhost:1";
+  for (const endpoint of [`http://127.0.0.1:${port}`, closed]) {
+    const rpc = new JsonRpc({ endpoints: [endpoint] });
+    const place = { auctionContract: AUCTION_CONTRACT, passContract: PASS_CONTRACT };
+    const reader = createChainReader({ rpc, chainId: CHAIN_ID, ...place });
+    const behind = await world.start({ config: production(), reader });
+    const { token } = await behind.person();
+    const answer = await behind.request(`/api/auctions/transactions/0x${"ab".repeat(32)}`, {
+      token,
+    });
+    expect(answer.body).toMatchObject({ status: 503, code: "rpc_unavailable" });
+    expect(answer.text).not.toMatch(/hunter|eth_|127\.0\.0\.1/);
+    expect(answer.headers.get("retry-after")).toBe("5");
+  }
+  node.close();
+});
+
+test("in production readiness names the part that is away and nothing of it", async () => {
+  const detail = "connect ECONNREFUSED 10.0.0.5:5432, user hunter2";
+  const health = async () => ({
+    ready: false,
+    checks: { database: { ok: false, detail }, temporal: { ok: true } },
+  });
+  const answer = await (await world.start({ config: production(), health })).request("/readyz");
+  expect(answer.status).toBe(503);
+  expect(answer.body).toEqual({
+    ready: false,
+    checks: { database: { ok: false }, temporal: { ok: true } },
+  });
+});
+
+test("announcing auctions that never come fills no table: the newest hundred of a user are kept", async () => {
+  const person = await api.person();
+  const hashOf = (n: number): string => `0x${n.toString(16).padStart(64, "0")}`;
+  for (let n = 0; n < 130; n += 1) {
+    const json = { transactionHash: hashOf(n), title: "T", description: "" };
+    const { status } = await api.request("/api/auctions/created", { token: person.token, json });
+    expect(status).toBe(202);
+  }
+  const kept = await world.db.query<{ hash: string }>(
+    `SELECT transaction_hash AS hash FROM announced_auctions WHERE user_id = $1`,
+    [person.account.id],
+  );
+  expect(kept.map((one) => Number(one.hash)).toSorted((a, b) => a - b)).toEqual(
+    Array.from({ length: 100 }, (_, n) => n + 30),
+  );
+});
+
+/** Sends a head as it stands and returns the whole answer. */
+function speak(head: readonly string[]): Promise<string> {
+  const { hostname, port } = new URL(api.url);
+  return new Promise((resolve, reject) => {
+    let heard = "";
+    const socket = connect(Number(port), hostname, () =>
+      socket.write(`${[...head, "Host: x"].join("\r\n")}\r\n\r\n`),
+    );
+    socket.on("data", (chunk: Buffer) => (heard += chunk.toString()));
+    socket.on("end", () => (socket.end(), resolve(heard)));
+    socket.on("error", reject);
+  });
+}
+
+test.each(["http://[/", "http://a%00b/api/meta", "http://x:99999/"])(
+  "a target that is no URL is 400: %s",
+  async (target) => {
+    const answer = await speak([`GET ${target} HTTP/1.1`, "Connection: close"]);
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(answer).toContain('"code":"request_malformed"');
+  },
+);
+
+test("a target that is a whole URL is taken by its path, as HTTP wants it", async () => {
+  const answer = await speak([
+    "GET http://elsewhere.example/healthz HTTP/1.1",
+    "Connection: close",
+  ]);
+  expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+});
+
+test("who offers another protocol on the way, as Java's client and curl do, is answered in this one", async () => {
+  for (const protocol of ["h2c", "websocket"]) {
+    const answer = await speak([
+      "GET /healthz HTTP/1.1",
+      "Connection: Upgrade, HTTP2-Settings, close",
+      `Upgrade: ${protocol}`,
+      "HTTP2-Settings: AAMAAABkAAQAAP__",
+    ]);
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+  }
+});
