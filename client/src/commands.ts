@@ -6,7 +6,8 @@ export interface Patience {
   readonly signal?: AbortSignal;
 }
 
-const TRIES = 8;
+/** Longer than a server keeps a command for a node that has died in the middle of it (30 s). */
+const PATIENCE_MS = 60_000;
 const LONGEST_WAIT_MS = 10_000;
 
 /** Waits. @throws the signal's reason, at once */
@@ -25,6 +26,27 @@ function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
   });
 }
 
+/** Asks again while no answer comes, or one that asks to wait. @throws ProblemError; what `fetch` throws; the signal's reason */
+async function patiently<A extends Answer>(
+  send: () => Promise<A>,
+  signal: AbortSignal | undefined,
+): Promise<A & { readonly data: DataOf<A> }> {
+  const giveUpAtMs = Date.now() + PATIENCE_MS;
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const answer = await send();
+      return { ...answer, data: await ok(answer) };
+    } catch (error) {
+      const isProblem = error instanceof ProblemError;
+      // fetch throws a TypeError for whatever happens to a connection.
+      const mayRepeat = isProblem ? error.advice === "wait" : error instanceof TypeError;
+      if (!mayRepeat || Date.now() >= giveUpAtMs) throw error;
+      const backOffMs = Math.min(LONGEST_WAIT_MS, 250 * 2 ** tries);
+      await wait((isProblem ? error.retryAfterMs : undefined) ?? backOffMs, signal);
+    }
+  }
+}
+
 /** The header that names a command, in the place where requests take it. */
 export interface CommandHeader {
   readonly "Idempotency-Key": string;
@@ -40,23 +62,12 @@ export async function once<A extends Answer>(
   { signal }: Patience = {},
 ): Promise<A & { readonly data: DataOf<A> }> {
   const header = { "Idempotency-Key": crypto.randomUUID() };
-  for (let tries = 1; ; tries += 1) {
-    try {
-      const answer = await send(header);
-      return { ...answer, data: await ok(answer) };
-    } catch (error) {
-      const isProblem = error instanceof ProblemError;
-      // fetch throws a TypeError for whatever happens to a connection.
-      const mayRepeat = isProblem ? error.advice === "wait" : error instanceof TypeError;
-      if (!mayRepeat || tries === TRIES) throw error;
-      const backOffMs = Math.min(LONGEST_WAIT_MS, 250 * 2 ** tries);
-      await wait((isProblem ? error.retryAfterMs : undefined) ?? backOffMs, signal);
-    }
-  }
+  return patiently(() => send(header), signal);
 }
 
 /**
- * Follows the `Location` of an answer until `isDone`: what was accepted with 202 goes on behind it.
+ * Follows the `Location` of an answer until `isDone`: what was accepted with 202 goes on behind it, whatever happens to the
+ * connection meanwhile.
  * @param State what the Location answers
  * @throws ProblemError; the signal's reason
  */
@@ -73,8 +84,8 @@ export async function follow<State>(
   let { response } = accepted;
   for (;;) {
     await wait(retryAfterMs(response) ?? 1_000, signal);
-    const answer = await get(location);
-    const state = (await ok(answer)) as State;
+    const answer = await patiently(() => get(location), signal);
+    const state = answer.data as State;
     if (isDone(state)) return state;
     response = answer.response;
   }
