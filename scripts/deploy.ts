@@ -95,6 +95,13 @@ const options = readOptions(USAGE, (args) => {
   };
 });
 
+/** Without what ethers appends: the endpoint's address, and with it the provider's key. */
+const reasonOf = (error: unknown): string => {
+  const short: unknown =
+    error instanceof Error && "shortMessage" in error ? error.shortMessage : undefined;
+  return (typeof short === "string" ? short : messageOf(error)).slice(0, 500);
+};
+
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
 /** What the environment of the product needs to know. */
@@ -147,7 +154,7 @@ try {
   await main();
 } catch (error) {
   process.stderr.write(
-    `the deployment failed: ${messageOf(error).slice(0, 500)}\nWhere an address was printed the contract is there: go on with --contract ADDRESS\n`,
+    `the deployment failed: ${reasonOf(error)}\nWhere an address was printed the contract is there: go on with --contract ADDRESS\n`,
   );
   process.exitCode = 1;
 }

@@ -121,12 +121,34 @@ test("a signature of another wallet is refused", async () => {
 
 test.each([
   ["an error", { error: { code: -32_000, message: "no key" } }, "refuse signer_refused"],
+  [
+    "an error of its own",
+    { error: { code: -32_603, message: "vault" } },
+    "retry signer_unavailable",
+  ],
   ["no transaction", { result: "0x1234" }, "refuse signer_refused"],
   ["an object, as some nodes do", { result: { raw: "0x" } }, "refuse signer_refused"],
   ["no JSON", "<html>", "retry signer_unavailable"],
   ["neither result nor error", {}, "retry signer_unavailable"],
 ])("%s is no signature", async (_what, answer, outcome) => {
   expect(await outcomeOf(await signerThat(() => answer))).toBe(outcome);
+});
+
+test("a signature that is none is refused like any other", async () => {
+  // No point of the curve has this x.
+  const signature = { r: `0x${"0".repeat(63)}5`, s: `0x${"0".repeat(63)}1`, yParity: 0 as const };
+  const result = Transaction.from({ ...asked, signature }).serialized;
+  expect(await outcomeOf(await signerThat(() => ({ result })))).toBe("refuse signer_refused");
+});
+
+test("a proxy that has lost the signer is no refusal", async () => {
+  const server = createServer((_request, response) =>
+    response.writeHead(503).end('{"error":{"code":-32000,"message":"no upstream"}}'),
+  );
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  expect(await outcomeOf(`http://127.0.0.1:${port}`)).toBe("retry signer_unavailable");
 });
 
 test("a signer that is away is asked again", async () => {

@@ -1,5 +1,7 @@
 // `npm run deploy` against a real chain.
 import { execFile } from "node:child_process";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { Contract, JsonRpcProvider, Wallet } from "ethers";
@@ -24,11 +26,12 @@ const admin = Wallet.createRandom().address;
 function run(
   args: readonly string[],
   key = anvil.accounts[0]?.privateKey ?? "",
+  rpcUrl = anvil.rpcUrl,
 ): Promise<{ readonly code: number; readonly output: string; readonly errors: string }> {
   return new Promise((resolve) => {
     const child = execFile(
       process.execPath,
-      [join(repositoryRoot, "scripts/deploy.ts"), "--rpc", anvil.rpcUrl, ...args],
+      [join(repositoryRoot, "scripts/deploy.ts"), "--rpc", rpcUrl, ...args],
       { env: { PATH: process.env["PATH"], DEPLOYER_PRIVATE_KEY: key } },
       (_error, output, errors) => resolve({ code: child.exitCode ?? -1, output, errors }),
     );
@@ -36,6 +39,18 @@ function run(
 }
 
 const contractAt = (address: string): Contract => new Contract(address, artifact.abi, provider);
+
+test("an endpoint that refuses is told of without the key in its address", async () => {
+  const server = createServer((_request, response) => response.writeHead(401).end("no"));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}/v3/key-of-the-provider`;
+  const { code, output, errors } = await run(["--operators", operator], undefined, url);
+  server.close();
+  expect(code).toBe(1);
+  expect(errors).toContain("401");
+  expect(output + errors).not.toContain("key-of-the-provider");
+});
 
 test("it deploys nothing until it is told to, and then what it said", async () => {
   const args = ["--operators", operator, "--admin", admin, "--fee-bps", "100"];

@@ -29,8 +29,12 @@ const TIMEOUT_MS = 2_000;
 
 const Answer = z.union([
   z.object({ result: z.unknown().refine((result) => result !== undefined) }),
-  z.object({ error: z.looseObject({ message: z.string().max(1_000) }) }),
+  z.object({
+    error: z.looseObject({ code: z.number().optional(), message: z.string().max(1_000) }),
+  }),
 ]);
+/** JSON-RPC's "internal error": the signer's own trouble (its vault does not answer), and no word about what it was asked. */
+const INTERNAL_ERROR = -32_603;
 const Raw = z.string().regex(/^0x[0-9a-f]{2,400000}$/i);
 
 const quantity = (value: number | bigint): string => `0x${value.toString(16)}`;
@@ -73,7 +77,7 @@ export class RemoteSigner implements TransactionSigner {
         `the signer gave something else than ${this.address}'s signature over what was asked for: does it serve chain ${asked.chainId}?`,
         502,
       );
-    return signed.serialized;
+    return signed.raw;
   }
 }
 
@@ -92,9 +96,17 @@ export function localSigner(privateKey: string): TransactionSigner {
   return new Wallet(privateKey);
 }
 
-function read(raw: string): Transaction | undefined {
+interface Signed {
+  readonly from: string | null;
+  readonly unsignedHash: string;
+  readonly raw: string;
+}
+
+/** Who signed what; undefined of what is no transaction, or has a signature that is nobody's. */
+function read(answer: string): Signed | undefined {
   try {
-    return Transaction.from(raw);
+    const { from, unsignedHash, serialized: raw } = Transaction.from(answer);
+    return { from, unsignedHash, raw };
   } catch {
     return undefined;
   }
@@ -112,8 +124,12 @@ async function callSigner(
       body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
       timeoutMs: TIMEOUT_MS,
     });
+    // What stands before the signer answers so when it is away.
+    if (answer.status >= 500) throw new OutsideError(`it answered ${answer.status}`, answer.status);
     const parsed = Answer.safeParse(parseJson(answer));
     if (!parsed.success) throw new OutsideError("it answered no JSON-RPC", answer.status);
+    if ("error" in parsed.data && parsed.data.error.code === INTERNAL_ERROR)
+      throw new OutsideError(`it has failed: ${parsed.data.error.message}`, answer.status);
     if ("error" in parsed.data)
       throw refused(
         "signer_refused",
