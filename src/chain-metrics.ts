@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { HeadStreamOptions } from "./chain/heads.ts";
 import type { IndexerOptions } from "./chain/indexing/indexer.ts";
 import type { SenderObserver } from "./chain/observer.ts";
+import { OPERATION_KINDS } from "./domain/process.ts";
 
 /** What is measured of the sender. Names follow what operators of other transaction engines know. */
 export function createSenderMetrics(registry: Registry): SenderObserver {
@@ -24,6 +25,9 @@ export function createSenderMetrics(registry: Registry): SenderObserver {
     final: counter("ops_final_total", "Operations that nothing can take back", ["kind"]),
     failed: counter("ops_failed_total", "Operations refused by the contract or given up", ["kind"]),
   };
+  // A counter that begins with its first event shows no increase then, and no alert comes.
+  for (const of of Object.values(operations))
+    for (const kind of OPERATION_KINDS) of.inc({ kind }, 0);
   const stages = new Histogram({
     name: "op_stage_seconds",
     help: "Seconds an operation spent in a stage: queued (due to signed), included (signed to block)",
@@ -83,20 +87,27 @@ export function createSenderMetrics(registry: Registry): SenderObserver {
       for (const [name, gauge] of Object.entries(wallets))
         gauge.set({ wallet }, Number(reading[name as keyof typeof wallets]));
     },
+    walletGivenUp: (wallet) => {
+      for (const gauge of Object.values(wallets)) gauge.remove({ wallet });
+    },
   };
 }
 
 /** What the indexer reports, as its options name it. */
-export type IndexerMetrics = Required<
-  Pick<IndexerOptions, "onStep" | "onReorg" | "onHalted" | "onLag" | "onRange">
->;
+export interface IndexerMetrics extends Required<
+  Pick<IndexerOptions, "onStep" | "onReorg" | "onLag" | "onRange">
+> {
+  /** This process indexes no more: how far the index is is for another to say. */
+  readonly onGivenUp: () => void;
+}
 
 /** What is measured of the indexer. */
 export function createIndexerMetrics(registry: Registry): IndexerMetrics {
   const registers = [registry];
   const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers });
   const lagBlocks = gauge("index_head_lag_blocks", "Blocks between the chain's head and the index");
-  const halted = gauge("index_halted", "1 while the stream waits for an operator");
+  // Until it indexes a process has no lag: the nought of one that never does would hide another's.
+  lagBlocks.remove();
   const range = gauge("getlogs_range_size", "How many blocks the next request for logs may span");
   const lagSeconds = new Histogram({
     name: "index_log_lag_seconds",
@@ -112,15 +123,12 @@ export function createIndexerMetrics(registry: Registry): IndexerMetrics {
     registers,
   });
   return {
-    onStep: ({ indexed, head }) => {
-      halted.set(0);
-      lagBlocks.set(Math.max(0, head - indexed));
-    },
+    onStep: ({ indexed, head }) => lagBlocks.set(Math.max(0, head - indexed)),
+    onGivenUp: () => lagBlocks.remove(),
     onReorg: (depth) => {
       reorgs.inc();
       depths.observe(depth);
     },
-    onHalted: () => halted.set(1),
     onLag: (seconds) => lagSeconds.observe(Math.max(0, seconds)),
     onRange: (blocks) => range.set(blocks),
   };

@@ -10,7 +10,7 @@ import type { SenderObserver } from "./chain/observer.ts";
 import type { HealthReport } from "./health.ts";
 import type { Logger } from "./logging.ts";
 
-/** What the worker measures. docs list: README, “Metrics”. */
+/** What the worker measures. The list: docs/metrics.md. */
 export interface WorkerMetrics {
   readonly registry: Registry;
   readonly indexer: IndexerMetrics;

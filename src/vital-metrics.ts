@@ -11,7 +11,9 @@ const GAUGES: Readonly<Record<keyof Vitals, readonly [name: string, help: string
   oldestOperationS: ["operation_age_max_seconds", "Since when the oldest of them is due"],
   messagesWaiting: ["outbox_waiting", "Messages to processes that are not delivered"],
   oldestMessageS: ["outbox_age_max_seconds", "Age of the oldest of them"],
-  meetingsOverdue: ["meetings_overdue", "Meetings past their end that are not closed"],
+  meetingsOverdue: ["meetings_overdue", "Meetings that should be closed and are not"],
+  oldestMeetingS: ["meeting_lateness_max_seconds", "Since when the oldest of them should be"],
+  indexHalted: ["index_halted", "1 while the index waits for an operator"],
 };
 
 /**

@@ -25,7 +25,6 @@ test("the worker exports what operators of a transaction engine look for", async
     held: 1,
     paused: true,
   });
-  indexer.onHalted("a reorg");
   indexer.onReorg(3);
   indexer.onLag(0.4);
   indexer.onRange(500);
@@ -61,7 +60,6 @@ test("the worker exports what operators of a transaction engine look for", async
     closed: valueOf("nonce_gaps_closed_total"),
     lost: valueOf("receipts_lost_total"),
     foreign: valueOf("foreign_nonces_total"),
-    halted: valueOf("index_halted"),
     reorgs: valueOf("reorgs_total"),
     range: valueOf("getlogs_range_size"),
     reconnects: valueOf("ws_reconnects_total"),
@@ -91,7 +89,6 @@ test("the worker exports what operators of a transaction engine look for", async
     closed: "1",
     lost: "1",
     foreign: "1",
-    halted: "1",
     reorgs: "1",
     range: "500",
     reconnects: "1",
@@ -100,6 +97,33 @@ test("the worker exports what operators of a transaction engine look for", async
   });
   indexer.onStep({ indexed: 7, head: 9 });
   const after = await metrics.registry.metrics();
-  expect(after).toContain("index_halted 0");
   expect(after).toContain("index_head_lag_blocks 2");
+});
+
+test("a process says nothing of jobs that it does not have, or has given away", async () => {
+  const { registry, indexer, sender } = createMetrics();
+  const figures = async (): Promise<string[]> =>
+    (await registry.metrics())
+      .split("\n")
+      .filter((line) =>
+        /^(index_head_lag_blocks|wallet_|nonce_|in_flight|transactions_h)/.test(line),
+      );
+  // Other processes' "0 blocks behind" would hide the indexer's own.
+  expect(await figures()).toEqual(["nonce_gaps_detected_total 0", "nonce_gaps_closed_total 0"]);
+  indexer.onStep({ indexed: 7, head: 9 });
+  const reading = { balanceWei: 5n, inFlight: 3, nonceNext: 9, chainLatest: 6, chainPending: 8 };
+  for (const wallet of ["0xabc", "0xdef"])
+    sender.wallet({ ...reading, wallet, held: 0, paused: true });
+  expect(await figures()).toHaveLength(2 + 1 + 2 * 7);
+  indexer.onGivenUp();
+  sender.walletGivenUp("0xabc");
+  const left = await figures();
+  expect(left).toHaveLength(2 + 7);
+  expect(left.join()).not.toContain("0xabc");
+});
+
+test("the first refusal is an increase: what is counted begins at zero", async () => {
+  const text = await createMetrics().registry.metrics();
+  for (const kind of ["end", "mint", "settle"])
+    expect(text).toContain(`ops_failed_total{kind="${kind}"} 0`);
 });

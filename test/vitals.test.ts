@@ -3,6 +3,8 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { Registry } from "prom-client";
 import { Database } from "../src/db/database.ts";
 import { readVitals } from "../src/db/vitals.ts";
+import { checkLate } from "../src/ops/checks/processes.ts";
+import type { Sight } from "../src/ops/sight.ts";
 import { createVitalMetrics } from "../src/vital-metrics.ts";
 import { createTestDatabase, type TestDatabase } from "./support/stack.ts";
 
@@ -67,6 +69,8 @@ test("what is late, open, waiting or overdue is counted, and how old the oldest 
     outbox_waiting: 0,
     outbox_age_max_seconds: 0,
     meetings_overdue: 0,
+    meeting_lateness_max_seconds: 0,
+    index_halted: 0,
   });
   for (let id = 1; id <= 20; id += 1) await auction(id, "bidding", -100 * id);
   await auction(21, "bidding", 1_000);
@@ -92,7 +96,46 @@ test("what is late, open, waiting or overdue is counted, and how old the oldest 
     outbox_waiting: 10,
     outbox_age_max_seconds: 500,
     meetings_overdue: 10,
+    meeting_lateness_max_seconds: 60,
+    index_halted: 0,
   });
+});
+
+test("a meeting whose outcome is under review is not overdue, nor late for the doctor, until the review is over", async () => {
+  const late = async (): Promise<[number | undefined, string[]]> => [
+    values((await metricsOf(db)).text)["meeting_lateness_max_seconds"],
+    (await checkLate({ db } as Sight, 1)).flatMap(({ code, what }) =>
+      code === "meeting-late" && what.includes(id) ? [code] : [],
+    ),
+  ];
+  await db.query("UPDATE meetings SET state = 'closed'");
+  const [row] = await db.query<{ id: string }>(
+    `INSERT INTO meetings (chain_id, contract, auction_id, host, winner, room_name, starts_at, ends_at, latest_ends_at, state, closed_at)
+     VALUES (1, $1, 99, $2, $2, 'reviewed', now(), now() - interval '5000 seconds', now(), 'closing', now() - interval '5000 seconds') RETURNING id`,
+    [CONTRACT, HOST],
+  );
+  const id = row?.id ?? "";
+  const review = (dueInS: number) =>
+    db.query(
+      `INSERT INTO chain_operations (key, kind, chain_id, contract, auction_id, workflow_id, not_before_s)
+       VALUES ('settle', 'settle', 1, $1, 99, 'w', extract(epoch FROM now())::bigint + $2)
+       ON CONFLICT (key) DO UPDATE SET not_before_s = excluded.not_before_s`,
+      [CONTRACT, dueInS],
+    );
+  await review(86_400);
+  expect(await late()).toEqual([0, []]);
+  await review(-2_000);
+  expect(await late()).toEqual([2_000, ["meeting-late"]]);
+});
+
+test("a halted index is told of by whoever reads the database, not by whoever found it so", async () => {
+  await db.query(
+    "INSERT INTO chain_cursors (chain_id, stream, genesis_hash, block_number, block_hash, state) VALUES (1, 'auctions', $1, 7, $1, 'halted')",
+    [ZERO],
+  );
+  expect((await metricsOf(db)).text).toMatch(/^index_halted 1$/m);
+  await db.query("UPDATE chain_cursors SET state = 'live'");
+  expect((await metricsOf(db)).text).toMatch(/^index_halted 0$/m);
 });
 
 test("while the database cannot be read there are no figures, and one complaint for all of them", async () => {

@@ -31,10 +31,9 @@ export interface ChainActivityOptions {
   /** WebSocket address of a node; new blocks are then noticed at once. */
   readonly headsEndpoint?: string;
   readonly headsMetrics?: Pick<HeadStreamOptions, "onReconnect" | "onStall">;
-  readonly indexerMetrics?: Pick<
-    IndexerOptions,
-    "onStep" | "onReorg" | "onHalted" | "onLag" | "onRange"
-  >;
+  readonly indexerMetrics?: Pick<IndexerOptions, "onStep" | "onReorg" | "onLag" | "onRange"> & {
+    readonly onGivenUp?: () => void;
+  };
 }
 
 const INDEXER_POLL_MS = 200;
@@ -89,6 +88,7 @@ export function createChainActivities(options: ChainActivityOptions) {
           });
         } finally {
           heads?.close();
+          options.indexerMetrics?.onGivenUp?.();
         }
       });
       return result;
@@ -147,6 +147,7 @@ export function createChainActivities(options: ChainActivityOptions) {
           });
         } finally {
           heads?.close();
+          options.senderObserver?.walletGivenUp(address);
           await listener.close();
         }
       });

@@ -32,6 +32,8 @@ export interface SenderObserver {
   receiptLost(): void;
   foreignNonce(): void;
   wallet(reading: WalletReading): void;
+  /** This process serves the wallet no more: what it knows of it is history. */
+  walletGivenUp(wallet: string): void;
 }
 
 const nothing = (): void => undefined;
@@ -48,4 +50,5 @@ export const SILENT: SenderObserver = {
   receiptLost: nothing,
   foreignNonce: nothing,
   wallet: nothing,
+  walletGivenUp: nothing,
 };

@@ -94,7 +94,8 @@ export interface OperationSettledMessage {
 }
 
 /** What the platform does on chain for an auction: each happens once. */
-export type OperationKind = "end" | "mint" | "settle";
+export const OPERATION_KINDS = ["end", "mint", "settle"] as const;
+export type OperationKind = (typeof OPERATION_KINDS)[number];
 
 /** The identity of an operation: asking twice for the same key is asking once. */
 export function operationKey(kind: OperationKind, ref: AuctionRef): string {

@@ -32,8 +32,6 @@ export interface IndexerOptions {
   // For metrics:
   readonly onStep?: (progress: { readonly indexed: number; readonly head: number }) => void;
   readonly onReorg?: (depth: number) => void;
-  /** The stream has halted and waits for an operator. Also called by every run that finds it so. */
-  readonly onHalted?: (reason: string) => void;
   /** Seconds from a block's timestamp to the commit of what it said. */
   readonly onLag?: (seconds: number) => void;
   /** How many blocks the next range of logs has at most. */
@@ -76,10 +74,7 @@ export class ChainIndexer {
   /** Does the next piece of work. @throws AppError `rpc_unavailable` (retry) when the chain cannot be read. */
   async step(): Promise<StepResult> {
     const cursor = (this.#cursor ??= await this.#loadCursor());
-    if (cursor.state === "halted") {
-      this.#o.onHalted?.(cursor.reason ?? "unknown");
-      return "halted";
-    }
+    if (cursor.state === "halted") return "halted";
     const head = await latestBlock(this.#o.rpc);
     this.#o.onStep?.({ indexed: cursor.blockNumber, head: head.number });
 
@@ -161,7 +156,6 @@ export class ChainIndexer {
   async #halt(cursor: store.Cursor, reason: string): Promise<store.Cursor> {
     await store.haltCursor(this.#o.db, this.#o.chainId, reason);
     this.#o.logger.error("the indexer has halted", { reason });
-    this.#o.onHalted?.(reason);
     return { ...cursor, state: "halted", reason };
   }
 

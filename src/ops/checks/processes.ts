@@ -1,4 +1,5 @@
 import { isRunning, runningProcesses, unfinished } from "../../activities/repairs/processes.ts";
+import { MEETING_DUE } from "../../db/vitals.ts";
 import { meetingsWithoutRow } from "../../activities/repairs/meetings.ts";
 import { auctionWorkflowId, meetingWorkflowId } from "../../domain/process.ts";
 import { FAILURE_CODE } from "../../workflows/search-attributes.ts";
@@ -16,12 +17,16 @@ const FAILING_STEPS = 8;
 const LOOKED_AT = 1_000;
 const AT_ONCE = 20;
 
+/** What jobs say of themselves that other checks say better: `wallet-paused`, which is no problem, and `indexer-halted`. */
+const TOLD_ELSEWHERE = ["wallet:paused", "indexer:halted"];
+
 /** Processes that say themselves that they cannot go on. */
 export async function checkNeedsOperator({ client }: Sight): Promise<Finding[]> {
   const query = "NeedsOperator = true AND ExecutionStatus = 'Running'";
   const byCode = new Map<string, string[]>();
   for await (const one of client.workflow.list({ query, pageSize: 200 })) {
     const code = one.typedSearchAttributes.get(FAILURE_CODE) ?? "unknown";
+    if (TOLD_ELSEWHERE.includes(code)) continue;
     byCode.set(code, [...(byCode.get(code) ?? []), one.workflowId]);
   }
   return [...byCode].map(([code, ids]) =>
@@ -116,8 +121,8 @@ export async function checkLate({ db }: Sight, chainId: number): Promise<Finding
     [chainId, LATE_AUCTION_S],
   );
   const meetings = await ids(
-    `SELECT id::text FROM meetings WHERE chain_id = $1 AND (state IN ('scheduled', 'open') AND ends_at < now() - make_interval(secs => $2)
-       OR state = 'closing' AND closed_at < now() - make_interval(secs => $3)) ORDER BY ends_at`,
+    `SELECT id::text FROM (SELECT id, state, ends_at, ${MEETING_DUE} AS due FROM meetings m WHERE chain_id = $1 AND state IN ('scheduled', 'open', 'closing')) standing
+     WHERE due < now() - make_interval(secs => CASE WHEN state = 'closing' THEN $3::int ELSE $2::int END) ORDER BY ends_at`,
     [chainId, LATE_MEETING_S, LATE_SETTLEMENT_S],
   );
   const findings: Finding[] = [];
