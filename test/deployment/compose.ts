@@ -27,6 +27,8 @@ export interface Service {
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
   readonly healthcheck?: object;
   readonly profiles?: readonly string[];
+  /** Absent: the one of all. */
+  readonly networks?: object;
 }
 
 /** The services for a `.env` with these lines. @throws the error of docker-compose, with what it printed */

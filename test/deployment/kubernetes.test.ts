@@ -12,7 +12,7 @@ import { testWith } from "./tools.ts";
 const kustomizeTest = testWith("kustomize");
 
 const Reference = z.object({ name: z.string() });
-const Container = z.object({
+const Container = z.looseObject({
   args: z.array(z.string()),
   envFrom: z
     .array(z.object({ configMapRef: Reference.optional(), secretRef: Reference.optional() }))
@@ -98,6 +98,37 @@ kustomizeTest(
       return new URL(url).username;
     });
     expect(logins).toEqual(["auction_api", "auction_worker", "chain_worker", "owner"]);
+  },
+);
+
+const Serving = z.looseObject({
+  terminationGracePeriodSeconds: z.number(),
+  containers: z
+    .array(
+      z.looseObject({
+        readinessProbe: z.looseObject({
+          httpGet: z.object({ path: z.string(), port: z.string() }),
+        }),
+        lifecycle: z
+          .object({ preStop: z.object({ sleep: z.object({ seconds: z.number() }) }) })
+          .optional(),
+      }),
+    )
+    .length(1),
+});
+/** Longer the product never takes to stop (src/main.ts). */
+const SHUTDOWN_S = 12;
+
+kustomizeTest(
+  "the API serves while a part is away, and until nobody is sent to it any more",
+  () => {
+    const { containers, terminationGracePeriodSeconds } = Serving.parse(podOf("api"));
+    expect(containers[0]?.readinessProbe.httpGet).toEqual({ path: "/healthz", port: "metrics" });
+    const sleepS = containers[0]?.lifecycle?.preStop.sleep.seconds ?? 0;
+    expect(sleepS).toBeGreaterThanOrEqual(3);
+    expect(terminationGracePeriodSeconds).toBeGreaterThan(sleepS + SHUTDOWN_S);
+    for (const name of ["auction-worker", "chain-worker"])
+      expect(Serving.parse(podOf(name)).containers[0]?.readinessProbe.httpGet.path).toBe("/readyz");
   },
 );
 
