@@ -111,5 +111,7 @@ if (!existsSync(target)) fail(`npm run ${name} has nothing to run: ${command.tar
 await installIfNeeded(root, {
   productOnly: command.product === true && process.env.NODE_ENV === "production",
 });
-const flags = command.product === true ? [`--env-file-if-exists=${join(root, ".env")}`] : [];
+const envFile = join(root, ".env");
+// Not --env-file-if-exists: it says on stderr that there is none.
+const flags = command.product === true && existsSync(envFile) ? [`--env-file=${envFile}`] : [];
 await run(findNode(), [...flags, target, ...args]);

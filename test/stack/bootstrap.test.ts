@@ -71,6 +71,14 @@ test("an unknown command names those there are", async () => {
   expect(errors).toContain("Unknown command dmo. There are: demo, dev, test, start");
 });
 
+test("a command of operators says nothing but its answer, with a .env or without", async () => {
+  const run = spawn("node", [join(repositoryRoot, "scripts/run.mjs"), "ops", "--help"]);
+  let errors = "";
+  run.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
+  expect(await once(run, "close")).toEqual([0, null]);
+  expect(errors).toBe("");
+});
+
 test("packages behind a link are another checkout's: npm ci would delete them", async () => {
   const copy = join(folder, "checkout");
   for (const file of [
