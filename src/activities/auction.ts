@@ -19,6 +19,7 @@ import {
 import { AppError } from "../errors.ts";
 import { createRoomName } from "../jitsi/index.ts";
 import type { RunningMeeting } from "./repairs/meetings.ts";
+import { causeOf } from "./repairs/outcomes.ts";
 import { meetingInputOf, type MeetingTimes } from "./meeting-input.ts";
 
 export interface AuctionActivityOptions extends MeetingTimes {
@@ -65,7 +66,6 @@ async function projectionOf(
 /** Activities of the auction workflow. Each may run more than once and has its effect once. */
 export function createAuctionActivities(options: AuctionActivityOptions) {
   const { db } = options;
-  const cause = (ref: AuctionRef, what: string): string => `${auctionWorkflowId(ref)}:${what}`;
 
   /**
    * The pass is asked for in the transaction that makes the meeting. Where it is minted and there is no meeting, the database was
@@ -162,14 +162,14 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
           startsAt: new Date(startsAtMs).toISOString(),
         };
         await notifyWallet(tx, sale.winner, {
-          cause: cause(ref, `won${once}`),
+          cause: causeOf(ref, `won${once}`),
           type: "auction-won",
           title: `You won “${title}”`,
           body: "Your access pass is being minted. You can enter the meeting when it opens.",
           data,
         });
         await notifyWallet(tx, auction.host, {
-          cause: cause(ref, `sold${once}`),
+          cause: causeOf(ref, `sold${once}`),
           type: "auction-sold",
           title: `“${title}” was sold`,
           body: `The winner is ${getAddress(sale.winner)}. The money is released after the meeting.`,
@@ -181,7 +181,7 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
         );
         for (const { bidder } of losers) {
           await notifyWallet(tx, bidder, {
-            cause: cause(ref, `lost${once}`),
+            cause: causeOf(ref, `lost${once}`),
             type: "auction-lost",
             title: `“${title}” went to somebody else`,
             body: "Your bid is credited to you: withdraw it from the contract.",
@@ -202,7 +202,7 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
       const title = await titleOf(db, ref);
       await db.transaction((tx) =>
         notifyWallet(tx, auction.host, {
-          cause: cause(ref, "unsold"),
+          cause: causeOf(ref, "unsold"),
           type: "auction-unsold",
           title: `“${title}” ended without a bid`,
           body: "Nothing was sold and nothing is owed.",
@@ -223,7 +223,7 @@ export function createAuctionActivities(options: AuctionActivityOptions) {
       await db.transaction(async (tx) => {
         await withdrawOperation(tx, operationKey("end", ref));
         await notifyWallet(tx, auction.host, {
-          cause: cause(ref, "cancelled"),
+          cause: causeOf(ref, "cancelled"),
           type: "auction-cancelled",
           title: `“${title}” is cancelled`,
           body: "Nobody had bid.",

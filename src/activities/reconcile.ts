@@ -8,7 +8,9 @@ import { pruneDeliveries } from "../db/webhook-deliveries.ts";
 import type { Logger } from "../logging.ts";
 import { missingProjections, stuckMessages, stuckOperations } from "./repairs/database.ts";
 import type { MeetingTimes } from "./meeting-input.ts";
+import { highWaterMark } from "./repairs/marks.ts";
 import { restoreMeetings } from "./repairs/meetings.ts";
+import { untoldOutcomes } from "./repairs/outcomes.ts";
 import { lostProcesses, type RepairOptions } from "./repairs/processes.ts";
 
 export interface ReconcileOptions extends Partial<MeetingTimes> {
@@ -33,12 +35,13 @@ export const REPAIRS = [
   "restoredMeetings",
   "lostWorkflows",
   "overdueMeetings",
+  "untoldOutcomes",
   "stuckOperations",
   "stuckMessages",
 ] as const;
 export type Repair = (typeof REPAIRS)[number];
 
-/** How often each was put right, and the last realtime event that the database knows. */
+/** How often each was put right, and the highest realtime event that was ever seen in the database. */
 export type ReconcileResult = Readonly<Record<Repair, number>> & { readonly eventSeq?: number };
 
 const DEFAULTS = { opensBeforeS: 300, reminderBeforeS: 900, finalityDepth: 64 };
@@ -57,6 +60,7 @@ export function createReconcileActivities(given: ReconcileOptions) {
         missingProjections: projections,
         restoredMeetings: restored,
         ...(await lostProcesses(options, unknown)),
+        untoldOutcomes: await untoldOutcomes(options),
         stuckOperations: await stuckOperations(options),
         stuckMessages: await stuckMessages(db),
       };
@@ -71,7 +75,9 @@ export function createReconcileActivities(given: ReconcileOptions) {
         db,
         `SELECT last_seq AS "eventSeq" FROM event_sequence`,
       );
-      return { ...repaired, ...sequence };
+      // What runs before this one have seen stays known: a database that was restored must not make it forgotten.
+      const mark = await highWaterMark(options.client);
+      return { ...repaired, eventSeq: Math.max(sequence?.eventSeq ?? 0, mark) };
     },
   };
 }

@@ -17,11 +17,18 @@ type Part = keyof typeof DB_ROLES;
 const READ = "SELECT";
 const ADD = "SELECT, INSERT";
 const CHANGE = "SELECT, UPDATE";
+const PUT = "SELECT, INSERT, UPDATE";
 const WRITE = "SELECT, INSERT, UPDATE, DELETE";
+/** Puts something there, or takes it away, and changes nothing about it. */
+const PLACE = "SELECT, INSERT, DELETE";
+/** Gives up a message to a process, and writes none. */
+const GIVE_UP = "SELECT, UPDATE (delivered_at)";
 /** An event gets its number when its transaction commits, by a trigger with the rights of whoever wrote it. */
 const TELL = "SELECT, INSERT, UPDATE (seq)";
 /** To lock rows one must be allowed to change something about them. */
 const readAndLock = (column: string): string => `SELECT, UPDATE (${column})`;
+/** Puts back a row that is missing, and changes none that is there. */
+const restore = (column: string): string => `SELECT, INSERT, UPDATE (${column})`;
 /** Deletes what has run out without reading what it holds. */
 const forget = (column: string): string => `SELECT (${column}), DELETE`;
 
@@ -43,7 +50,8 @@ export const PRIVILEGES: Readonly<Record<string, Partial<Record<Part, string>>>>
   // People and what they have told.
   users: ofPeople,
   wallets: ofPeople,
-  auction_listings: { api: WRITE, auctionWorker: READ, chainWorker: WRITE, operator: READ },
+  // A trigger of auctions puts down what its host had announced, with the rights of whoever wrote the auction.
+  auction_listings: { api: WRITE, auctionWorker: PUT, chainWorker: WRITE, operator: READ },
   announced_auctions: writeAll,
   webhooks: ofPeople,
   webhook_progress: ofPeople,
@@ -51,11 +59,11 @@ export const PRIVILEGES: Readonly<Record<string, Partial<Record<Part, string>>>>
   // The chain, as the indexer read it and as the sender wrote it.
   auctions: {
     api: READ,
-    auctionWorker: readAndLock("version"),
+    auctionWorker: restore("version"),
     chainWorker: WRITE,
     operator: READ,
   },
-  bids: ofChain,
+  bids: { ...ofChain, auctionWorker: ADD },
   chain_blocks: ofChain,
   chain_cursors: {
     api: READ,
@@ -68,7 +76,8 @@ export const PRIVILEGES: Readonly<Record<string, Partial<Record<Part, string>>>>
   chain_rebuilds: ofChain,
   chain_transactions: ofChain,
   chain_wallets: ofChain,
-  chain_wallet_pauses: { ...readAll, operator: WRITE },
+  // By operators: with npm run ops, or by an update of the wallet's process.
+  chain_wallet_pauses: { ...readAll, auctionWorker: PLACE, operator: PLACE },
   chain_operations: { api: READ, auctionWorker: WRITE, chainWorker: WRITE, operator: READ },
   // Meetings: what was agreed, who came, how it came out.
   meetings: {
@@ -90,7 +99,12 @@ export const PRIVILEGES: Readonly<Record<string, Partial<Record<Part, string>>>>
   pruned_event_causes: { api: READ, auctionWorker: WRITE, chainWorker: READ, operator: READ },
   notifications: writeAll,
   kept_notifications: writeAll,
-  outbox: { api: ADD, auctionWorker: WRITE, chainWorker: ADD, operator: WRITE },
+  outbox: {
+    api: ADD,
+    auctionWorker: WRITE,
+    chainWorker: ADD,
+    operator: GIVE_UP,
+  },
   operator_actions: { auctionWorker: ADD, operator: ADD },
 };
 

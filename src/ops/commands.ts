@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { UpdateDefinition } from "@temporalio/common";
+import { highWaterMark } from "../activities/repairs/marks.ts";
 import { isRunning } from "../activities/repairs/processes.ts";
 import { chainIdOf } from "../chain/types.ts";
 import { first } from "../db/database.ts";
@@ -21,7 +22,7 @@ import {
   recheckChainUpdate,
   retryFailedStepUpdate,
 } from "../workflows/messages.ts";
-import { highWaterMark } from "./checks/database.ts";
+import { walletsOf } from "./checks/wallets.ts";
 import type { Sight } from "./sight.ts";
 
 /** How long a worker has to answer a command. */
@@ -111,7 +112,7 @@ export async function restart(sight: Sight, auctionId: string, { by, reason }: O
   return { ended: running, running: await processesOf(sight, ref), repaired };
 }
 
-/** Pauses or resumes a wallet. In the database, so that it works while Temporal is away. */
+/** Pauses or resumes a wallet. In the database, so that it works while Temporal is away. @throws AppError `wallet_unknown`, `wallet_not_paused` (refuse) */
 export async function commandWallet(
   sight: Sight,
   which: "pause" | "resume",
@@ -120,9 +121,17 @@ export async function commandWallet(
 ) {
   const chainId = await chainOf(sight);
   const command = { chainId, address, requestId: randomUUID(), by, reason };
-  await sight.db.transaction((tx) =>
-    which === "pause" ? pauseWallet(tx, command) : resumeWallet(tx, command),
-  );
+  await sight.db.transaction(async (tx) => {
+    if (which === "resume") return resumeWallet(tx, command);
+    // Whoever pauses in an emergency must not be told that a misspelt wallet is paused.
+    const known = (await walletsOf({ db: tx }, chainId)).map((one) => one.address);
+    if (!known.includes(address))
+      throw refused(
+        "wallet_unknown",
+        `no worker has ever served the wallet ${address}; known are ${known.join(", ") || "none"}`,
+      );
+    return pauseWallet(tx, command);
+  });
   return { chainId, address, paused: which === "pause" };
 }
 
@@ -158,21 +167,25 @@ export async function dropMessage(sight: Sight, id: number, { by, reason }: Oper
   });
 }
 
+/** More events than can have happened between the last run of reconcile and the accident: nobody has counted those. */
+const UNSEEN_EVENTS = 1_000_000;
+
 /**
  * After a database was restored: what it lost is brought back as far as chain and processes know it, and realtime events are
- * numbered on from the highest number that anybody was told, so that no client takes a new event for one it has had.
+ * numbered on from beyond any number that anybody was told, so that no client takes a new event for one it has had.
  */
 export async function afterRestore(sight: Sight, { by, reason }: OperatorCommand) {
   const repaired = await reconcileNow(sight.client);
-  const mark = await highWaterMark(sight);
+  const mark = await highWaterMark(sight.client);
   return sight.db.transaction(async (tx) => {
     const row = await first<{ seq: number }>(
       tx,
       "SELECT last_seq AS seq FROM event_sequence FOR UPDATE",
     );
     const from = row?.seq ?? 0;
-    await tx.query("UPDATE event_sequence SET last_seq = greatest(last_seq, $1)", [mark]);
-    const details = { from, to: Math.max(from, mark), repaired };
+    const to = Math.max(from, mark) + UNSEEN_EVENTS;
+    await tx.query("UPDATE event_sequence SET last_seq = $1", [to]);
+    const details = { from, to, repaired };
     await recordOperatorAction(tx, {
       action: "after-restore",
       target: "database",

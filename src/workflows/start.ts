@@ -1,5 +1,5 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from "@temporalio/client";
-import type { auction } from "./auction.ts";
+import type { auction, AuctionArguments } from "./auction.ts";
 import type { meeting } from "./meeting.ts";
 import { attributesOf } from "./search-attributes.ts";
 import {
@@ -16,7 +16,7 @@ import {
  */
 export async function startAuctionWorkflow(
   client: Client,
-  input: AuctionInput,
+  input: AuctionInput & Pick<AuctionArguments, "progress">,
   leadMs: number,
   again = false,
 ): Promise<void> {

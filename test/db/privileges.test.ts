@@ -1,8 +1,13 @@
 // What each part of the product may do in the database, tried with a login of each.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import pg from "pg";
+import { createOperatorActivities } from "../../src/activities/operators.ts";
+import { JsonRpc } from "../../src/chain/rpc.ts";
 import { Database } from "../../src/db/database.ts";
+import { isWalletPaused } from "../../src/db/operators.ts";
 import { DB_ROLES, grantPrivileges, PRIVILEGES } from "../../src/db/privileges.ts";
+import { testLogger } from "../support/logs.ts";
+import { asPart } from "../support/roles.ts";
 import { createTestDatabase, type TestDatabase } from "../support/stack.ts";
 
 type Part = keyof typeof DB_ROLES;
@@ -63,6 +68,12 @@ test.each<[Part, string]>([
   ["operator", "UPDATE meetings SET outcome = 1"],
   ["operator", "DELETE FROM operator_actions"],
   ["operator", "UPDATE chain_operations SET settled = true"],
+  ["operator", "INSERT INTO outbox DEFAULT VALUES"],
+  ["operator", "UPDATE outbox SET payload = NULL"],
+  ["operator", "DELETE FROM outbox"],
+  ["auctionWorker", "DELETE FROM auctions"],
+  ["auctionWorker", "UPDATE bids SET amount_wei = 1"],
+  ["chainWorker", "DELETE FROM chain_wallet_pauses"],
 ])("%s may not: %s", async (part, sql) => {
   expect(await as(part, sql)).toMatch(/^permission denied for table /);
 });
@@ -92,6 +103,25 @@ test.each<[Part, string]>([
   ],
 ])("%s may: %s", async (part, sql) => {
   expect(await as(part, sql)).toBe("done");
+});
+
+test("the auction worker carries out what operators command in the Web UI", async () => {
+  const db = new Database({ url: asPart(database.url, "auctionWorker"), applicationName: "test" });
+  try {
+    const { pauseWallet, resumeWallet } = createOperatorActivities({
+      db,
+      rpc: new JsonRpc({ endpoints: ["http://127.0.0.1:1"] }),
+      logger: testLogger(),
+    });
+    const wallet = { chainId: 1, address: `0x${"aa".repeat(20)}` };
+    const command = { ...wallet, by: "alice", reason: "its key may be known" };
+    await pauseWallet({ ...command, requestId: "1" });
+    expect(await isWalletPaused(db, 1, wallet.address)).toBe(true);
+    await resumeWallet({ ...command, requestId: "2" });
+    expect(await isWalletPaused(db, 1, wallet.address)).toBe(false);
+  } finally {
+    await db.close();
+  }
 });
 
 test("it may be done again, and takes back what was given by hand", async () => {

@@ -82,6 +82,13 @@ const projections = (): Promise<object[]> =>
 const bids = (): Promise<object[]> =>
   stage.sight.db.query("SELECT auction_id, bidder, amount_wei FROM bids ORDER BY auction_id");
 
+async function lastSeq(): Promise<number> {
+  const [row] = await stage.sight.db.query<{ seq: number }>(
+    "SELECT last_seq AS seq FROM event_sequence",
+  );
+  return row?.seq ?? 0;
+}
+
 /** Every auction has one meeting at most, and none has two processes. */
 async function nothingIsDoubled(): Promise<void> {
   const meetings = await stage.sight.db.query<{ id: string }>(
@@ -139,6 +146,9 @@ test("with a database restored from a backup, nothing that the chain or a proces
   const laterMeeting = await soldMeeting(later);
   await stage.reaches(open2, "bidding");
   await reconcileNow(stage.sight.client);
+  // People are told of this one too, and nobody but them remembers how it was numbered.
+  await stage.reaches(await stage.create(3_600), "bidding");
+  const told = await lastSeq();
   const before = { auctions: await projections(), bids: await bids() };
   await stage.stopWorker();
   await replaceDatabase("backup");
@@ -149,6 +159,7 @@ test("with a database restored from a backup, nothing that the chain or a proces
     (await projections()).length === before.auctions.length ? true : undefined,
   );
   expect((await stage.ops("after-restore", ...WHY)).code).toBe(0);
+  expect(await lastSeq()).toBeGreaterThan(told);
   expect({ auctions: await projections(), bids: await bids() }).toEqual(before);
   const meetings = await stage.sight.db.query("SELECT id FROM meetings WHERE auction_id = $1", [
     later,

@@ -1,4 +1,5 @@
 /** Each repair of reconcile, after a test has broken what it mends. */
+import { createAuctionActivities } from "../../src/activities/auction.ts";
 import { createReconcileActivities, type Repair } from "../../src/activities/reconcile.ts";
 import { requestOperation } from "../../src/chain/sending/operations.ts";
 import { createMetrics } from "../../src/metrics.ts";
@@ -8,30 +9,41 @@ import {
   operationKey,
   TASK_QUEUES,
 } from "../../src/domain/process.ts";
+import { Database } from "../../src/db/database.ts";
 import { enqueue } from "../../src/db/outbox.ts";
 import { Engine } from "../chain/support.ts";
 import { testLogger } from "../support/logs.ts";
+import { asPart } from "../support/roles.ts";
 import { getTestTemporal } from "../support/stack.ts";
 import { createWorld, statusOf, type World } from "../workflows/world.ts";
-import { meetingOf } from "../workflows/activities.ts";
+import { meetingOf, NOTHING_REPAIRED } from "../workflows/activities.ts";
 import type { meeting as meetingWorkflow } from "../../src/workflows/meeting.ts";
 
 let world: World;
 let engine: Engine;
+/** As the process that runs reconcile logs in. */
+let db: Database;
 const metrics = createMetrics();
+/** What the last run gave as the highest event. */
+let mark = 0;
 
 beforeAll(async () => {
   world = await createWorld(await getTestTemporal());
   await world.startWorkers();
   engine = await Engine.start();
+  db = new Database({
+    url: asPart(engine.databaseUrl, "auctionWorker"),
+    applicationName: "test",
+  });
 });
 afterAll(async () => {
+  await db.close();
   await engine.stop();
   await world.close();
 });
 
 async function reconcile(): Promise<Record<string, number>> {
-  const { chainId, contract, db } = engine;
+  const { chainId, contract } = engine;
   const activities = createReconcileActivities({
     db,
     client: world.client,
@@ -43,8 +55,9 @@ async function reconcile(): Promise<Record<string, number>> {
     onRepaired: metrics.repaired,
     logger: testLogger(),
   });
-  const { eventSeq, ...repaired } = await activities.reconcile();
+  const { eventSeq = 0, ...repaired } = await activities.reconcile();
   expect(eventSeq).toBeGreaterThan(0);
+  mark = eventSeq;
   return repaired;
 }
 
@@ -157,6 +170,54 @@ test("a message that waits after many failures is tried again at once", async ()
   expect(due).toHaveLength(1);
   await engine.db.query("UPDATE outbox SET delivered_at = now()");
 });
+
+test("what an earlier run has seen stays known, whatever the database says since", async () => {
+  const workflowId = "reconcile-before-the-accident";
+  world.activities.script(workflowId, {
+    reconcile: async () => ({ ...NOTHING_REPAIRED, eventSeq: 5_000_000 }),
+  });
+  const options = { workflowId, taskQueue: TASK_QUEUES.auction, args: [] };
+  await world.client.workflow.execute("reconcile", options);
+  const listed = `WorkflowId = '${workflowId}' AND ExecutionStatus = 'Completed'`;
+  while ((await world.client.workflow.count(listed)).count === 0)
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  await reconcile();
+  expect(mark).toBe(5_000_000);
+});
+
+test.each(["unsold", "cancelled"] as const)(
+  "a host who was not told that an auction is %s is told, once",
+  async (phase) => {
+    await reconcile();
+    const { chain } = engine;
+    const id = await chain.create();
+    if (phase === "unsold") await chain.end(id);
+    else await chain.send(chain.host, "cancel", [id]);
+    await engine.index();
+    // The chain of the tests is ahead of the clock that processes sleep by.
+    await engine.db.query("UPDATE auctions SET ends_at = now() WHERE auction_id = $1", [
+      String(id),
+    ]);
+    expect(await repairs()).not.toHaveProperty("untoldOutcomes");
+    for (let block = 0; block < 4; block += 1) await engine.mine();
+    await engine.index();
+    expect(await repairs()).toMatchObject({ untoldOutcomes: 1 });
+    const handle = world.client.workflow.getHandle(auctionWorkflowId(ref(id)));
+    expect(await handle.result()).toMatchObject({ phase });
+    const step = phase === "unsold" ? "announceUnsold" : "announceCancelled";
+    expect(world.activities.names(handle.workflowId)).toEqual([step]);
+    // As the step, which tests script here, would have it.
+    const { [step]: announce } = createAuctionActivities({
+      db,
+      opensBeforeS: 0,
+      reminderBeforeS: 0,
+      maxExtensionMinutes: 0,
+    });
+    await announce(ref(id));
+    expect(await repairs()).not.toHaveProperty("untoldOutcomes");
+    await engine.db.query("UPDATE outbox SET delivered_at = now()");
+  },
+);
 
 /** A sold auction with its pass, as the chain has it. */
 async function sold(): Promise<{ auctionId: string; winner: string; host: string; salt: string }> {

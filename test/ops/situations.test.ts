@@ -101,10 +101,10 @@ test("a message that cannot be delivered holds up its process until it is droppe
   const auctionId = await stage.create(600);
   await stage.reaches(auctionId, "bidding");
   const workflowId = auctionWorkflowId(stage.ref(auctionId));
-  await enqueue(stage.sight.db, [
+  await enqueue(stage.owner, [
     { kind: "signal", workflowId, payload: { signal: "x".repeat(2_000), args: [] } },
   ]);
-  await stage.sight.db.query(
+  await stage.asOwner(
     "UPDATE outbox SET created_at = now() - interval '5 minutes' WHERE delivered_at IS NULL",
   );
   const found = await stage.until("the doctor to say why", async () => {
@@ -136,6 +136,12 @@ test("a paused wallet signs nothing, and goes on when it is resumed", async () =
   await stage.finds("wallet-none");
   const report = await stage.ops("doctor");
   expect(report.stdout).toContain(`tester has paused the wallet ${wallet}: a test breaks`);
+  // What an operator has done on purpose needs no operator.
+  await stage.until("its workflow to show the pause", async () => {
+    const query = "FailureCode = 'wallet:paused' AND ExecutionStatus = 'Running'";
+    return (await stage.sight.client.workflow.count(query)).count > 0 ? true : undefined;
+  });
+  expect((await stage.problems()).map((one) => one.code)).not.toContain("needs-operator");
   const blocks = (await stage.provider.getBlockNumber()) + 12;
   await stage.until("blocks after its end", async () =>
     (await stage.provider.getBlockNumber()) > blocks ? true : undefined,

@@ -12,6 +12,7 @@ import type { ManagedProcess } from "../../dev/stack/processes.ts";
 import { startTemporal } from "../../dev/stack/temporal.ts";
 import { meetingAuctionInterface } from "../../src/chain/contracts.ts";
 import { loadOpsConfig } from "../../src/config.ts";
+import type { Queryable } from "../../src/db/database.ts";
 import { type AuctionRef, auctionWorkflowId } from "../../src/domain/process.ts";
 import { examine, problemsOf } from "../../src/ops/doctor.ts";
 import type { Finding } from "../../src/ops/finding.ts";
@@ -102,6 +103,14 @@ export class OpsStage {
   /** Does to the database what no part of the product may. */
   async asOwner(sql: string, values: unknown[] = []): Promise<unknown[]> {
     return query(this.parts.stack.urls.postgres, sql, values);
+  }
+
+  /** The same, for what takes a database. */
+  get owner(): Queryable {
+    return {
+      query: async <T extends object>(sql: string, values: readonly unknown[] = []) =>
+        (await this.asOwner(sql, [...values])) as T[],
+    };
   }
 
   /** New connections: the database or the server is another one. */

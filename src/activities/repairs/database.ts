@@ -1,4 +1,4 @@
-import { insertBidsOf, replayAuction, saveAuctions } from "../../chain/indexing/auctions.ts";
+import { addMissingAuction, insertBidsOf, replayAuction } from "../../chain/indexing/auctions.ts";
 import { STREAM } from "../../chain/indexing/store.ts";
 import type { Database, Queryable } from "../../db/database.ts";
 import { enqueue } from "../../db/outbox.ts";
@@ -22,8 +22,9 @@ export async function missingProjections(options: Options): Promise<number> {
        AND NOT EXISTS (SELECT FROM auctions a WHERE a.chain_id = l.chain_id AND a.contract = l.address AND a.auction_id = l.auction_id)`,
     [chainId, auctionContract],
   );
+  let added = 0;
   for (const { auctionId } of missing) {
-    await db.transaction(async (tx) => {
+    const isNew = await db.transaction(async (tx) => {
       // The indexer takes the two locks in the other order; whoever waits here gives way.
       await tx.query("SET LOCAL lock_timeout = '500ms'");
       await tx.query("SELECT FROM chain_cursors WHERE chain_id = $1 AND stream = $2 FOR UPDATE", [
@@ -31,13 +32,15 @@ export async function missingProjections(options: Options): Promise<number> {
         STREAM,
       ]);
       const auction = await replayAuction(tx, chainId, auctionContract, auctionId);
-      if (auction === undefined) return;
-      await saveAuctions(tx, [auction]);
+      if (auction === undefined || !(await addMissingAuction(tx, auction))) return false;
       await insertBidsOf(tx, chainId, auctionContract, auctionId);
+      return true;
     });
+    if (!isNew) continue;
+    added += 1;
     logger.warn("an auction that the logs tell of had no row and got one", { auctionId });
   }
-  return missing.length;
+  return added;
 }
 
 interface StuckOperation {

@@ -63,8 +63,9 @@ const SAVED: readonly (readonly [column: string, value: string])[] = [
   ["steps", "a->'steps'"],
   ["updated_block", "(a->>'updatedBlock')::bigint"],
 ];
-const SAVE = `INSERT INTO auctions (${SAVED.map(([column]) => column).join(", ")})
-  SELECT ${SAVED.map(([, value]) => value).join(", ")} FROM jsonb_array_elements($1::jsonb) AS a
+const ADD = `INSERT INTO auctions (${SAVED.map(([column]) => column).join(", ")})
+  SELECT ${SAVED.map(([, value]) => value).join(", ")} FROM jsonb_array_elements($1::jsonb) AS a`;
+const SAVE = `${ADD}
   ON CONFLICT (chain_id, contract, auction_id) DO UPDATE SET
     ${SAVED.slice(3)
       .map(([column]) => `${column} = excluded.${column}`)
@@ -75,6 +76,17 @@ export async function saveAuctions(
   auctions: readonly AuctionProjection[],
 ): Promise<void> {
   if (auctions.length > 0) await tx.query(SAVE, [JSON.stringify(auctions)]);
+}
+
+/** Writes an auction that has no row; one that is there is the indexer's, and stays as it is. Tells whether it was written. */
+export async function addMissingAuction(
+  tx: Queryable,
+  auction: AuctionProjection,
+): Promise<boolean> {
+  const rows = await tx.query(`${ADD} ON CONFLICT DO NOTHING RETURNING auction_id`, [
+    JSON.stringify([auction]),
+  ]);
+  return rows.length > 0;
 }
 
 interface LogRow {

@@ -1,3 +1,4 @@
+import { highWaterMark } from "../../activities/repairs/marks.ts";
 import { isRebuilding, readCursor } from "../../chain/indexing/store.ts";
 import { first } from "../../db/database.ts";
 import { pendingMigrations } from "../../db/migrate.ts";
@@ -101,23 +102,11 @@ export async function checkOutbox({ db }: Sight): Promise<Finding[]> {
   ];
 }
 
-/** The realtime event that the database must know, as Temporal remembers it: the highest of what reconcile has seen lately. */
-export async function highWaterMark({ client }: Sight): Promise<number> {
-  const since = new Date(Date.now() - 24 * 3_600_000).toISOString();
-  const query = `WorkflowType = 'reconcile' AND ExecutionStatus = 'Completed' AND StartTime > '${since}'`;
-  let highest = 0;
-  for await (const { memo } of client.workflow.list({ query, pageSize: 1_000 })) {
-    const seq = memo?.["eventSeq"];
-    if (typeof seq === "number" && seq > highest) highest = seq;
-  }
-  return highest;
-}
-
 /** Whether the database knows less than it did: it was restored from a backup, or is another one. */
 export async function checkWentBack(sight: Sight): Promise<Finding[]> {
   const [row, mark] = await Promise.all([
     first<{ seq: number }>(sight.db, "SELECT last_seq AS seq FROM event_sequence"),
-    highWaterMark(sight),
+    highWaterMark(sight.client),
   ]);
   const seq = row?.seq ?? 0;
   if (seq >= mark) return [];
@@ -125,8 +114,8 @@ export async function checkWentBack(sight: Sight): Promise<Finding[]> {
     problem(
       "database-went-back",
       seq === 0
-        ? `the database is empty, and reconcile has seen ${mark} realtime events in it today`
-        : `the database knows ${seq} realtime events, and reconcile has seen ${mark} today: it was restored from a backup`,
+        ? `the database is empty, and reconcile has seen ${mark} realtime events in it`
+        : `the database knows ${seq} realtime events, and reconcile has seen ${mark}: it was restored from a backup`,
       "let a chain worker index up to the head and reconcile run, then npm run ops -- after-restore",
     ),
   ];

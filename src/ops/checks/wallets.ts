@@ -1,6 +1,7 @@
 import { formatEther } from "ethers";
 import { gasLimit } from "../../chain/sending/calls.ts";
 import { QuantityBigint } from "../../chain/types.ts";
+import type { Queryable } from "../../db/database.ts";
 import { type Finding, listed, note, problem } from "../finding.ts";
 import type { Sight } from "../sight.ts";
 import type { ChainSight } from "./chain.ts";
@@ -24,7 +25,10 @@ export interface WalletRow {
 }
 
 /** The wallets that a worker has told of, with what each still has to do. */
-export async function walletsOf({ db }: Sight, chainId: number): Promise<WalletRow[]> {
+export async function walletsOf(
+  { db }: { readonly db: Queryable },
+  chainId: number,
+): Promise<WalletRow[]> {
   return db.query<WalletRow>(
     `SELECT w.address, w.state = 'paused' AS paused, w.reason, w.seen_at < now() - make_interval(secs => $2) AS silent,
        extract(epoch FROM now() - w.seen_at)::int AS "silentS", p.paused_by AS "pausedBy", p.reason AS "pauseReason",
