@@ -101,3 +101,5 @@ async function main(): Promise<number> {
 }
 
 process.exitCode = await main();
+// Connections to parts that have stopped answering would keep the process, and its exit code, for ever.
+setTimeout(() => process.exit(), 200).unref();

@@ -19,6 +19,8 @@ export interface Sight {
 
 /** A part that is away is given up on soon: the others have something to say. */
 const RPC_TIMEOUT_MS = 3_000;
+/** A question that is never answered holds its connection for ever; whoever asked has been told so by then. */
+const CLOSE_LIMIT_MS = 2_000;
 
 export function openSight(config: OpsConfig): Sight {
   const temporal = connectTemporal(config);
@@ -36,8 +38,11 @@ export function openSight(config: OpsConfig): Sight {
     namespace,
     auctionContract: config.AUCTION_CONTRACT_ADDRESS.toLowerCase(),
     async close() {
-      await db.close().catch(() => undefined);
-      await connection.close().catch(() => undefined);
+      const { promise: late, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, CLOSE_LIMIT_MS);
+      const closed = Promise.allSettled([db.close(), connection.close()]);
+      await Promise.race([closed, late]);
+      clearTimeout(timer);
     },
   };
 }

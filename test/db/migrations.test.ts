@@ -7,6 +7,7 @@ import { repositoryRoot } from "../../dev/stack/paths.ts";
 import { findGatePass } from "../../src/db/access.ts";
 import { Database } from "../../src/db/database.ts";
 import { recordEvents } from "../../src/db/events.ts";
+import { pendingMigrations } from "../../src/db/migrate.ts";
 import { createTestDatabase, type TestDatabase } from "../support/stack.ts";
 
 const FIRST = "Migration20261122000000_initial";
@@ -72,6 +73,18 @@ async function fill(): Promise<void> {
     "INSERT INTO events (type, audience, data) VALUES ('bid-placed', '{public}', '{}')",
   );
 }
+
+test("whoever looks what is missing changes nothing, and makes no database that is not there", async () => {
+  expect(await pendingMigrations(database.url)).toContain(FIRST);
+  expect(
+    await db.query("SELECT relname FROM pg_class WHERE relname = 'schema_migrations'"),
+  ).toEqual([]);
+  const other = new URL(database.url);
+  other.pathname += "_misspelt";
+  await expect(pendingMigrations(other.href)).rejects.toThrow("does not exist");
+  await migrate();
+  expect(await pendingMigrations(database.url)).toEqual([]);
+});
 
 test("an empty database gets every migration, and a second run has nothing to do", async () => {
   expect((await migrate())[0]).toBe(FIRST);
