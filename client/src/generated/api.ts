@@ -481,7 +481,7 @@ export interface paths {
         put?: never;
         /**
          * Get a new signing secret
-         * @description For a day messages are signed with both, the new one and the one before.
+         * @description For a day messages are signed with the new one and those of before, four of them at most.
          */
         post: operations["rotateWebhookSecret"];
         delete?: never;

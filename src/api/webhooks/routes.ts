@@ -113,7 +113,8 @@ export const webhookRoutes = [
     operationId: "rotateWebhookSecret",
     tag: "webhooks",
     summary: "Get a new signing secret",
-    description: "For a day messages are signed with both, the new one and the one before.",
+    description:
+      "For a day messages are signed with the new one and those of before, four of them at most.",
     policy: "user",
     params: WebhookParams,
     responses: { 200: WebhookWithSecret },
