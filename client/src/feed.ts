@@ -33,6 +33,8 @@ export interface FeedEvents extends EventsByType {
   readonly "resync-required": OfConnection<"resync-required", { readonly lastSeq: number }>;
   /** The connection ends; the feed comes back by itself unless `end` follows. */
   readonly closing: Closing;
+  /** There is no connection, for a page to show; the feed tries again by itself, and `ready` follows when it is back. */
+  readonly away: Closing;
   readonly end: FeedEnd;
 }
 
@@ -65,8 +67,12 @@ export interface FeedOptions {
 /** Refusals of a handshake that pass by themselves. */
 const PASSING = ["unavailable", "quota_exceeded"];
 const LONGEST_WAIT_MS = 30_000;
+/** A browser does not say which of the two. */
+const UNREACHABLE =
+  "the service does not answer, or takes no sockets from pages of this origin (FRONTEND_URL)";
 
 const ADVICE: Readonly<Record<string, Advice>> = {
+  token_missing: "log-in",
   token_invalid: "log-in",
   token_expired: "log-in",
   session_ended: "log-in",
@@ -103,11 +109,14 @@ export class Feed {
     this.#socket.on("connect", () => (this.#refusals = 0));
     this.#socket.on("disconnect", (reason) => {
       if (reason === "io server disconnect") this.#sentAway();
+      else if (reason !== "io client disconnect")
+        this.#tell("away", { code: "interrupted", detail: `the connection is lost (${reason})` });
     });
     this.#socket.on("connect_error", (error: Error & { data?: Closing }) => {
       // Without `active` it is the server that refused; else socket.io tries again by itself.
       if (!this.#socket.active)
         this.#refused(error.data ?? { code: "refused", detail: error.message });
+      else this.#tell("away", { code: "unreachable", detail: UNREACHABLE });
     });
   }
 
@@ -221,6 +230,7 @@ export class Feed {
       this.#end(refusal, ADVICE[refusal.code] ?? "change");
       return;
     }
+    this.#tell("away", refusal);
     this.#refusals += 1;
     const waitMs = Math.min(LONGEST_WAIT_MS, 500 * 2 ** this.#refusals) * (0.5 + Math.random() / 2);
     this.#retry = setTimeout(() => this.open(), waitMs);

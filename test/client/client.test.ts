@@ -245,6 +245,35 @@ test("events that a broken connection missed come when it is back: each once, in
   wire.close();
 });
 
+test("whoever listens is told that there is no connection and why, and again when it is back", async () => {
+  const person = await server.person();
+  const wire = await startWire();
+  const feed = feedOf({ url: wire.url, token: person.token });
+  const ended: FeedEnd[] = [];
+  feed.on("end", (end) => ended.push(end));
+  await feed.next("ready");
+
+  const [away, back] = [feed.next("away"), feed.next("ready")];
+  wire.cut();
+  expect((await away).code).toBe("interrupted");
+  await back;
+
+  const unreachable = feed.next("away", ({ code }) => code === "unreachable");
+  wire.close();
+  expect((await unreachable).detail).toContain("FRONTEND_URL");
+  // It goes on trying.
+  await feed.next("away", ({ code }) => code === "unreachable");
+  expect(ended).toEqual([]);
+  feed.close();
+
+  // Nobody has logged in: that does not pass by itself.
+  const nobody = feedOf({ token: undefined });
+  expect(await nobody.next("away").catch(({ cause }: Error) => cause)).toMatchObject({
+    code: "token_missing",
+    advice: "log-in",
+  });
+});
+
 test("a client that is let go for reading too slowly is told, and comes back to where it was", async () => {
   const person = await server.person();
   const auctionId = await seedAuction(world.db, { host: person.wallet.address });

@@ -40,8 +40,15 @@ export function admit(deps: ApiDeps) {
     }
     try {
       const auth = Auth.safeParse(socket.handshake.auth);
+      // What a page sends before anybody has logged in, or in another place than this.
+      if ((socket.handshake.auth["token"] ?? undefined) === undefined)
+        throw refused("token_missing", "send an access token: auth: {token}", 401);
       if (!auth.success)
-        throw refused("handshake_invalid", "send auth: {token, lastSeq?, auctions?}", 401);
+        throw refused(
+          "handshake_invalid",
+          `send auth: {token, lastSeq?, auctions?}, and ${AUCTIONS_PER_SOCKET} auctions at most`,
+          401,
+        );
       const caller = callerNetwork(callerAddress(socket.request, config.TRUSTED_PROXIES));
       const session = await sessionFor(auth.data.token, caller);
       await limits.take("read", session.id);
