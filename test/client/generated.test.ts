@@ -38,7 +38,7 @@ test("the socket's words are the same on both sides", () => {
   const answers: Same<FollowAnswer, Acknowledgement> = true;
   const told: Same<
     Exclude<keyof FeedEvents, EventType>,
-    "event" | "ready" | "resync-required" | "closing" | "end"
+    "event" | "ready" | "resync-required" | "closing" | "away" | "end"
   > = true;
   expect([events, closings, answers, told]).toEqual([true, true, true, true]);
 });
