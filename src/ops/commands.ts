@@ -209,7 +209,7 @@ export async function show(sight: Sight, auctionId: string) {
       at,
     ),
     sight.db.query(
-      `SELECT kind, state, settled, wallet, nonce, attempts, reason, to_timestamp(not_before_s) AS "notBefore", updated_at AS "updatedAt"
+      `SELECT kind, state, settled, wallet, nonce, attempts, reason, to_timestamp(nullif(not_before_s, 0)) AS "notBefore", updated_at AS "updatedAt"
        FROM chain_operations WHERE chain_id = $1 AND contract = $2 AND auction_id = $3 ORDER BY created_at`,
       at,
     ),

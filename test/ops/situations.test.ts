@@ -127,6 +127,14 @@ test("a wallet whose role was taken away: needs-operator, and ops retry once the
   expect((await stage.ops("retry", auctionId, ...WHY)).code).toBe(0);
   expect(await stage.workflow(auctionId).result()).toMatchObject({ phase: "meeting" });
   await stage.healthy();
+  const shown = JSON.parse((await stage.ops("show", auctionId, "--json")).stdout);
+  expect(shown).toMatchObject({
+    auctionId,
+    projection: { phase: "sold" },
+    operations: [{ kind: "end" }, { kind: "mint", notBefore: null }],
+    meetings: [{ state: expect.any(String) }],
+    audit: [{ action: "retry" }],
+  });
 });
 
 test("a paused wallet signs nothing, and goes on when it is resumed", async () => {
