@@ -5,6 +5,15 @@ import { userInfo } from "node:os";
 /** A command line that cannot be followed; the message is one line for whoever typed it. */
 export class UsageError extends Error {}
 
+/** In a container the user may have no name. */
+function nameOfUser(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? "unknown"}`;
+  }
+}
+
 /** What each command takes beside the options of all. */
 const COMMANDS = {
   doctor: { argument: null, does: "looks at everything and says what is wrong and what to do" },
@@ -78,7 +87,7 @@ export function parseInvocation(args: readonly string[]): Invocation | "help" {
   return {
     command,
     argument: wanted === null ? "" : checked(wanted, argument),
-    by: values.by?.trim() || userInfo().username,
+    by: values.by?.trim() || nameOfUser(),
     reason,
     outcome: OUTCOMES[values.outcome as keyof typeof OUTCOMES],
     json: values.json === true,

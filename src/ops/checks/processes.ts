@@ -3,7 +3,7 @@ import { MEETING_DUE } from "../../db/vitals.ts";
 import { meetingsWithoutRow } from "../../activities/repairs/meetings.ts";
 import { auctionWorkflowId, meetingWorkflowId } from "../../domain/process.ts";
 import { FAILURE_CODE } from "../../workflows/search-attributes.ts";
-import { type Finding, listed, problem } from "../finding.ts";
+import { type Finding, listed, note, problem } from "../finding.ts";
 import type { Sight } from "../sight.ts";
 
 /** Seconds after which something that should have happened is late. */
@@ -51,13 +51,22 @@ export async function checkFailing({ client }: Sight): Promise<Finding[]> {
     stuck.push(workflowId);
     why ||= `${failing.activityType?.name}: ${failing.lastFailure?.message}`;
   };
-  const ids = [...(await runningProcesses(client))].slice(0, LOOKED_AT);
+  const all = [...(await runningProcesses(client))];
+  const ids = all.slice(0, LOOKED_AT);
   for (let from = 0; from < ids.length; from += AT_ONCE)
     await Promise.all(
       // One that ends just now is fine.
       ids.slice(from, from + AT_ONCE).map((id) => look(id).catch(() => undefined)),
     );
   const findings: Finding[] = [];
+  if (all.length > ids.length)
+    findings.push(
+      note(
+        "processes-not-looked-at",
+        `${ids.length} of ${all.length} running processes were asked whether they fail`,
+        "the alert WorkflowTaskFailures is about all of them; npm run ops -- show <auction id> about one",
+      ),
+    );
   if (broken.length > 0)
     findings.push(
       problem(
