@@ -13,7 +13,11 @@ export const Address = z
   .string()
   .regex(/^0x[0-9a-fA-F]{40}$/)
   .transform((text) => text.toLowerCase());
-export const HexData = z.string().regex(/^0x([0-9a-fA-F]{2})*$/);
+/** Bytes. No repeated group: over megabytes one exhausts the stack of the regular expression. */
+export const HexData = z
+  .string()
+  .regex(/^0x[0-9a-fA-F]*$/)
+  .refine((hex) => hex.length % 2 === 0, "an odd number of digits");
 
 export const BlockSchema = z
   .object({

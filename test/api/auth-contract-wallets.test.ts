@@ -57,7 +57,9 @@ async function bind(
     token: person.token,
     json: { challengeId: asked.body.challengeId, signature: await sign(asked.body.message) },
   });
-  return `${bound.status} ${bound.body.code ?? ""}`.trim();
+  // What a node's trouble was must not be guessed.
+  const why = bound.status === 503 ? `: ${bound.body.detail}` : "";
+  return `${bound.status} ${bound.body.code ?? ""}${why}`.trim();
 }
 
 test("a contract wallet is bound by its owner's signature, and by nobody else's", async () => {

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "@jest/globals";
 import { z } from "zod";
 import { JsonRpc } from "../../src/chain/rpc.ts";
+import { HexData } from "../../src/chain/types.ts";
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -52,4 +53,14 @@ test("a transaction is never sent twice by itself: whether it arrived is looked 
   const sending = rpc.call(z.string(), "eth_sendRawTransaction", ["0x00"]);
   await expect(sending).rejects.toMatchObject({ code: "rpc_unavailable" });
   expect(asked).toEqual(["eth_blockNumber", "eth_sendRawTransaction"]);
+});
+
+test("megabytes are read like any other bytes, and half a byte is none", () => {
+  const long = `0x${"aB".repeat(8 * 1_048_576)}`;
+  expect(HexData.safeParse(long).success).toBe(true);
+  for (const wrong of ["", "0", "0x0", "0xzz", "0x00\n", `${long}0`])
+    expect([wrong.slice(0, 9), HexData.safeParse(wrong).success]).toEqual([
+      wrong.slice(0, 9),
+      false,
+    ]);
 });
