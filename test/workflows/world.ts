@@ -172,9 +172,10 @@ export async function until<T>(
 }
 
 /**
- * Waits until the `state` query of a workflow gives what the condition asks for. Under load the SDK has once answered a query out of
- * a replay that went wrong, with the workflow itself untouched, and the next one rightly: the query is asked again. A workflow that
- * really does not replay fails its tasks too, which `taskFailures` and the run without a cache show, and never answers.
+ * Waits until the `state` query of a workflow gives what the condition asks for. A query that is answered from a replay, while the
+ * workflow goes on, may meet a history that is longer than it was when the query was sent, and then fails as if the code did not fit
+ * (known as temporalio/sdk-go#755; seen once here): it is asked again. A workflow that really does not replay fails its tasks too,
+ * which `taskFailures` and the run without a cache show, and never answers.
  */
 export function stateOf<State>(
   handle: WorkflowHandle,
