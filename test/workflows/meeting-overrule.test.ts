@@ -31,7 +31,7 @@ describe("overrule", () => {
   });
 
   test("before the closing is remembered, and counts although the step decides otherwise", async () => {
-    const meeting = await startMeeting(world, { endsInMs: 1_000 });
+    const meeting = await startMeeting(world, { endsInMs: 6_000 });
     await meeting.phase("open");
     expect(await meeting.overrule({ outcome: 3 })).toMatchObject({ phase: "open", outcome: null });
     await meeting.state(({ outcome }) => outcome === 3);
@@ -77,7 +77,7 @@ describe("a room that cannot be ended", () => {
   test("is shown to operators and holds back neither the meeting nor the money", async () => {
     const meeting = await startMeeting(
       world,
-      { endsInMs: 1_500 },
+      { endsInMs: 6_000 },
       { endRooms: () => Promise.reject(failure("jitsi_end_refused", "bad key", true)) },
     );
     await meeting.phase("open");

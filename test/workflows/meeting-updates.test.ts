@@ -29,7 +29,7 @@ describe("extend", () => {
   });
 
   test("keeps the meeting open beyond its first end", async () => {
-    const meeting = await startMeeting(world, { endsInMs: 1500 });
+    const meeting = await startMeeting(world, { endsInMs: 6_000 });
     await meeting.extend(1);
     await until("the first end to pass", async () => Date.now() > meeting.input.endsAtMs);
     expect(await meeting.phase("open")).toMatchObject({ outcome: null });
@@ -118,7 +118,7 @@ describe("extend", () => {
   });
 
   test("after the end is refused, although the worker was away and the message is handled before the timer", async () => {
-    const meeting = await startMeeting(world, { endsInMs: 1500 });
+    const meeting = await startMeeting(world, { endsInMs: 6_000 });
     await meeting.phase("open");
     await stop();
     await until("the end's timer", async () => {
@@ -161,7 +161,7 @@ describe("close", () => {
   test("while the winner has not been there fails alone, and the meeting goes on to its end", async () => {
     const meeting = await startMeeting(
       world,
-      { endsInMs: 2000 },
+      { endsInMs: 6_000 },
       { checkEarlyClose: () => Promise.reject(failure("not_both_there_yet", "wait", true)) },
     );
     await meeting.phase("open");
@@ -177,7 +177,7 @@ describe("close", () => {
     const check = Promise.withResolvers<void>();
     const meeting = await startMeeting(
       world,
-      { endsInMs: 1500 },
+      { endsInMs: 6_000 },
       { checkEarlyClose: () => check.promise },
     );
     await meeting.phase("open");

@@ -15,7 +15,11 @@ afterAll(async () => {
 });
 
 test("a meeting reminds, opens, closes at its end, settles and tells", async () => {
-  const meeting = await startMeeting(world, { remindInMs: 300, opensInMs: 600, endsInMs: 1200 });
+  const meeting = await startMeeting(world, {
+    remindInMs: 1_500,
+    opensInMs: 3_000,
+    endsInMs: 5_000,
+  });
   await meeting.phase("scheduled");
   const closing = await meeting.state(({ outcome }) => outcome !== null);
   expect(closing).toMatchObject({ phase: "closing", outcome: 1, settled: false });
@@ -70,7 +74,7 @@ test("a settlement that is refused is shown and waited for, and done later it co
 });
 
 test("a settlement that comes before the room is closed, and a refusal after it, are no trouble", async () => {
-  const meeting = await startMeeting(world, { endsInMs: 800 });
+  const meeting = await startMeeting(world, { endsInMs: 6_000 });
   await meeting.phase("open");
   await meeting.settle();
   await meeting.settle({ status: "refused", reason: "late" });

@@ -25,7 +25,7 @@ afterAll(async () => {
 });
 
 test("an auction is found by its phase, its end, and what is wrong with it", async () => {
-  const auction = await startAuction(world, { endsInMs: 1_500 });
+  const auction = await startAuction(world, { endsInMs: 6_000 });
   const { endsAtMs } = auction.input;
   expect(await tagsOf(auction)).toMatchObject({
     phase: "bidding",
@@ -70,7 +70,7 @@ test("the history reads as prose, and the details tell the story with times and 
 });
 
 test("a process that began before there were search attributes takes them up from where it is", async () => {
-  const auction = await startAuction(world, { endsInMs: 1_500, continueAfterEvents: 10_000 });
+  const auction = await startAuction(world, { endsInMs: 6_000, continueAfterEvents: 10_000 });
   await until("its phase", async () => (await tagsOf(auction)).phase === "bidding");
   const markers = await eventsOf(auction.handle, "markerRecordedEventAttributes");
   expect(markers).toHaveLength(1);
