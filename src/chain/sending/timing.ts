@@ -8,6 +8,11 @@ export interface TimedBlock {
 const WINDOW = 16;
 /** Fewer intervals than this prove nothing, not even that every block has a second of its own. */
 const LEAST_INTERVALS = 4;
+/**
+ * A rhythm of more than a second a block needs this many intervals: whoever believes in it sends for a block that is
+ * seconds away, and a chain without a rhythm shows four equal intervals now and then. A clock is seeded with more.
+ */
+const LEAST_RHYTHM_INTERVALS = 8;
 /** Below this a slot is too short for "overdue by half of it" to tell a missed slot from a late block. */
 const LEAST_SLOT_S = 4;
 
@@ -146,16 +151,21 @@ function rhythmOf(blocks: readonly TimedBlock[]): Rhythm {
   // Where slots are missed the intervals are multiples of it, so that fewer need to be single ones.
   const onGrid = slotS >= LEAST_SLOT_S && intervals.every((one) => one % slotS === 0);
   const share = count(slotS) / intervals.length;
-  if (Number.isInteger(slotS) && share >= (onGrid ? 0.5 : 0.75)) {
-    const phases = blocks.map((block) => block.timestampS % slotS);
-    const latest = phases.slice(-3);
-    // Three in a row on a new grid are a chain that moved on; one alone is a late block.
-    const moved = latest.every((one) => one === latest[0]);
-    const phaseS = moved ? (latest[0] as number) : mostFrequent(phases);
+  const isProven = (periodS: number): boolean =>
+    Number.isInteger(periodS) && (periodS === 1 || intervals.length >= LEAST_RHYTHM_INTERVALS);
+  const phases = blocks.map((block) => block.timestampS % slotS);
+  const latest = phases.slice(-3);
+  // Three in a row on a new grid are a chain that moved on; one alone is a late block.
+  const moved = latest.every((one) => one === latest[0]);
+  const phaseS = moved ? (latest[0] as number) : mostFrequent(phases);
+  // Less than a slot lies only between a late block and the next one on the grid: anything else is another rhythm.
+  const keepsSlots = intervals.every(
+    (one, index) => one >= slotS || (one * 2 >= slotS && phases[index + 1] === phaseS),
+  );
+  if (isProven(slotS) && share >= (onGrid ? 0.5 : 0.75) && keepsSlots)
     return { kind: "slotted", slotS, phaseS, exact: new Set(phases).size === 1 };
-  }
   // A period that is kept at least, with longer gaps when there is nothing to do.
-  const period = Number.isInteger(leastS) && count(leastS) * 2 >= intervals.length;
+  const period = isProven(leastS) && count(leastS) * 2 >= intervals.length;
   return { kind: "irregular", leastStepS: period ? leastS : 1 };
 }
 
