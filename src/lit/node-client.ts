@@ -1,16 +1,6 @@
-import { LIT_NETWORK } from "@lit-protocol/constants";
-import { LitNodeClient } from "@lit-protocol/lit-node-client";
+import type { LitNodeClient } from "@lit-protocol/lit-node-client";
 import { AppError } from "../errors.ts";
-import type { AccessGateOptions, LitNetwork } from "./types.ts";
-
-const NETWORKS: Readonly<
-  Record<Exclude<LitNetwork, "chipotle">, (typeof LIT_NETWORK)[keyof typeof LIT_NETWORK]>
-> = {
-  "datil-dev": LIT_NETWORK.DatilDev,
-  "datil-test": LIT_NETWORK.DatilTest,
-  datil: LIT_NETWORK.Datil,
-  custom: LIT_NETWORK.Custom,
-};
+import type { AccessGateOptions } from "./types.ts";
 
 /** The two fragments of Lit's staking contract that the client calls. */
 const STAKING_ABI = [
@@ -53,18 +43,22 @@ export function connectTimeoutMs(options: Pick<AccessGateOptions, "timeoutMs">):
 }
 
 /**
- * A LitNodeClient for the configured network, not yet connected.
+ * A LitNodeClient for the configured network, not yet connected. The SDK is loaded here, on first use: importing it takes
+ * about a second, which every process that never asks Lit would pay at its start.
  * @throws AppError `lit_configuration` when the custom network lacks its addresses.
  */
-export function createNodeClient(options: AccessGateOptions): LitNodeClient {
-  if (options.network === "chipotle")
+export async function createNodeClient(options: AccessGateOptions): Promise<LitNodeClient> {
+  const { network } = options;
+  if (network === "chipotle")
     throw misconfigured("chipotle is not reached through the node client");
+  const ofCustomNetwork = network === "custom" ? customNetwork(options) : {};
+  const { LitNodeClient } = await import("@lit-protocol/lit-node-client");
   const client = new LitNodeClient({
-    litNetwork: NETWORKS[options.network],
+    litNetwork: network,
     debug: false,
     connectTimeout: connectTimeoutMs(options),
     ...(options.rpcUrl === undefined ? {} : { rpcUrl: options.rpcUrl }),
-    ...(options.network === "custom" ? customNetwork(options) : {}),
+    ...ofCustomNetwork,
   });
   // There is no option for it; without it the client asks Lit's indexer, then public Ethereum nodes for minutes.
   if (options.blockhashUrl !== undefined)

@@ -51,7 +51,7 @@ export function createNodeGate(options: AccessGateOptions): AccessGate {
 
   async function reconnect(): Promise<Connection> {
     await drop(connection);
-    const client = createNodeClient(options);
+    const client = await createNodeClient(options);
     const made: Connection = { client, session: undefined };
     // After an epoch change the client can be left without nodes; it says so here and throws elsewhere.
     client.on("error", () => undefined);

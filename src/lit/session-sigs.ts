@@ -1,11 +1,4 @@
 import { generateKeyPairSync } from "node:crypto";
-import {
-  createSiweMessageWithRecaps,
-  generateAuthSig,
-  LitActionResource,
-  LitPKPResource,
-} from "@lit-protocol/auth-helpers";
-import { LIT_ABILITY } from "@lit-protocol/constants";
 import type { LitNodeClient } from "@lit-protocol/lit-node-client";
 import type { Wallet } from "ethers";
 import { z } from "zod";
@@ -23,11 +16,6 @@ const SESSION_MS = 15 * 60 * 1000;
 /** Well before the end, so that a session never ends on its way to the nodes. */
 const RENEW_AFTER_MS = 12 * 60 * 1000;
 
-const ABILITIES = [
-  { resource: new LitActionResource("*"), ability: LIT_ABILITY.LitActionExecution },
-  { resource: new LitPKPResource("*"), ability: LIT_ABILITY.PKPSigning },
-];
-
 /**
  * Opens a session with the nodes: a fresh session key, delegated by the server's wallet, signs for
  * each node. The wallet needs no funds and gives no power over the PKP, which obeys its action only.
@@ -39,13 +27,21 @@ export async function openSession(
   domain: string,
   capacityDelegationAuthSig?: AuthSig,
 ): Promise<Session> {
+  // Loaded with the client (node-client.ts), not with the process.
+  const { createSiweMessageWithRecaps, generateAuthSig, LitActionResource, LitPKPResource } =
+    await import("@lit-protocol/auth-helpers");
+  const { LIT_ABILITY } = await import("@lit-protocol/constants");
+  const abilities = [
+    { resource: new LitActionResource("*"), ability: LIT_ABILITY.LitActionExecution },
+    { resource: new LitPKPResource("*"), ability: LIT_ABILITY.PKPSigning },
+  ];
   const startedAtMs = Date.now();
   const sigs = await client.getSessionSigs({
     chain: "ethereum",
     expiration: new Date(startedAtMs + SESSION_MS).toISOString(),
     // Our own key: the SDK would look for one in a storage shared by the whole process.
     sessionKey: createSessionKey(),
-    resourceAbilityRequests: ABILITIES,
+    resourceAbilityRequests: abilities,
     ...(capacityDelegationAuthSig === undefined ? {} : { capacityDelegationAuthSig }),
     authNeededCallback: async ({ expiration, uri, nonce }) => {
       if (expiration === undefined || uri === undefined || nonce === undefined)
@@ -55,7 +51,7 @@ export async function openSession(
         expiration,
         nonce,
         domain,
-        resources: ABILITIES,
+        resources: abilities,
         walletAddress: wallet.address,
         litNodeClient: client,
       });

@@ -1,4 +1,4 @@
-import { Environment, Para } from "@getpara/server-sdk";
+import type { Para } from "@getpara/server-sdk";
 import { z } from "zod";
 import { AppError, refused, unavailable } from "../errors.ts";
 import type { ConfirmedSession, JwtVerifier } from "./jwt.ts";
@@ -13,12 +13,13 @@ export interface SessionImporterOptions {
   readonly verifyJwt: JwtVerifier;
 }
 
-const ENVIRONMENTS: Readonly<Record<ParaEnvironment, Environment>> = {
-  dev: Environment.DEV,
-  sandbox: Environment.SANDBOX,
-  beta: Environment.BETA,
-  prod: Environment.PROD,
-};
+/** Our names of Para's environments, and the SDK's. */
+const ENVIRONMENTS = {
+  dev: "DEV",
+  sandbox: "SANDBOX",
+  beta: "BETA",
+  prod: "PROD",
+} as const satisfies Record<ParaEnvironment, string>;
 
 const MAX_ANSWER_BYTES = 1024 * 1024;
 const issuedJwt = z.looseObject({ token: z.string().min(1).max(16_384) });
@@ -68,8 +69,10 @@ async function openSession(
   exported: string,
   signal: AbortSignal,
 ): Promise<string> {
+  // Loaded on first use: importing the SDK takes most of a second, and few processes ever need it.
+  const { Environment, Para } = await import("@getpara/server-sdk");
   // Without disableWebSockets the SDK downloads and runs a worker script that keeps the process alive.
-  const para = new Para(ENVIRONMENTS[options.environment], options.apiKey, {
+  const para = new Para(Environment[ENVIRONMENTS[options.environment]], options.apiKey, {
     disableWebSockets: true,
   });
   // In the same tick: the first request leaves on a later one. The SDK has no option for any of these.

@@ -4,7 +4,6 @@ import { startServer } from "../../dev/sandbox/http.ts";
 import type { SandboxServer } from "../../dev/sandbox/http.ts";
 import { startJitsiSandbox as startJitsi } from "../../dev/sandbox/jitsi/server.ts";
 import type { JitsiSandbox, JitsiSandboxOptions } from "../../dev/sandbox/jitsi/server.ts";
-import { startLitSandbox as startLit } from "../../dev/sandbox/lit/server.ts";
 import type { LitSandbox, LitSandboxOptions } from "../../dev/sandbox/lit/server.ts";
 import { startParaSandbox as startPara } from "../../dev/sandbox/para/server.ts";
 import type { ParaSandbox, ParaSandboxOptions } from "../../dev/sandbox/para/server.ts";
@@ -15,8 +14,12 @@ export function startParaSandbox(options: Partial<ParaSandboxOptions> = {}): Pro
   return startPara({ port: 0, ...options });
 }
 
-export function startLitSandbox(options: Omit<LitSandboxOptions, "port">): Promise<LitSandbox> {
-  return startLit({ port: 0, ...options });
+export async function startLitSandbox(
+  options: Omit<LitSandboxOptions, "port">,
+): Promise<LitSandbox> {
+  // It brings Lit's SDK, which most who import this file do not need.
+  const lit = await import("../../dev/sandbox/lit/server.ts");
+  return lit.startLitSandbox({ port: 0, ...options });
 }
 
 export function startJitsiSandbox(
