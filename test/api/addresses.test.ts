@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import fc from "fast-check";
+import { fc } from "../support/random.ts";
 import type { IncomingMessage } from "node:http";
 import { callerAddress, callerNetwork } from "../../src/api/limits/addresses.ts";
 

@@ -3,7 +3,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
-import * as fc from "fast-check";
+import { fc, runs } from "../support/random.ts";
 import type { ParaSandbox } from "../../dev/sandbox/para/server.ts";
 import { createParaClient } from "../../src/para/index.ts";
 import { type Answer, createTestWorld, type TestApi, type TestWorld } from "../support/api.ts";
@@ -184,7 +184,7 @@ test("a login by token", async () => {
       }
       return isTrouble(answer) && (await usersNow()) === before;
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });
 
@@ -228,7 +228,7 @@ test("a login by session: the truth or nobody", async () => {
         return (ended || isTrouble(answer)) && (await usersNow()) === before;
       },
     ),
-    { numRuns: 120 },
+    { numRuns: runs(120) },
   );
   expect(refusals).toBeGreaterThan(60);
 });

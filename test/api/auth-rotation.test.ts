@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import * as fc from "fast-check";
+import { fc } from "../support/random.ts";
 import { repositoryRoot } from "../../dev/stack/paths.ts";
 import { rotateKeys } from "../../src/api/auth/rotation.ts";
 import { seal, unseal } from "../../src/api/auth/sealing.ts";

@@ -1,18 +1,18 @@
 // Schemathesis makes requests out of openapi.json, as a host, as a winner and as Jitsi: right ones, wrong ones, and sequences of
-// both. Whatever it sends, the answer is one that the document declares, and never a defect. FUZZ_EXAMPLES: how many random
-// requests per route (10); FUZZ_SEED: the seed, to see a run again.
+// both. Whatever it sends, the answer is one that the document declares, and never a defect. TEST_RUNS_FACTOR=10 and TEST_SEED=7
+// dig deeper, and elsewhere.
 import { execFile } from "node:child_process";
-import { randomInt } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createStage, type Stage, willingTemporal } from "../authority/stage.ts";
 import { testWith } from "../deployment/tools.ts";
+import { runs, SEED } from "../support/random.ts";
 import { createTestWorld, JITSI_SECRET, type TestApi, type TestWorld } from "../support/api.ts";
 
 const PROGRAM = "schemathesis";
-const EXAMPLES = process.env["FUZZ_EXAMPLES"] ?? "10";
-const SEED = process.env["FUZZ_SEED"] ?? String(randomInt(2 ** 31));
+/** Random requests per route. */
+const EXAMPLES = String(runs(10));
 
 /**
  * Checked is what the document promises: no 5xx, no status, header, media type or body it does not declare, nothing malformed
@@ -105,7 +105,7 @@ const JITSI_ROUTES = "^/(conference|api/integrations)";
     const { exitCode, output } = await run(
       [
         ["run", file, "--url", api.url, "--header", `Authorization: Bearer ${token}`],
-        ["--checks", CHECKS, "--max-examples", EXAMPLES, "--seed", SEED, "--no-color"],
+        ["--checks", CHECKS, "--max-examples", EXAMPLES, "--seed", String(SEED), "--no-color"],
         [caller === "jitsi" ? "--include-path-regex" : "--exclude-path-regex", JITSI_ROUTES],
         // Logging out ends the token of the run.
         ["--exclude-operation-id", "logOut", "--continue-on-failure", "--warnings", "off"],

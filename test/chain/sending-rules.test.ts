@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import fc from "fast-check";
+import { fc } from "../support/random.ts";
 import { bumpedFees, cappedFees } from "../../src/chain/sending/fees.ts";
 import { batchLimit } from "../../src/chain/sending/calls.ts";
 import { batchesOf } from "../../src/chain/sending/batches.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import fc from "fast-check";
+import { fc, runs } from "../support/random.ts";
 import { BlockClock, type TimedBlock } from "../../src/chain/sending/timing.ts";
 
 /** A second in which nothing special happens, on the grid of every slot used here. */
@@ -226,7 +226,7 @@ describe("on chains as they are", () => {
           expect(latenessOf(blocks, sendings)).toEqual(times.map(() => 0));
         },
       ),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 
@@ -249,7 +249,7 @@ describe("on chains as they are", () => {
           expect(latenessOf(blocks, sendings)).toEqual(times.map(() => 0));
         },
       ),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 
@@ -279,7 +279,7 @@ describe("on chains as they are", () => {
         },
       ),
       {
-        numRuns: 300,
+        numRuns: runs(300),
         // The clock once took the third of these for slots of twenty seconds, though three intervals were of one.
         examples: [
           [
@@ -319,7 +319,7 @@ describe("on chains as they are", () => {
           }
         },
       ),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 
@@ -344,7 +344,7 @@ describe("on chains as they are", () => {
           }
         },
       ),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 });

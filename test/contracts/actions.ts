@@ -1,5 +1,5 @@
 // What a random sequence of calls is made of.
-import * as fc from "fast-check";
+import { fc } from "../support/random.ts";
 
 /** One step of a random sequence. Numbers are meant modulo whatever there is to choose from. */
 export const actionArbitrary = fc.record({

@@ -1,6 +1,6 @@
 // Random sequences of calls against the contracts and against the model, compared after every single step.
-// SEED=n replays a run; the seed is printed, and fast-check shrinks a failure to the shortest sequence it finds.
-import * as fc from "fast-check";
+// fast-check shrinks a failure to the shortest sequence it finds.
+import { fc, runs, size } from "../support/random.ts";
 import { actionArbitrary } from "./actions.ts";
 import type { Action } from "./actions.ts";
 import { AuctionChain } from "./harness.ts";
@@ -15,8 +15,9 @@ import {
 import { Model } from "./model.ts";
 import { outcomeOf, perform } from "./steps.ts";
 
-const SEED = Number(process.env["SEED"] ?? Date.now() % 2 ** 31);
-const RUNS = Number(process.env["RUNS"] ?? 20);
+const RUNS = runs(20);
+/** Shrinking may take as long as it likes up to here; it then shows the shortest sequence found. */
+const SHRINK_UNTIL_MS = size(240_000, 3_400_000);
 const STEPS = { minLength: 1, maxLength: 80 };
 // Everything is short, so that a few seconds between calls reach every phase.
 const CONFIG = {
@@ -42,30 +43,35 @@ beforeAll(async () => {
 });
 afterAll(() => chain.stop());
 
-test(`contracts and model agree (${RUNS} sequences)`, async () => {
-  process.stdout.write(`sequences seed ${SEED}\n`);
-  const reached = new Map<string, number>();
-  await fc.assert(
-    fc.asyncProperty(fc.array(actionArbitrary, { ...STEPS, size: "max" }), async (actions) => {
-      const [snapshotId, nowS] = [await chain.provider.send("evm_snapshot", []), chain.nowS];
-      try {
-        const model = await run(actions, reached);
-        await drain(model);
-      } finally {
-        await chain.provider.send("evm_revert", [snapshotId]);
-        chain.nowS = nowS;
-      }
-    }),
-    // The limit also ends shrinking, with the shortest failing sequence found by then.
-    { seed: SEED, numRuns: RUNS, unbiased: true, interruptAfterTimeLimit: 40_000 },
-  );
-  process.stdout.write(`sequences reached ${JSON.stringify(Object.fromEntries(reached))}\n`);
-  // Sequences in which nothing happens agree with anything.
-  if (RUNS < 20) return;
-  const names = [...reached.keys()];
-  expect(names).toEqual(expect.arrayContaining(["extended", "outbid", "minted"]));
-  expect(names.some((name) => name.startsWith("outcome"))).toBe(true);
-});
+test(
+  `contracts and model agree (${RUNS} sequences)`,
+  async () => {
+    const reached = new Map<string, number>();
+    await fc.assert(
+      fc.asyncProperty(fc.array(actionArbitrary, { ...STEPS, size: "max" }), async (actions) => {
+        const [snapshotId, nowS] = [await chain.provider.send("evm_snapshot", []), chain.nowS];
+        try {
+          const model = await run(actions, reached);
+          await drain(model);
+        } finally {
+          await chain.provider.send("evm_revert", [snapshotId]);
+          chain.nowS = nowS;
+        }
+      }),
+      {
+        numRuns: RUNS,
+        unbiased: true,
+        interruptAfterTimeLimit: SHRINK_UNTIL_MS,
+        markInterruptAsFailure: true,
+      },
+    );
+    // Sequences in which nothing happens agree with anything.
+    const names = [...reached.keys()];
+    expect(names).toEqual(expect.arrayContaining(["extended", "outbid", "minted"]));
+    expect(names.some((name) => name.startsWith("outcome"))).toBe(true);
+  },
+  SHRINK_UNTIL_MS + 60_000,
+);
 
 async function run(actions: readonly Action[], reached: Map<string, number>): Promise<Model> {
   const rules = { ...CONFIG, minIncrementBps: MIN_INCREMENT_BPS, feeRecipient: chain.feeRecipient };

@@ -1,5 +1,5 @@
 // What attendance makes of comings and goings, and what the outcome makes of attendance.
-import * as fc from "fast-check";
+import { fc } from "../support/random.ts";
 import { attendanceFrom, type Presence, requiredTogetherMs } from "../../src/domain/attendance.ts";
 import { decideOutcome } from "../../src/domain/outcome.ts";
 import { type Sighting, staysFrom } from "../../src/domain/stays.ts";

@@ -1,5 +1,5 @@
 // Whatever Prosody answers us, and whatever comes to the doors it has with us.
-import * as fc from "fast-check";
+import { fc, runs } from "../support/random.ts";
 import { startServer, type SandboxServer } from "../../dev/sandbox/http.ts";
 import { AppError } from "../../src/errors.ts";
 import { createRoomName, createRoomTokens, type RoomTokens } from "../../src/jitsi/index.ts";
@@ -55,7 +55,7 @@ describe("an answer of Prosody's", () => {
           expect(["an answer", "retry"]).toContain(kicked);
         },
       ),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 
@@ -109,7 +109,7 @@ describe("a reservation", () => {
         if (status === 200) expect(granted.name.toLowerCase()).toBe(roomName);
         if (status === 403) expect(granted.message).toMatch(/[a-z]/);
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 

@@ -1,5 +1,5 @@
 // Occupancy as event_sync and JaaS report it, through the API into Postgres: repeated, overtaken, replayed, forged, lost.
-import * as fc from "fast-check";
+import { fc, runs } from "../support/random.ts";
 import { attendanceOf } from "../../src/db/attendance.ts";
 import {
   createTestWorld,
@@ -142,7 +142,7 @@ test.each(STORIES)(
           expect(await one.attendance()).toEqual(attendance);
         },
       ),
-      { numRuns: 15 },
+      { numRuns: runs(15) },
     );
   },
 );
@@ -227,6 +227,6 @@ test("whatever is sent with the secret is refused or recorded, and never breaks 
     fc.asyncProperty(body, async (hostile) => {
       expect([200, 400, 422]).toContain((await report(hostile)).status);
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });

@@ -1,4 +1,4 @@
-import * as fc from "fast-check";
+import { fc, runs } from "../support/random.ts";
 import { AppError } from "../../src/errors.ts";
 import { parseOccupancyEvents, parseReservationRequest } from "../../src/jitsi/index.ts";
 import { outcomeOf } from "../para/refusals.ts";
@@ -200,7 +200,7 @@ describe("an occupancy event", () => {
           return error instanceof AppError && error.code === "occupancy_event_malformed";
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
 });

@@ -1,4 +1,4 @@
-import * as fc from "fast-check";
+import { fc } from "../support/random.ts";
 import { id, SigningKey } from "ethers";
 import type { LitSandbox } from "../../dev/sandbox/lit/server.ts";
 import { AppError } from "../../src/errors.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { id, SigningKey } from "ethers";
-import * as fc from "fast-check";
+import { fc } from "../support/random.ts";
 import {
   canonicalPayload,
   challengeText,

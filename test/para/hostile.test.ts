@@ -1,4 +1,4 @@
-import * as fc from "fast-check";
+import { fc, runs } from "../support/random.ts";
 import type { ParaSandbox } from "../../dev/sandbox/para/server.ts";
 import { AppError } from "../../src/errors.ts";
 import { createParaClient } from "../../src/para/index.ts";
@@ -69,7 +69,7 @@ test("answers to a session import", async () => {
         return isAppErrorOrResult(() => client.importSession(ada.session));
       },
     ),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   );
 });
 

@@ -1,7 +1,7 @@
 // Messages to URLs that users give reach the public internet and nothing of ours, however the address is written.
 import { createServer } from "node:http";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
-import fc from "fast-check";
+import { fc } from "../support/random.ts";
 import { isPublicAddress } from "../../src/outside/public-address.ts";
 import { postPublicly, type Resolve, urlRefusal } from "../../src/outside/public-post.ts";
 

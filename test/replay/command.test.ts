@@ -10,7 +10,7 @@ import { payloadKeys } from "../../src/config-parsers.ts";
 import { createPayloadCodec } from "../../src/codec.ts";
 import { getTestTemporal } from "../support/stack.ts";
 import { SALE, startAuction, type TestAuction } from "../workflows/auctions.ts";
-import { bundleWorkflows, createWorld, until, type World } from "../workflows/world.ts";
+import { bundleOther, createWorld, until, type World } from "../workflows/world.ts";
 
 const KEYS = `k1:${Buffer.alloc(32, 7).toString("base64")}`;
 
@@ -71,9 +71,7 @@ test("what really happened fits the code of this tree", async () => {
 });
 
 test("a changed workflow is refused, and each history that does not fit is named with what to do", async () => {
-  const changed = await bundleWorkflows(
-    fileURLToPath(new URL("fixtures/changed.ts", import.meta.url)),
-  );
+  const changed = await bundleOther(fileURLToPath(new URL("fixtures/changed.ts", import.meta.url)));
   const file = join(folder, "changed.js");
   if ("code" in changed) writeFileSync(file, changed.code);
   const env = { TEMPORAL_PAYLOAD_KEYS: KEYS, WORKFLOW_BUNDLE: file };

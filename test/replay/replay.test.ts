@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { DefaultLogger, Runtime, Worker, type WorkflowBundle } from "@temporalio/worker";
 import { DeterminismViolationError } from "@temporalio/workflow";
 import { historyFromJson, type Recorded } from "../histories/json.ts";
-import { bundleWorkflows } from "../workflows/world.ts";
+import { bundleOther, bundleWorkflows } from "../workflows/world.ts";
 import { beforePatches, unguarded } from "./other-builds.ts";
 
 const folder = new URL("../histories/", import.meta.url);
@@ -21,7 +21,7 @@ beforeAll(async () => {
     telemetryOptions: { logging: { forward: {}, filter: { core: "ERROR", other: "ERROR" } } },
   });
   now = await bundleWorkflows();
-  changed = await bundleWorkflows(fileURLToPath(new URL("fixtures/changed.ts", import.meta.url)));
+  changed = await bundleOther(fileURLToPath(new URL("fixtures/changed.ts", import.meta.url)));
 });
 
 function recordedIn(file: string): Recorded {

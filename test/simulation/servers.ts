@@ -34,7 +34,7 @@ export interface Servers {
 const TEMPLATE = "simulation_template";
 
 /** Bundles the product's workflow code into a file: every start of the worker would do it anew. */
-export async function writeBundle(folder: string): Promise<string> {
+async function writeBundle(folder: string): Promise<string> {
   const file = join(folder, "workflows.js");
   writeFileSync(file, await bundleWorkflows());
   return file;

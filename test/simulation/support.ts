@@ -1,18 +1,18 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createTestDatabase, getTestTemporal } from "../support/stack.ts";
+import { createTestDatabase, getTestTemporal, getTestWorkflowBundle } from "../support/stack.ts";
 import type { PlanOptions } from "./plan.ts";
 import { reportOf } from "./report.ts";
 import { type RunResult, runSeed } from "./run.ts";
-import { type Servers, writeBundle } from "./servers.ts";
+import type { Servers } from "./servers.ts";
 
 /** The servers of the jest run, as the simulation wants them. */
 export async function testServers(): Promise<Servers> {
   const folder = mkdtempSync(join(tmpdir(), "meeting-auction-simulation-"));
   return {
     folder,
-    bundle: await writeBundle(folder),
+    bundle: (await getTestWorkflowBundle()).codePath,
     database: async () => {
       const database = await createTestDatabase();
       return { ...database, workerUrl: database.url };

@@ -2,7 +2,7 @@
 // the first of them asks (over HTTP, through test/support/stack.ts). A process of its own, started by
 // the global set-up; it prints its URL and stops everything when its standard input closes, so that
 // nothing stays behind even when jest is killed.
-import { chmodSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { failureBlock } from "../../dev/stack/errors.ts";
 import { repositoryRoot } from "../../dev/stack/paths.ts";
 import { freePorts } from "../../dev/stack/ports.ts";
 import { createProcesses } from "../../dev/stack/processes.ts";
-import type { PostgresAnswer, TemporalAnswer } from "./stack.ts";
+import type { PostgresAnswer, TemporalAnswer, WorkflowBundleAnswer } from "./stack.ts";
 
 const TEMPLATE = "migrated_template";
 /** Made when the server starts, where they cost nothing; a later one would take seconds to be known. */
@@ -50,10 +50,19 @@ const temporal = once(async () => {
   return startTemporal({ processes, port, httpPort, searchAttributes, namespaces: NAMESPACES });
 });
 
+/** The workflow code, bundled once for all files of the run. */
+const workflowBundle = once(async (): Promise<WorkflowBundleAnswer> => {
+  const { bundleWorkflows } = await import("../../src/workers/bundle.ts");
+  const codePath = join(folder, "workflows.js");
+  writeFileSync(codePath, await bundleWorkflows());
+  return { codePath };
+});
+
 let namespacesGiven = 0;
 
 async function answer(path: string): Promise<unknown> {
   if (path === "/postgres") return postgres();
+  if (path === "/workflow-bundle") return workflowBundle();
   if (path === "/temporal") {
     const namespace = NAMESPACES[namespacesGiven];
     namespacesGiven += 1;

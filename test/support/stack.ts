@@ -21,6 +21,12 @@ export interface TemporalAnswer {
   readonly namespace: string;
 }
 
+/** The workflow code of this run. */
+export interface WorkflowBundleAnswer {
+  /** A file with the bundle, as `Worker.create` takes it. */
+  readonly codePath: string;
+}
+
 export interface TestDatabase {
   readonly url: string;
   drop(): Promise<void>;
@@ -47,6 +53,11 @@ export async function createTestDatabase(options: { empty?: boolean } = {}): Pro
  */
 export function getTestTemporal(): Promise<TemporalAnswer> {
   return ask("/temporal");
+}
+
+/** The product's workflow code, bundled once per run: making it takes a second or more of processor time. */
+export function getTestWorkflowBundle(): Promise<WorkflowBundleAnswer> {
+  return ask("/workflow-bundle");
 }
 
 function askPostgres(): Promise<PostgresAnswer> {

@@ -2,7 +2,7 @@
  * A namespace of the real Temporal dev server with the product's workflows, unmodified, and activities in
  * memory. Workers can be stopped and started again, as what happens meanwhile is half of what is tested.
  */
-import { fileURLToPath } from "node:url";
+import { readFileSync } from "node:fs";
 import {
   Client,
   Connection,
@@ -21,6 +21,7 @@ import {
   type WorkflowBundle,
 } from "@temporalio/worker";
 import { TASK_QUEUES } from "../../src/domain/process.ts";
+import { getTestWorkflowBundle } from "../support/stack.ts";
 import { FakeActivities } from "./activities.ts";
 
 export type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
@@ -49,14 +50,19 @@ export interface WorldOptions {
   readonly dataConverter?: DataConverter;
 }
 
-const workflowsPath = fileURLToPath(new URL("../../src/workflows/index.ts", import.meta.url));
 const quiet = new DefaultLogger("ERROR");
 
 /** With 0 every workflow task replays the whole history, as after a restart; npm test runs test/workflows in both ways. */
 const CACHED = process.env["TEST_MAX_CACHED_WORKFLOWS"];
 
-/** The workflows as every worker of the product bundles them. */
-export function bundleWorkflows(path = workflowsPath): Promise<WorkflowBundle> {
+/** The product's workflows, from the bundle that all files of a run share. */
+export async function bundleWorkflows(): Promise<WorkflowBundle> {
+  const { codePath } = await getTestWorkflowBundle();
+  return { code: readFileSync(codePath, "utf8") };
+}
+
+/** Workflow code other than the product's, for what must not fit. */
+export function bundleOther(path: string): Promise<WorkflowBundle> {
   return bundleWorkflowCode({ workflowsPath: path, logger: quiet });
 }
 

@@ -1,0 +1,77 @@
+/**
+ * What random tests draw from, and how much. In `npm test` the seed is fixed, so that a run is red only when the code is
+ * wrong; `npm run test:soak` sets another seed each time, and more and larger runs. TEST_SEED repeats a run exactly.
+ *
+ *     import { fc, runs } from "../support/random.ts";      // never from "fast-check"
+ *     fc.assert(property, { numRuns: runs(300) });
+ */
+import { appendFileSync, mkdirSync } from "node:fs";
+import { join, relative } from "node:path";
+import { expect } from "@jest/globals";
+import fc from "fast-check";
+import { repositoryRoot } from "../../dev/stack/paths.ts";
+
+export { fc };
+
+/** Chosen once; it means nothing. */
+const FIXED_SEED = 20_261_130;
+
+/** The seed of this run: random tests that do not use fast-check begin with it too. */
+export const SEED = wholeNumber("TEST_SEED") ?? FIXED_SEED;
+
+/** Whether this is `npm run test:soak`, which searches at full size instead of checking. */
+export const isSoak = process.env["TEST_SOAK"] === "1";
+
+/** How many cases a property tries: `count` in npm test, TEST_RUNS_FACTOR times as many in the soak. */
+export function runs(count: number): number {
+  return count * (wholeNumber("TEST_RUNS_FACTOR") ?? 1);
+}
+
+/** A size that npm test can afford, and the full one of the soak. */
+export function size(inGate: number, inSoak: number): number {
+  return isSoak ? inSoak : inGate;
+}
+
+/**
+ * Keeps a new counterexample where the soak collects them, in the form in which it becomes a regression. Without the
+ * soak it is in the failure message only, as everybody's run finds the same one.
+ * @param form what to put where, as code or JSON
+ */
+export function keepCounterexample(form: string): void {
+  if (!isSoak) return;
+  const folder = process.env["TEST_COUNTEREXAMPLES"] ?? join(repositoryRoot, ".dev/soak");
+  mkdirSync(folder, { recursive: true });
+  const { testPath = "", currentTestName = "" } = expect.getState();
+  const where = `${relative(repositoryRoot, testPath)} › ${currentTestName}`;
+  appendFileSync(
+    join(folder, "counterexamples.txt"),
+    `// ${where}, TEST_SEED=${SEED}\n${form}\n\n`,
+  );
+}
+
+function report(details: fc.RunDetails<unknown>): void {
+  if (!details.failed) return;
+  if (details.counterexample !== null)
+    keepCounterexample(
+      `// into the settings of this fc.assert\nexamples: [${fc.stringify(details.counterexample)}],`,
+    );
+  const message = `${fc.defaultReportMessage(details) ?? "a property failed"}\n\nTEST_SEED=${SEED} repeats this run.`;
+  throw new Error(message, { cause: details.errorInstance ?? undefined });
+}
+
+function wholeNumber(variable: string): number | undefined {
+  const given = process.env[variable];
+  if (given === undefined || given === "") return undefined;
+  const value = Number(given);
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new Error(`${variable}=${given} is not a whole number`);
+  return value;
+}
+
+// fast-check takes 32 bits. The errors carry their counterexample; one reporter serves both kinds of property.
+fc.configureGlobal({
+  seed: SEED % 2 ** 31,
+  numRuns: runs(100),
+  reporter: report,
+  asyncReporter: async (details) => report(details),
+});
