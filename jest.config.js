@@ -17,7 +17,9 @@ export default {
       },
     ],
   },
-  testTimeout: 180_000,
+  // Only what hangs reaches it: a test may take ten times as long on a busy machine.
+  testTimeout: 600_000,
+  testSequencer: "<rootDir>/test/support/sequencer.mjs",
   // Servers are started when a test file first asks for one, not before (test/support/stack.ts).
   globalSetup: "<rootDir>/test/support/global-setup.mjs",
   globalTeardown: "<rootDir>/test/support/global-teardown.mjs",
