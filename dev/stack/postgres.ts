@@ -33,6 +33,8 @@ export interface PostgresHandle {
   url(database?: string): string;
 }
 
+/** Only a server that is gone takes longer, however busy the machine is. */
+const CONNECT_TIMEOUT_MS = 60_000;
 const USER = "app";
 const PASSWORD = "app";
 
@@ -93,7 +95,7 @@ export async function createDatabase(
 
 /** One statement on a connection of its own. */
 export async function query(url: string, sql: string, values: unknown[] = []): Promise<unknown[]> {
-  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5000 });
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
   client.on("error", () => {});
   await client.connect();
   try {

@@ -55,6 +55,14 @@ export interface DatabaseOptions {
   readonly onError?: (error: Error) => void;
 }
 
+const DEFAULT_CONNECT_TIMEOUT_S = 5;
+
+/** `connect_timeout` of the URL, in seconds as libpq knows it, which node-postgres itself does not read; 5 s without it. */
+export function connectTimeoutMs(url: string): number {
+  const given = Number(new URL(url).searchParams.get("connect_timeout") ?? Number.NaN);
+  return (given > 0 ? given : DEFAULT_CONNECT_TIMEOUT_S) * 1_000;
+}
+
 /** The connection pool of a process. Statements are limited to 30 s so that no request hangs for ever. */
 export class Database implements Transactor {
   readonly #pool: pg.Pool;
@@ -66,7 +74,7 @@ export class Database implements Transactor {
       connectionString: options.url,
       application_name: options.applicationName,
       max: options.maxConnections ?? 10,
-      connectionTimeoutMillis: 5_000,
+      connectionTimeoutMillis: connectTimeoutMs(options.url),
       statement_timeout: 30_000,
       // A process that is frozen in the middle of a transaction must not hold its locks against all the others.
       idle_in_transaction_session_timeout: 15_000,
@@ -101,7 +109,7 @@ export class Database implements Transactor {
     const client = new pg.Client({
       connectionString: this.#options.url,
       application_name: `${this.#options.applicationName} ${purpose}`,
-      connectionTimeoutMillis: 5_000,
+      connectionTimeoutMillis: connectTimeoutMs(this.#options.url),
       keepAlive: true,
       types,
     });

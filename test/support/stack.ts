@@ -39,6 +39,8 @@ export async function createTestDatabase(options: { empty?: boolean } = {}): Pro
   await createDatabase(adminUrl, name, options.empty === true ? "template0" : template);
   const url = new URL(adminUrl);
   url.pathname = `/${name}`;
+  // On a busy machine a connection may take long; only a server that is gone takes this long.
+  url.searchParams.set("connect_timeout", "120");
   return {
     url: url.href,
     drop: async () => {
