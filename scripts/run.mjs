@@ -19,6 +19,7 @@ const COMMANDS = {
   demo: { target: "dev/demo/main.ts" },
   dev: { target: "dev/dev.ts" },
   test: { target: "scripts/test.ts" },
+  "test:soak": { target: "scripts/soak.ts" },
   start: { target: "src/main.ts", product: true },
   migrate: { target: "scripts/migrate.ts", product: true },
   cron: { target: "src/cron.ts", product: true },

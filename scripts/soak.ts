@@ -1,0 +1,101 @@
+// `npm run test:soak`: searches where npm test only checks. It draws new seeds, plays stories, properties and requests that no
+// run has played before, and repeats at full size what npm test does in small. What it finds is written down in the form in
+// which it becomes a regression. The last line is `N passed, N failed`.
+import { randomInt } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { repositoryRoot } from "../dev/stack/paths.ts";
+import { createProcesses } from "../dev/stack/processes.ts";
+import { stopOnSignals } from "../dev/stack/signals.ts";
+import { parseOptions, readOptions, UsageError, wholeNumber } from "./command-line.ts";
+import type { Outcome } from "./jest-run.ts";
+import { PARTS, type SoakContext } from "./soak-parts.ts";
+
+const USAGE = `npm run test:soak -- [options]
+  --minutes N        how long to search; a part that has begun is finished. 30 by default
+  --seed N           the first seed; a new one by default. The same seed searches the same way again
+  --only NAME,…      only these parts: ${PARTS.map(({ name }) => name).join(", ")}`;
+
+const MOST_MINUTES = 7 * 24 * 60;
+const LAST_SEED = 2 ** 31 - 1;
+
+const options = readOptions(USAGE, (args) => {
+  const given = parseOptions(args, {
+    minutes: { type: "string", default: "30" },
+    seed: { type: "string" },
+    only: { type: "string" },
+  });
+  const names = given.only?.split(",");
+  const unknown = names?.find((name) => PARTS.every((part) => part.name !== name));
+  if (unknown !== undefined) throw new UsageError(`--only: there is no part ${unknown}`);
+  return {
+    minutes: wholeNumber("--minutes", given.minutes, 1, MOST_MINUTES),
+    seed:
+      given.seed === undefined
+        ? randomInt(LAST_SEED)
+        : wholeNumber("--seed", given.seed, 0, LAST_SEED),
+    parts: PARTS.filter(({ name }) => names === undefined || names.includes(name)),
+  };
+});
+
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+const folder = mkdtempSync(join(tmpdir(), "meeting-auction-soak-"));
+const found = join(repositoryRoot, ".dev/soak", new Date().toISOString().replaceAll(/[:.]/g, "-"));
+const processes = createProcesses({ logDir: folder });
+processes.removeIfKilled(folder);
+
+async function stop(): Promise<void> {
+  await processes.stopAll();
+  rmSync(folder, { recursive: true, force: true });
+}
+stopOnSignals({ stop, force: processes.killAll }, () => 130);
+
+const startedAtMs = performance.now();
+const elapsedS = (): number => (performance.now() - startedAtMs) / 1_000;
+const isOver = (): boolean => elapsedS() >= options.minutes * 60;
+const rounds: { readonly part: string; readonly seed: number; readonly outcome: Outcome }[] = [];
+
+/** Runs parts one after the other, round after round, until the time is over. */
+async function lane(parts: typeof options.parts): Promise<void> {
+  while (parts.length > 0)
+    for (const part of parts) {
+      if (isOver()) return;
+      // By part, not by time: the same seed makes every part search the same way again.
+      const round = rounds.filter((one) => one.part === part.name).length;
+      const seed = (options.seed + round * part.seeds) % LAST_SEED;
+      print(
+        `\n── soak: ${part.name} from seed ${seed}, after ${elapsedS().toFixed(0)} s (${part.what})`,
+      );
+      const outcome = await part.run(context, seed);
+      rounds.push({ part: part.name, seed, outcome });
+    }
+}
+
+mkdirSync(found, { recursive: true });
+const context: SoakContext = { processes, folder, found, isOver, print };
+print(`soak: ${options.minutes} minutes, --seed ${options.seed}`);
+// The simulation waits most of its time: it fills what the others leave. They begin elsewhere each time, so that each
+// comes first now and then.
+const isBeside = ({ name }: { name: string }): boolean => name === "simulation";
+const others = options.parts.filter((part) => !isBeside(part));
+const first = others.length === 0 ? 0 : options.seed % others.length;
+await Promise.all([
+  lane(options.parts.filter(isBeside)),
+  lane([...others.slice(first), ...others.slice(0, first)]),
+]);
+await stop();
+
+const sum = (of: (outcome: Outcome) => number): number =>
+  rounds.reduce((total, { outcome }) => total + of(outcome), 0);
+print(`\nsoak: ${elapsedS().toFixed(0)} s from seed ${options.seed}`);
+for (const { part, seed, outcome } of rounds)
+  print(`  ${part} from seed ${seed}: ${outcome.passed} passed, ${outcome.failed} failed`);
+const unreached = options.parts.filter(({ name }) => rounds.every(({ part }) => part !== name));
+if (unreached.length > 0)
+  print(`  not reached in this time: ${unreached.map(({ name }) => name).join(", ")}`);
+const failed = sum((outcome) => outcome.failed);
+if (failed === 0) rmSync(found, { recursive: true, force: true });
+else print(`\ncounterexamples: ${found}`);
+print(`\n${sum((outcome) => outcome.passed)} passed, ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);

@@ -1,0 +1,78 @@
+// What npm test decides: which files a change can affect, and which files it names as slow.
+import { describe, expect, test } from "@jest/globals";
+import { slowestFiles } from "../../scripts/jest-run.ts";
+import { References, testsOfChange } from "../../scripts/test-changed.ts";
+
+describe("which tests a change can affect", () => {
+  const texts: Readonly<Record<string, string>> = {
+    "src/a.ts": "export const a = 1;",
+    "src/b.ts": 'import { a } from "./a.ts";\nimport type { C } from "./c.ts";',
+    "src/c.ts": "export interface C {}",
+    "src/main.ts": 'await import("./b.ts");',
+    "docs/guide.md": "see src/a.ts",
+    "migrations/one.ts": "",
+    "src/db/migrate.ts": 'import "../a.ts";',
+    "test/a.test.ts": 'import { a } from "../src/a.ts";',
+    "test/c.test.ts": 'import { c } from "../src/c.ts";',
+    "test/spawns.test.ts": 'spawn(process.execPath, [join(root, "src/main.ts")]);',
+    "test/reads.test.ts": 'readFileSync(new URL("../docs/guide.md", import.meta.url));',
+    "test/folder.test.ts": 'readdirSync("docs/"); split("/");',
+    "test/database.test.ts": 'import { createTestDatabase } from "./support/stack.ts";',
+    "test/support/stack.ts": "",
+    "package.json": "{}",
+  };
+  const references = new References(Object.keys(texts), (file) => texts[file] ?? "");
+
+  test.each<[what: string, changed: string[], tests: string[]]>([
+    ["imports, and programs that tests start", ["src/a.ts"], ["a", "spawns", "database"]],
+    ["not through an import of types only", ["src/c.ts"], ["c"]],
+    ["files and folders that a test reads", ["docs/guide.md"], ["reads", "folder"]],
+    ["migrations: every test with a database", ["migrations/one.ts"], ["database"]],
+    ["a test itself", ["test/c.test.ts"], ["c"]],
+    ["nothing", ["README.md"], []],
+    ["what was deleted", ["src/gone.ts"], []],
+  ])("%s", (_what, changed, tests) => {
+    expect(references.testsOf(changed).toSorted()).toEqual(
+      tests.map((name) => `test/${name}.test.ts`).toSorted(),
+    );
+  });
+
+  test("what may matter to anything: all", () => {
+    const all = Object.keys(texts).filter((file) => file.endsWith(".test.ts"));
+    expect(references.testsOf(["package.json"])).toEqual(all);
+    expect(references.testsOf(["test/support/stack.ts"])).toEqual(all);
+  });
+
+  test("in this repository a change of the sender reaches what starts a worker, and not the tests of the API alone", () => {
+    const tests = testsOfChange(["src/chain/sending/timing.ts"]);
+    expect(tests).toEqual(
+      expect.arrayContaining([
+        "test/chain/timing.test.ts",
+        "test/chain/sender.test.ts",
+        "test/process/demo.test.ts",
+        "test/simulation/seeds.test.ts",
+      ]),
+    );
+    expect(tests).not.toContain("test/api/http.test.ts");
+    const migrations = testsOfChange(["migrations/Migration20261122000000_initial.ts"]);
+    expect(migrations).toEqual(
+      expect.arrayContaining(["test/api/http.test.ts", "test/chain/indexer.test.ts"]),
+    );
+    const contracts = testsOfChange(["contracts/artifacts/MeetingAuction.json"]);
+    expect(contracts).toEqual(
+      expect.arrayContaining(["test/contracts/bidding.test.ts", "test/chain/sender.test.ts"]),
+    );
+  });
+});
+
+test("the slowest files are named, and those over a minute as too slow", () => {
+  const times = Array.from({ length: 12 }, (_, index) => ({
+    file: `test/${index}.test.ts`,
+    seconds: index * 6,
+  }));
+  const lines = slowestFiles(times).trim().split("\n");
+  expect(lines[0]).toBe("The 10 slowest of 12 files:");
+  expect(lines).toHaveLength(11);
+  expect(lines[1]).toMatch(/66\.0 s {2}test\/11\.test\.ts {2}too slow: more than 60 s$/);
+  expect(lines[2]).toMatch(/60\.0 s {2}test\/10\.test\.ts$/);
+});
