@@ -25,7 +25,7 @@ interface Limited {
 
 function readerAt(rpcUrl: string): ChainReader {
   return createChainReader({
-    rpc: new JsonRpc({ endpoints: [rpcUrl], timeoutMs: 30_000 }),
+    rpc: new JsonRpc({ endpoints: [rpcUrl], timeoutMs: 180_000 }),
     chainId: 31_337,
     auctionContract: chain.auction.toLowerCase(),
     passContract: chain.pass.toLowerCase(),

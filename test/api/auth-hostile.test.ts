@@ -58,7 +58,7 @@ afterAll(async () => {
 });
 
 const freshClient = (apiUrl: string) =>
-  createParaClient({ ...para.config, apiUrl, timeoutMs: 20_000 });
+  createParaClient({ ...para.config, apiUrl, timeoutMs: 180_000 });
 
 async function forward(path: string, request: AsyncIterable<Uint8Array> & IncomingLike) {
   const chunks: Uint8Array[] = [];

@@ -23,7 +23,7 @@ async function startRedis(): Promise<void> {
         const socket = connect(port, "127.0.0.1", () => (socket.destroy(), resolve(true)));
         socket.once("error", () => resolve(false));
       }),
-    { what: "redis-server", timeoutMs: 20_000 },
+    { what: "redis-server", timeoutMs: 180_000 },
   );
 }
 async function stopRedis(): Promise<void> {
@@ -65,7 +65,7 @@ redisTest(
       return count;
     };
     const untilAdmitted = (wanted: number, what: string): Promise<unknown> =>
-      waitFor(async () => (await admitted()) === wanted, { what, timeoutMs: 30_000 });
+      waitFor(async () => (await admitted()) === wanted, { what, timeoutMs: 180_000 });
     await untilAdmitted(3, "both nodes to be connected");
     await stopRedis();
     await untilAdmitted(6, "each node to count for itself");

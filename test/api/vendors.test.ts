@@ -38,7 +38,7 @@ beforeAll(async () => {
   api = await world.start({
     config,
     reader: new FakeReader(),
-    para: createParaClient({ ...para.config, timeoutMs: 20_000 }),
+    para: createParaClient({ ...para.config, timeoutMs: 180_000 }),
     jitsi: createRoomTokens(jitsi.config),
   });
   jitsi.setApiUrl(api.url);

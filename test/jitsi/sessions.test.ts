@@ -35,7 +35,7 @@ beforeAll(async () => {
     ...jitsi.config,
     adminSecret: key.privatePem,
     adminKid: key.kid,
-    timeoutMs: 1_000,
+    timeoutMs: 60_000,
   });
   api = await world.start({ jitsi: rooms });
   jitsi.setApiUrl(api.url);

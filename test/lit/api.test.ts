@@ -25,7 +25,7 @@ let lit: LitSandbox;
 
 beforeAll(async () => {
   [world, chain] = await Promise.all([createTestWorld(), startChainStub()]);
-  lit = await startLitSandbox({ chainRpcUrl: chain.url, actionTimeoutMs: 30_000 });
+  lit = await startLitSandbox({ chainRpcUrl: chain.url, actionTimeoutMs: 180_000 });
 });
 afterAll(async () => {
   await lit.stop();

@@ -23,7 +23,7 @@ let good: AccessGateOptions;
 beforeAll(async () => {
   chain = await startChainStub();
   chain.setOwner(guest.address);
-  lit = await startLitSandbox({ chainRpcUrl: chain.url, actionTimeoutMs: 30_000 });
+  lit = await startLitSandbox({ chainRpcUrl: chain.url, actionTimeoutMs: 180_000 });
   good = chipotleOptions(lit, chain.url);
 });
 afterEach(() => {

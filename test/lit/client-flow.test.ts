@@ -30,7 +30,7 @@ let lit: LitSandbox;
 
 beforeAll(async () => {
   [world, chain] = await Promise.all([createTestWorld(), startChainStub()]);
-  lit = await startLitSandbox({ chainRpcUrl: chain.url, actionTimeoutMs: 30_000 });
+  lit = await startLitSandbox({ chainRpcUrl: chain.url, actionTimeoutMs: 180_000 });
 });
 afterAll(async () => {
   await lit.stop();
@@ -112,7 +112,7 @@ test("over Chipotle, with an account of its own", async () => {
 test("over v7 nodes, with a session of its own", async () => {
   const door = await atTheDoor({ LIT_PKP_PUBLIC_KEY: lit.config.pkpPublicKey });
   const { wallet } = door.winner;
-  const client = await createNodeClient({ ...lit.config, timeoutMs: 30_000 });
+  const client = await createNodeClient({ ...lit.config, timeoutMs: 180_000 });
   try {
     await client.connect();
     const resources = [

@@ -15,7 +15,7 @@ let lit: LitSandbox;
 
 beforeAll(async () => {
   chain = await startChainStub();
-  lit = await startLitSandbox({ chainRpcUrl: chain.url, actionTimeoutMs: 30_000 });
+  lit = await startLitSandbox({ chainRpcUrl: chain.url, actionTimeoutMs: 180_000 });
 });
 beforeEach(() => {
   chain.setOwner(guest.address);

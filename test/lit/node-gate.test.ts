@@ -12,7 +12,7 @@ import { claimOf, guest, signChallenge, stranger } from "./claims.ts";
 
 // What is particular to v7: epochs, sessions, the network of nodes and its staking contract.
 
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 180_000;
 
 let chain: ChainStub;
 let lit: LitSandbox;

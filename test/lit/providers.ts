@@ -16,7 +16,7 @@ export interface Provider {
   ): Promise<AccessGate>;
 }
 
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 180_000;
 
 /** The action of the tests' deployment, as Chipotle runs it. */
 export function pinnedAction(chainRpcUrl: string): { actionSource: string; actionCid: string } {

@@ -25,7 +25,7 @@ let otherSig: SessionSig;
 
 beforeAll(async () => {
   lit = await startLitSandbox({ chainRpcUrl: "http://127.0.0.1:1" });
-  const client = await createNodeClient({ ...lit.config, timeoutMs: 20_000 });
+  const client = await createNodeClient({ ...lit.config, timeoutMs: 180_000 });
   await client.connect();
   const wallet = new Wallet(Wallet.createRandom().privateKey);
   const only = async (): Promise<SessionSig> => {
@@ -114,7 +114,7 @@ async function handmade(
     resources,
     walletAddress: wallet.address,
     // Asked for, though never connected: the recap is made here.
-    litNodeClient: await createNodeClient({ ...lit.config, timeoutMs: 20_000 }),
+    litNodeClient: await createNodeClient({ ...lit.config, timeoutMs: 180_000 }),
   });
   const signedMessage = JSON.stringify({
     sessionKey,

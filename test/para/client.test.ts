@@ -18,7 +18,7 @@ let ada: SignedIn;
 
 beforeAll(async () => {
   para = await startParaSandbox();
-  client = createParaClient({ ...para.config, timeoutMs: 20_000 });
+  client = createParaClient({ ...para.config, timeoutMs: 180_000 });
   impatient = createParaClient({ ...para.config, timeoutMs: 300 });
 });
 beforeEach(async () => {
@@ -61,7 +61,7 @@ describe("a verification token", () => {
   });
 
   test("with the wrong secret key is Para's trouble, never the person's", async () => {
-    const stranger = createParaClient({ ...para.config, secretApiKey: "wrong", timeoutMs: 20_000 });
+    const stranger = createParaClient({ ...para.config, secretApiKey: "wrong", timeoutMs: 180_000 });
     await expect(outcomeOf(() => stranger.verifyToken(ada.verificationToken))).resolves.toBe(
       "retry para_unavailable 503",
     );
@@ -103,7 +103,7 @@ describe("a verification token", () => {
     ]);
     try {
       const { url } = redirecting;
-      const moved = createParaClient({ ...para.config, apiUrl: url, timeoutMs: 20_000 });
+      const moved = createParaClient({ ...para.config, apiUrl: url, timeoutMs: 180_000 });
       await expect(outcomeOf(() => moved.verifyToken("token"))).resolves.toBe(
         "retry para_unavailable 503",
       );
@@ -198,7 +198,7 @@ describe("an exported session", () => {
     const other = createParaClient({
       ...para.config,
       jwtAudience: "another-app",
-      timeoutMs: 20_000,
+      timeoutMs: 180_000,
     });
     await expect(outcomeOf(() => other.importSession(ada.session))).resolves.toBe(
       "refuse para_jwt_invalid 401",
@@ -210,7 +210,7 @@ describe("an exported session", () => {
     try {
       const keys: unknown = await (await fetch(`${impostor.url}/.well-known/jwks.json`)).json();
       para.addFault({ path: "/.well-known/jwks.json", mode: "body", body: keys });
-      const fresh = createParaClient({ ...para.config, timeoutMs: 20_000 });
+      const fresh = createParaClient({ ...para.config, timeoutMs: 180_000 });
       await expect(outcomeOf(() => fresh.importSession(ada.session))).resolves.toBe(
         "refuse para_jwt_invalid 401",
       );
@@ -235,7 +235,7 @@ describe("an exported session", () => {
 
   test("can be tried again when Para's keys cannot be read", async () => {
     para.addFault({ path: "/.well-known/jwks.json", mode: "status", status: 500 });
-    const fresh = createParaClient({ ...para.config, timeoutMs: 20_000 });
+    const fresh = createParaClient({ ...para.config, timeoutMs: 180_000 });
     await expect(outcomeOf(() => fresh.importSession(ada.session))).resolves.toBe(
       "retry para_unavailable 503",
     );
@@ -296,7 +296,7 @@ test("the SDK writes nothing to the console, and holds no process up", async () 
   // The environment "dev" writes the whole state machine to the console, session and all.
   const script = `
     const { createParaClient } = await import(${JSON.stringify(new URL("../../src/para/index.ts", import.meta.url).href)});
-    const client = createParaClient({ environment: "dev", apiKey: "dev_wrong", secretApiKey: "", jwtAudience: "", apiUrl: ${JSON.stringify(para.url)}, timeoutMs: 20000 });
+    const client = createParaClient({ environment: "dev", apiKey: "dev_wrong", secretApiKey: "", jwtAudience: "", apiUrl: ${JSON.stringify(para.url)}, timeoutMs: 180_000 });
     const error = await client.importSession(${JSON.stringify(ada.session)}).catch((thrown) => thrown);
     console.log(error.code);`;
   const { stdout, stderr } = await promisify(execFile)(

@@ -34,7 +34,7 @@ const identity = fc.record(
 );
 
 test("answers to a token check", async () => {
-  const client = createParaClient({ ...para.config, timeoutMs: 20_000 });
+  const client = createParaClient({ ...para.config, timeoutMs: 180_000 });
   await fc.assert(
     fc.asyncProperty(status, fc.oneof(fc.jsonValue(), identity), async (code, body) => {
       para.clearFaults();

@@ -9,7 +9,7 @@ let client: ParaClient;
 
 beforeEach(async () => {
   para = await startParaSandbox();
-  client = createParaClient({ ...para.config, timeoutMs: 20_000 });
+  client = createParaClient({ ...para.config, timeoutMs: 180_000 });
 });
 afterEach(() => para.stop());
 

@@ -15,7 +15,7 @@ let api: TestApi;
 
 beforeAll(async () => {
   [world, para] = await Promise.all([createTestWorld(), startParaSandbox()]);
-  api = await world.start({ para: createParaClient({ ...para.config, timeoutMs: 20_000 }) });
+  api = await world.start({ para: createParaClient({ ...para.config, timeoutMs: 180_000 }) });
 });
 afterAll(async () => {
   await para.stop();
