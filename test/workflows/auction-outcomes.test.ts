@@ -1,7 +1,7 @@
 import { type AuctionState, meetingWorkflowId } from "../../src/domain/process.ts";
 import { getTestTemporal } from "../support/stack.ts";
 import { failure, meetingOf } from "./activities.ts";
-import { SALE, startAuction } from "./auctions.ts";
+import { SALE, startBidding, startDue } from "./auctions.ts";
 import { createWorld, detailsOf, eventsOf, statusOf, until, type World } from "./world.ts";
 
 let world: World;
@@ -16,9 +16,11 @@ afterAll(async () => {
 
 const ending = ({ phase }: AuctionState): boolean => phase === "ending";
 
-test("a sold auction mints the pass and leaves the meeting to a process of its own", async () => {
-  const auction = await startAuction(world);
+test.concurrent("a sold auction mints the pass and leaves the meeting to a process of its own", async () => {
+  const auction = await startBidding(world);
   expect(await auction.state(() => true)).toMatchObject({ phase: "bidding", problem: null });
+  await auction.sleepsUntilEnd();
+  const endsAtMs = await auction.moveEndNear();
   await auction.state(ending);
   await auction.settle("end", SALE);
   const sold = await auction.state(({ meetingId }) => meetingId !== null);
@@ -28,9 +30,9 @@ test("a sold auction mints the pass and leaves the meeting to a process of its o
   const over = { phase: "meeting", passMinted: true, problem: null, ...SALE };
   expect(await auction.handle.result()).toMatchObject(over);
   expect(auction.steps).toEqual(["requestEnd", "arrangeMeeting"]);
-  expect(auction.requestedEnds).toEqual([Math.floor(auction.input.endsAtMs / 1000)]);
+  expect(auction.requestedEnds).toEqual([Math.floor(endsAtMs / 1000)]);
   const [asked] = world.activities.of(auction.id, "requestEnd");
-  expect(asked?.atMs).toBeGreaterThanOrEqual(auction.input.endsAtMs - auction.leadMs);
+  expect(asked?.atMs).toBeGreaterThanOrEqual(endsAtMs - auction.leadMs);
   expect(await auction.state(() => true)).toMatchObject(over); // also once it is closed
 
   // The child outlives its parent: it is abandoned on purpose.
@@ -41,8 +43,8 @@ test("a sold auction mints the pass and leaves the meeting to a process of its o
   expect(await meeting.query("state")).toMatchObject({ phase: "scheduled" });
 });
 
-test("an auction without a bid ends unsold", async () => {
-  const auction = await startAuction(world);
+test.concurrent("an auction without a bid ends unsold", async () => {
+  const auction = await startDue(world);
   await auction.state(ending);
   await auction.settle("end");
   const over = { phase: "unsold", winner: null, meetingId: null };
@@ -50,46 +52,45 @@ test("an auction without a bid ends unsold", async () => {
   expect(auction.steps).toEqual(["requestEnd", "announceUnsold"]);
 });
 
-test("an auction cancelled while people bid never asks for its end", async () => {
-  const auction = await startAuction(world, { endsInMs: 60_000 });
+test.concurrent("an auction cancelled while people bid never asks for its end", async () => {
+  const auction = await startBidding(world);
   await auction.state(({ phase }) => phase === "bidding");
   await auction.cancel();
   expect(await auction.handle.result()).toMatchObject({ phase: "cancelled" });
   expect(auction.steps).toEqual(["announceCancelled"]);
 });
 
-test("an auction can be cancelled after its end was asked for", async () => {
-  const auction = await startAuction(world);
+test.concurrent("an auction can be cancelled after its end was asked for", async () => {
+  const auction = await startDue(world);
   await auction.state(ending);
   await auction.cancel();
   expect(await auction.handle.result()).toMatchObject({ phase: "cancelled" });
   expect(auction.steps).toEqual(["requestEnd", "announceCancelled"]);
 });
 
-test("a cancellation that the chain takes back while it is announced changes nothing", async () => {
+test.concurrent("a cancellation that the chain takes back while it is announced changes nothing", async () => {
   const told = Promise.withResolvers<void>();
-  const auction = await startAuction(world, {
-    endsInMs: 1500,
+  const auction = await startBidding(world, {
     script: { announceCancelled: () => told.promise },
   });
   await auction.cancel();
   await until("the announcement", () => auction.steps.includes("announceCancelled"));
-  await auction.revert(auction.input.endsAtMs);
+  await auction.moveEndNear();
   told.resolve();
   await auction.state(ending);
   await auction.settle("end");
   expect(await auction.handle.result()).toMatchObject({ phase: "unsold" });
 });
 
-test("an auction that a reorg dropped for good leaves no process behind", async () => {
-  const auction = await startAuction(world);
+test.concurrent("an auction that a reorg dropped for good leaves no process behind", async () => {
+  const auction = await startDue(world);
   await auction.state(ending);
   await auction.settle("end", { status: "refused", reason: "unknown_auction" });
   expect(await auction.handle.result()).toMatchObject({ phase: "gone", problem: null });
 });
 
-test("an end that is refused is shown and waited for, and done later it counts", async () => {
-  const auction = await startAuction(world);
+test.concurrent("an end that is refused is shown and waited for, and done later it counts", async () => {
+  const auction = await startDue(world);
   await auction.state(ending);
   await auction.settle("end", { status: "refused", reason: "the platform's role is missing" });
   const refused = await auction.state(({ problem }) => problem !== null);
@@ -111,8 +112,8 @@ test("an end that is refused is shown and waited for, and done later it counts",
   expect(await detailsOf(auction.handle)).not.toContain("Needs attention");
 });
 
-test("a step that is refused shows why, keeps the auction running and waits to be tried again", async () => {
-  const auction = await startAuction(world, {
+test.concurrent("a step that is refused shows why, keeps the auction running and waits to be tried again", async () => {
+  const auction = await startDue(world, {
     script: {
       requestEnd: () => Promise.reject(failure("role_missing", "the platform may not end", true)),
     },
@@ -129,9 +130,9 @@ test("a step that is refused shows why, keeps the auction running and waits to b
   expect(await statusOf(auction.handle)).toBe("RUNNING");
 });
 
-test("an activity that fails in passing is tried again without a word", async () => {
+test.concurrent("an activity that fails in passing is tried again without a word", async () => {
   let down = 2;
-  const auction = await startAuction(world, {
+  const auction = await startDue(world, {
     script: {
       requestEnd: async () => {
         down -= 1;
@@ -144,8 +145,8 @@ test("an activity that fails in passing is tried again without a word", async ()
   expect(await auction.state(() => true)).toMatchObject({ phase: "ending", problem: null });
 });
 
-test("a meeting that has its process already does not stop the auction", async () => {
-  const auction = await startAuction(world);
+test.concurrent("a meeting that has its process already does not stop the auction", async () => {
+  const auction = await startDue(world);
   const arranged = meetingOf(auction.input);
   await world.client.workflow.start("meeting", {
     workflowId: meetingWorkflowId(arranged.meetingId),
@@ -158,8 +159,8 @@ test("a meeting that has its process already does not stop the auction", async (
   expect(await auction.handle.result()).toMatchObject({ phase: "meeting", passMinted: true });
 });
 
-test("two auctions in one worker know nothing of one another", async () => {
-  const [one, two] = [await startAuction(world), await startAuction(world, { endsInMs: 60_000 })];
+test.concurrent("two auctions in one worker know nothing of one another", async () => {
+  const [one, two] = [await startDue(world), await startBidding(world)];
   await one.state(ending);
   await one.settle("end", SALE);
   await one.state(({ meetingId }) => meetingId !== null);

@@ -17,11 +17,14 @@ import {
 } from "../../src/workflows/search-attributes.ts";
 import { startAuctionWorkflow } from "../../src/workflows/start.ts";
 import { HOST, type Script, WINNER } from "./activities.ts";
-import { stateOf, type World } from "./world.ts";
+import { sleepsUntil, stateOf, until, type World } from "./world.ts";
 
 export const SALE = { winner: WINNER, amountWei: "1500000000000000000" };
 
 let auctions = 0;
+
+/** Farther than any test lasts. */
+export const FAR_MS = 24 * 3_600_000;
 
 export interface StartOptions {
   readonly endsInMs?: number;
@@ -74,6 +77,21 @@ export class TestAuction {
     return this.handle.signal("reverted", { endsAtMs, cancelled, blockNumber: 3 });
   }
 
+  /** A reorg moves the end to a moment from now; the answer is that end. Once the test has seen what it needs of the time before. */
+  async moveEndNear(): Promise<number> {
+    const endsAtMs = Date.now() + 300;
+    await this.revert(endsAtMs);
+    return endsAtMs;
+  }
+
+  /** Waits until the workflow sleeps until it is time to ask for the end at `endsAtMs`. */
+  async sleepsUntilEnd(endsAtMs = this.input.endsAtMs): Promise<void> {
+    await until(`${this.id} to sleep until its end`, async () => {
+      const firesAtMs = await sleepsUntil(this.handle);
+      return firesAtMs === endsAtMs - this.leadMs;
+    });
+  }
+
   /** The chain took back what had been done. */
   undo(...undone: readonly OperationKind[]): Promise<void> {
     const { endsAtMs } = this.input;
@@ -110,6 +128,19 @@ export async function startAuction(world: World, options: StartOptions = {}): Pr
     });
   }
   return one;
+}
+
+/**
+ * Starts an auction whose end has come: it asks for its end at once, without a timer, however late its first task is handled. For
+ * tests of what comes after the end.
+ */
+export function startDue(world: World, options: StartOptions = {}): Promise<TestAuction> {
+  return startAuction(world, { endsInMs: 0, ...options });
+}
+
+/** Starts an auction whose end does not come while a test runs; the test moves the end near once it has seen what it needs. */
+export function startBidding(world: World, options: StartOptions = {}): Promise<TestAuction> {
+  return startAuction(world, { endsInMs: FAR_MS, ...options });
 }
 
 /** An auction that is not started yet. */

@@ -15,7 +15,7 @@ afterAll(async () => {
 });
 
 describe("overrule", () => {
-  test("after the closing changes the outcome, which is shown and stays", async () => {
+  test.concurrent("after the closing changes the outcome, which is shown and stays", async () => {
     const meeting = await startMeeting(world, { endsInMs: 300 });
     await meeting.state(({ outcome }) => outcome === 1);
     expect(await meeting.overrule({ outcome: 2 })).toMatchObject({ outcome: 2, settled: false });
@@ -30,14 +30,15 @@ describe("overrule", () => {
     expect(await meeting.handle.result()).toMatchObject({ outcome: 2, settled: true });
   });
 
-  test("before the closing is remembered, and counts although the step decides otherwise", async () => {
-    const meeting = await startMeeting(world, { endsInMs: 6_000 });
+  test.concurrent("before the closing is remembered, and counts although the step decides otherwise", async () => {
+    const meeting = await startMeeting(world);
     await meeting.phase("open");
     expect(await meeting.overrule({ outcome: 3 })).toMatchObject({ phase: "open", outcome: null });
+    await meeting.close();
     await meeting.state(({ outcome }) => outcome === 3);
   });
 
-  test("that comes too late, says nothing, or names no outcome changes nothing", async () => {
+  test.concurrent("that comes too late, says nothing, or names no outcome changes nothing", async () => {
     const meeting = await startMeeting(
       world,
       {},
@@ -61,7 +62,7 @@ describe("overrule", () => {
     await meeting.handle.result();
   });
 
-  test("of a meeting that is withdrawn is refused", async () => {
+  test.concurrent("of a meeting that is withdrawn is refused", async () => {
     const meeting = await startMeeting(
       world,
       {},
@@ -74,10 +75,10 @@ describe("overrule", () => {
 });
 
 describe("a room that cannot be ended", () => {
-  test("is shown to operators and holds back neither the meeting nor the money", async () => {
+  test.concurrent("is shown to operators and holds back neither the meeting nor the money", async () => {
     const meeting = await startMeeting(
       world,
-      { endsInMs: 6_000 },
+      {},
       { endRooms: () => Promise.reject(failure("jitsi_end_refused", "bad key", true)) },
     );
     await meeting.phase("open");
@@ -85,6 +86,7 @@ describe("a room that cannot be ended", () => {
     const problem = "endRooms: jitsi_end_refused: bad key";
     await meeting.state((state) => state.problem === problem);
     expect(await detailsOf(meeting.handle)).toContain("Needs attention");
+    await meeting.close();
     await meeting.state(({ outcome }) => outcome === 1);
     await meeting.settle();
     expect(await meeting.phase("closed")).toMatchObject({ settled: true, problem });
@@ -92,7 +94,7 @@ describe("a room that cannot be ended", () => {
     expect(await statusOf(meeting.handle)).toBe("RUNNING");
   });
 
-  test("and is ended at the second attempt is no trouble any more", async () => {
+  test.concurrent("and is ended at the second attempt is no trouble any more", async () => {
     let attempts = 0;
     const meeting = await startMeeting(
       world,

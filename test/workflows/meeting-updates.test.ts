@@ -1,9 +1,10 @@
 import { WorkflowUpdateStage } from "@temporalio/client";
-import { closeUpdate, extendUpdate } from "../../src/workflows/messages.ts";
+import { extendUpdate } from "../../src/workflows/messages.ts";
+import type { MeetingState } from "../../src/domain/process.ts";
 import { getTestTemporal } from "../support/stack.ts";
 import { failure, HOST, WINNER } from "./activities.ts";
-import { MINUTE_MS, refusalOf, startMeeting, type TestMeeting } from "./meetings.ts";
-import { createWorld, eventsOf, statusOf, until, type World } from "./world.ts";
+import { MINUTE_MS, refusalOf, startMeeting, startShort, type TestMeeting } from "./meetings.ts";
+import { createWorld, eventsOf, sleepsUntil, statusOf, until, type World } from "./world.ts";
 
 let world: World;
 let stop: () => Promise<void>;
@@ -16,11 +17,14 @@ afterAll(async () => {
   expect(world.taskFailures).toEqual([]);
 });
 
+/** What `refusalOf` answers of an update that was accepted. */
+const ACCEPTED = "Error";
+
 const recorded = (meeting: TestMeeting): unknown[] =>
   world.activities.of(meeting.id, "recordExtension").map((call) => call.args[1]);
 
 describe("extend", () => {
-  test("moves the end, records it and answers with the new end", async () => {
+  test.concurrent("moves the end, records it and answers with the new end", async () => {
     const meeting = await startMeeting(world);
     const endsAtMs = meeting.input.endsAtMs + 3 * MINUTE_MS;
     expect(await meeting.extend(3)).toMatchObject({ endsAtMs });
@@ -28,15 +32,18 @@ describe("extend", () => {
     expect(recorded(meeting)).toEqual([endsAtMs]);
   });
 
-  test("keeps the meeting open beyond its first end", async () => {
-    const meeting = await startMeeting(world, { endsInMs: 6_000 });
-    await meeting.extend(1);
+  test.concurrent("keeps the meeting open beyond its first end", async () => {
+    const meeting = await startShort(
+      world,
+      {},
+      async (one) => (await refusalOf(one.extend(1))) === ACCEPTED,
+    );
     await until("the first end to pass", async () => Date.now() > meeting.input.endsAtMs);
     expect(await meeting.phase("open")).toMatchObject({ outcome: null });
     expect(meeting.steps).not.toContain("closeMeeting");
   });
 
-  test("is refused to others, with bad minutes and beyond the latest end, and then changes nothing", async () => {
+  test.concurrent("is refused to others, with bad minutes and beyond the latest end, and then changes nothing", async () => {
     const meeting = await startMeeting(world);
     expect(await refusalOf(meeting.extend(1, WINNER))).toBe("not_the_host");
     for (const minutes of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])
@@ -50,7 +57,7 @@ describe("extend", () => {
     expect(await refusalOf(meeting.extend(1))).toBe("extension_too_long");
   });
 
-  test("twice at once adds up, and both cannot go beyond the latest end together", async () => {
+  test.concurrent("twice at once adds up, and both cannot go beyond the latest end together", async () => {
     const meeting = await startMeeting(world);
     await Promise.all([meeting.extend(2), meeting.extend(3)]);
     const endsAtMs = meeting.input.endsAtMs + 5 * MINUTE_MS;
@@ -60,10 +67,10 @@ describe("extend", () => {
       refusalOf(meeting.extend(4)),
       refusalOf(meeting.extend(4)),
     ]);
-    expect(refusals.sort()).toEqual(["Error", "extension_too_long"]);
+    expect(refusals.sort()).toEqual([ACCEPTED, "extension_too_long"]);
   });
 
-  test("sent twice under one id extends once", async () => {
+  test.concurrent("sent twice under one id extends once", async () => {
     const meeting = await startMeeting(world);
     const options = { args: [{ by: HOST, minutes: 2 }], updateId: "the-same" } as const;
     const endsAtMs = meeting.input.endsAtMs + 2 * MINUTE_MS;
@@ -77,7 +84,7 @@ describe("extend", () => {
     expect(recorded(meeting)).toEqual([endsAtMs]);
   });
 
-  test("waits while it cannot be recorded, and holds up nothing else", async () => {
+  test.concurrent("waits while it cannot be recorded, and holds up nothing else", async () => {
     let down = true;
     const meeting = await startMeeting(
       world,
@@ -98,7 +105,7 @@ describe("extend", () => {
     expect(await waiting.result()).toMatchObject({ endsAtMs: meeting.input.endsAtMs + MINUTE_MS });
   });
 
-  test("that can never be recorded fails alone and moves nothing", async () => {
+  test.concurrent("that can never be recorded fails alone and moves nothing", async () => {
     let refusing = true;
     const meeting = await startMeeting(
       world,
@@ -118,13 +125,19 @@ describe("extend", () => {
   });
 
   test("after the end is refused, although the worker was away and the message is handled before the timer", async () => {
-    const meeting = await startMeeting(world, { endsInMs: 6_000 });
-    await meeting.phase("open");
-    await stop();
-    await until("the end's timer", async () => {
-      const timers = await eventsOf(meeting.handle, "timerFiredEventAttributes");
-      return timers.length > 0;
+    const fired = async ({ handle }: TestMeeting): Promise<boolean> =>
+      (await eventsOf(handle, "timerFiredEventAttributes")).length > 0;
+    const meeting = await startShort(world, {}, async (one) => {
+      await until(
+        "it to sleep",
+        async () => one.steps.includes("closeMeeting") || (await sleepsUntil(one.handle)),
+      );
+      await stop();
+      if (!one.steps.includes("closeMeeting") && !(await fired(one))) return true;
+      stop = await world.startWorkers();
+      return false;
     });
+    await until("the end's timer", () => fired(meeting));
     const late = refusalOf(meeting.extend(1));
     const lateClose = refusalOf(meeting.close());
     stop = await world.startWorkers();
@@ -136,7 +149,7 @@ describe("extend", () => {
 });
 
 describe("close", () => {
-  test("closes early and is answered when it is decided how the meeting came out", async () => {
+  test.concurrent("closes early and is answered when it is decided how the meeting came out", async () => {
     const room = Promise.withResolvers<3>();
     const meeting = await startMeeting(world, {}, { closeMeeting: () => room.promise });
     await meeting.phase("open");
@@ -152,20 +165,23 @@ describe("close", () => {
     expect(await meeting.handle.result()).toMatchObject({ phase: "closed", outcome: 3 });
   });
 
-  test("is refused to others", async () => {
+  test.concurrent("is refused to others", async () => {
     const meeting = await startMeeting(world);
     expect(await refusalOf(meeting.close(WINNER))).toBe("not_the_host");
     expect(await meeting.phase("open")).toMatchObject({ outcome: null });
   });
 
-  test("while the winner has not been there fails alone, and the meeting goes on to its end", async () => {
-    const meeting = await startMeeting(
+  test.concurrent("while the winner has not been there fails alone, and the meeting goes on to its end", async () => {
+    let refusal = "";
+    const meeting = await startShort(
       world,
-      { endsInMs: 6_000 },
       { checkEarlyClose: () => Promise.reject(failure("not_both_there_yet", "wait", true)) },
+      async (one) => {
+        refusal = await refusalOf(one.close());
+        return refusal !== "meeting_over";
+      },
     );
-    await meeting.phase("open");
-    expect(await refusalOf(meeting.close())).toBe("not_both_there_yet");
+    expect(refusal).toBe("not_both_there_yet");
     expect(await meeting.state(() => true)).toMatchObject({ problem: null });
     await meeting.state(({ outcome }) => outcome !== null);
     expect(world.activities.of(meeting.id, "closeMeeting")[0]?.args).toEqual([meeting.input, null]);
@@ -173,15 +189,23 @@ describe("close", () => {
     expect(await meeting.handle.result()).toMatchObject({ phase: "closed" });
   });
 
-  test("that is still being checked when the meeting ends by itself is answered with how it ended", async () => {
+  test.concurrent("that is still being checked when the meeting ends by itself is answered with how it ended", async () => {
     const check = Promise.withResolvers<void>();
-    const meeting = await startMeeting(
+    let answered: Promise<MeetingState> | undefined;
+    const meeting = await startShort(
       world,
-      { endsInMs: 6_000 },
       { checkEarlyClose: () => check.promise },
+      async (one) => {
+        answered = one.close();
+        answered.catch(() => undefined);
+        const refused = answered.then(
+          () => false,
+          () => true,
+        );
+        const asked = until("the check", () => one.steps.includes("checkEarlyClose"));
+        return !(await Promise.race([refused, asked.then(() => false)]));
+      },
     );
-    await meeting.phase("open");
-    const answered = meeting.handle.executeUpdate(closeUpdate, { args: [{ by: HOST }] });
     await meeting.state(({ outcome }) => outcome !== null);
     await meeting.settle();
     // It is settled, but it does not end without having answered.

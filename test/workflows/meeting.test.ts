@@ -14,13 +14,16 @@ afterAll(async () => {
   expect(world.taskFailures).toEqual([]);
 });
 
-test("a meeting reminds, opens, closes at its end, settles and tells", async () => {
-  const meeting = await startMeeting(world, {
-    remindInMs: 1_500,
-    opensInMs: 3_000,
-    endsInMs: 5_000,
-  });
+test.concurrent("a meeting reminds, opens, closes at its end, settles and tells", async () => {
+  const reminded = Promise.withResolvers<void>();
+  const meeting = await startMeeting(
+    world,
+    { remindInMs: 500, opensInMs: 1_000, endsInMs: 2_000 },
+    { remind: () => reminded.promise },
+  );
   await meeting.phase("scheduled");
+  await until("the reminder", () => meeting.steps.length > 0);
+  reminded.resolve();
   const closing = await meeting.state(({ outcome }) => outcome !== null);
   expect(closing).toMatchObject({ phase: "closing", outcome: 1, settled: false });
   await meeting.settle();
@@ -28,21 +31,21 @@ test("a meeting reminds, opens, closes at its end, settles and tells", async () 
   expect(await meeting.handle.result()).toMatchObject(over);
   expect(meeting.steps).toEqual(["remind", "openMeeting", "closeMeeting", "announceSettlement"]);
   const { remindAtMs = Number.NaN, opensAtMs, endsAtMs } = meeting.input;
-  const [reminded, opened, closed] = world.activities.of(meeting.id);
-  expect(reminded?.atMs).toBeGreaterThanOrEqual(remindAtMs);
+  const [reminder, opened, closed] = world.activities.of(meeting.id);
+  expect(reminder?.atMs).toBeGreaterThanOrEqual(remindAtMs);
   expect(opened?.atMs).toBeGreaterThanOrEqual(opensAtMs);
   expect(closed?.atMs).toBeGreaterThanOrEqual(endsAtMs);
   expect(closed?.args).toEqual([meeting.input, null]);
   expect(await meeting.state(() => true)).toMatchObject(over); // also once it is closed
 });
 
-test("a meeting that is due already opens at once and reminds nobody", async () => {
+test.concurrent("a meeting that is due already opens at once and reminds nobody", async () => {
   const meeting = await startMeeting(world);
   await meeting.phase("open");
   expect(meeting.steps).toEqual(["openMeeting"]);
 });
 
-test.each([2, 3] as const)(
+test.concurrent.each([2, 3] as const)(
   "outcome %i of the activity is the outcome of the meeting",
   async (outcome) => {
     const meeting = await startMeeting(
@@ -57,7 +60,7 @@ test.each([2, 3] as const)(
   },
 );
 
-test("a settlement that is refused is shown and waited for, and done later it counts", async () => {
+test.concurrent("a settlement that is refused is shown and waited for, and done later it counts", async () => {
   const meeting = await startMeeting(world, { endsInMs: 300 });
   await meeting.state(({ outcome }) => outcome !== null);
   await meeting.settle({ status: "refused", reason: "the platform's role is missing" });
@@ -73,11 +76,17 @@ test("a settlement that is refused is shown and waited for, and done later it co
   expect(await meeting.handle.result()).toMatchObject({ settled: true, problem: null });
 });
 
-test("a settlement that comes before the room is closed, and a refusal after it, are no trouble", async () => {
-  const meeting = await startMeeting(world, { endsInMs: 6_000 });
-  await meeting.phase("open");
+test.concurrent("a settlement that comes before the room is closed, and a refusal after it, are no trouble", async () => {
+  const opened = Promise.withResolvers<void>();
+  const meeting = await startMeeting(
+    world,
+    { endsInMs: 300 },
+    { openMeeting: () => opened.promise },
+  );
+  await until("the room to be opened", () => meeting.steps.length > 0);
   await meeting.settle();
   await meeting.settle({ status: "refused", reason: "late" });
+  opened.resolve();
   expect(await meeting.handle.result()).toMatchObject({
     phase: "closed",
     settled: true,
@@ -85,7 +94,7 @@ test("a settlement that comes before the room is closed, and a refusal after it,
   });
 });
 
-test("a room that cannot be closed keeps the meeting closing and shows why", async () => {
+test.concurrent("a room that cannot be closed keeps the meeting closing and shows why", async () => {
   const meeting = await startMeeting(
     world,
     { endsInMs: 300 },
@@ -99,7 +108,7 @@ test("a room that cannot be closed keeps the meeting closing and shows why", asy
   expect(await statusOf(meeting.handle)).toBe("RUNNING");
 });
 
-test("a room that opens on the second attempt is open", async () => {
+test.concurrent("a room that opens on the second attempt is open", async () => {
   let attempts = 0;
   const meeting = await startMeeting(
     world,
@@ -115,7 +124,7 @@ test("a room that opens on the second attempt is open", async () => {
   expect(world.activities.of(meeting.id).map((call) => call.attempt)).toEqual([1, 2]);
 });
 
-test("a meeting that is closed hears nothing any more", async () => {
+test.concurrent("a meeting that is closed hears nothing any more", async () => {
   const meeting = await startMeeting(world, { endsInMs: 300 });
   await meeting.settle();
   await meeting.handle.result();

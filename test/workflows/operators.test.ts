@@ -8,7 +8,7 @@ import {
 import { NEEDS_OPERATOR } from "../../src/workflows/search-attributes.ts";
 import { getTestTemporal } from "../support/stack.ts";
 import { failure, REPORT } from "./activities.ts";
-import { SALE, startAuction, tagsOf } from "./auctions.ts";
+import { SALE, startBidding, startDue, tagsOf } from "./auctions.ts";
 import { refusalOf, startMeeting } from "./meetings.ts";
 import { createWorld, detailsOf, eventsOf, historyOf, until, type World } from "./world.ts";
 
@@ -24,8 +24,8 @@ afterAll(async () => {
   expect(world.taskFailures).toEqual([]);
 });
 
-test("an auction is found by its phase, its end, and what is wrong with it", async () => {
-  const auction = await startAuction(world, { endsInMs: 6_000 });
+test.concurrent("an auction is found by its phase, its end, and what is wrong with it", async () => {
+  const auction = await startBidding(world);
   const { endsAtMs } = auction.input;
   expect(await tagsOf(auction)).toMatchObject({
     phase: "bidding",
@@ -34,6 +34,7 @@ test("an auction is found by its phase, its end, and what is wrong with it", asy
   });
   await auction.extend(endsAtMs + 500);
   await until("its new end", async () => (await tagsOf(auction)).endsAtMs === endsAtMs + 500);
+  await auction.moveEndNear();
   await until("the request", () => auction.requestedEnds.length > 0);
   await auction.settle("end", { status: "refused", reason: "paused" });
   await auction.state(({ problem }) => problem !== null);
@@ -51,8 +52,10 @@ test("an auction is found by its phase, its end, and what is wrong with it", asy
   });
 });
 
-test("the history reads as prose, and the details tell the story with times and links", async () => {
-  const auction = await startAuction(world);
+test.concurrent("the history reads as prose, and the details tell the story with times and links", async () => {
+  const auction = await startBidding(world);
+  await auction.sleepsUntilEnd();
+  await auction.moveEndNear();
   await until("the request", () => auction.requestedEnds.length > 0);
   await auction.settle("end", { ...SALE, blockNumber: 7, transactionHash: "0xabc" });
   await auction.state(({ meetingId }) => meetingId !== null);
@@ -69,16 +72,16 @@ test("the history reads as prose, and the details tell the story with times and 
   expect(summaries).toContain('"Ask for the end in the first block that allows it"');
 });
 
-test("a process that began before there were search attributes takes them up from where it is", async () => {
-  const auction = await startAuction(world, { endsInMs: 6_000, continueAfterEvents: 10_000 });
+test.concurrent("a process that began before there were search attributes takes them up from where it is", async () => {
+  const auction = await startBidding(world, { continueAfterEvents: 10_000 });
   await until("its phase", async () => (await tagsOf(auction)).phase === "bidding");
   const markers = await eventsOf(auction.handle, "markerRecordedEventAttributes");
   expect(markers).toHaveLength(1);
 });
 
-test("retryFailedStep tries a refused step again at once, and says who did it", async () => {
+test.concurrent("retryFailedStep tries a refused step again at once, and says who did it", async () => {
   let mended = false;
-  const auction = await startAuction(world, {
+  const auction = await startDue(world, {
     script: {
       requestEnd: async () => {
         if (!mended) throw failure("role_missing", "the platform may not end", true);
@@ -96,14 +99,15 @@ test("retryFailedStep tries a refused step again at once, and says who did it", 
   expect(await refusalOf(again)).toBe("nothing_failed");
 });
 
-test("endNow asks for an end that is overdue, and is refused before and after", async () => {
-  const auction = await startAuction(world, { endsInMs: 1_000, leadMs: 100 });
+test.concurrent("endNow asks for an end that is overdue, and is refused before and after", async () => {
+  const auction = await startBidding(world, { leadMs: 100 });
   const endNow = (command: object = WHY): Promise<unknown> =>
     auction.handle.executeUpdate(endNowUpdate, { args: [command as typeof WHY] });
   expect(await refusalOf(endNow())).toBe("not_over_yet");
   expect(await refusalOf(endNow({ by: "x", reason: "short" }))).toBe("bad_reason");
   expect(await refusalOf(endNow({}))).toBe("bad_by");
-  await until("the end", () => Date.now() > auction.input.endsAtMs);
+  const endsAtMs = await auction.moveEndNear();
+  await until("the end", () => Date.now() > endsAtMs);
   await until("the first request", () => auction.requestedEnds.length === 1);
   await endNow();
   await until("more requests", () => auction.requestedEnds.length >= 2);
@@ -112,11 +116,10 @@ test("endNow asks for an end that is overdue, and is refused before and after", 
   expect(await refusalOf(endNow())).toBe("auction_over");
 });
 
-test("recheckChain answers what the contract says, and the auction goes by that end", async () => {
+test.concurrent("recheckChain answers what the contract says, and the auction goes by that end", async () => {
   const wanted = Math.floor(Date.now() / 1_000) * 1_000 + 3_600_000;
   const onChain = { ...REPORT.onChain, endsAtMs: wanted };
-  const auction = await startAuction(world, {
-    endsInMs: 60_000,
+  const auction = await startBidding(world, {
     script: {
       lookAtChain: async () => ({ ...REPORT, onChain, differences: ["the end is another"] }),
     },
@@ -128,7 +131,7 @@ test("recheckChain answers what the contract says, and the auction goes by that 
   await auction.handle.result();
 });
 
-test("a meeting's failed step is tried again by an operator too", async () => {
+test.concurrent("a meeting's failed step is tried again by an operator too", async () => {
   let mended = false;
   const meeting = await startMeeting(
     world,
@@ -146,7 +149,7 @@ test("a meeting's failed step is tried again by an operator too", async () => {
   expect(meeting.steps).toEqual(["openMeeting", "recordOperatorAction", "openMeeting"]);
 });
 
-test("a wallet is paused and resumed by updates of its workflow", async () => {
+test.concurrent("a wallet is paused and resumed by updates of its workflow", async () => {
   const address = "0x4444444444444444444444444444444444444444";
   const id = walletWorkflowId(9, address);
   let paused = false;
@@ -180,8 +183,8 @@ test("a wallet is paused and resumed by updates of its workflow", async () => {
   await handle.terminate();
 });
 
-test("messages that make no sense are ignored instead of stopping the auction", async () => {
-  const auction = await startAuction(world, { endsInMs: 60_000 });
+test.concurrent("messages that make no sense are ignored instead of stopping the auction", async () => {
+  const auction = await startBidding(world);
   await auction.state(() => true);
   for (const signal of ["extended", "reverted", "cancelled", "operationSettled"])
     await auction.handle.signal(signal, null);

@@ -1,6 +1,6 @@
 import { getTestTemporal } from "../support/stack.ts";
 import { failure } from "./activities.ts";
-import { SALE, startAuction, tagsOf } from "./auctions.ts";
+import { SALE, startDue, tagsOf } from "./auctions.ts";
 import {
   bundleWorkflows,
   createWorld,
@@ -25,9 +25,9 @@ afterAll(async () => {
   expect(world.taskFailures).toEqual([]);
 });
 
-test("what is refused for weeks is tried ever more rarely, and no run's history grows without bound", async () => {
+test.concurrent("what is refused for weeks is tried ever more rarely, and no run's history grows without bound", async () => {
   let tries = 0;
-  const auction = await startAuction(world, {
+  const auction = await startDue(world, {
     continueAfterEvents: 60,
     script: {
       arrangeMeeting: async () => {
@@ -63,9 +63,9 @@ test("what is refused for weeks is tried ever more rarely, and no run's history 
   await auction.handle.terminate();
 });
 
-test("an operation that is refused each time it is asked for is asked for ever more rarely, in run after run", async () => {
+test.concurrent("an operation that is refused each time it is asked for is asked for ever more rarely, in run after run", async () => {
   let asked = 0;
-  const auction = await startAuction(world, {
+  const auction = await startDue(world, {
     continueAfterEvents: 60,
     script: {
       requestEnd: async () => {

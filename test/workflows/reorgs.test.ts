@@ -3,9 +3,9 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { type AuctionState, CHAIN_CHANGED, meetingWorkflowId } from "../../src/domain/process.ts";
 import { getTestTemporal } from "../support/stack.ts";
 import { HOST, meetingOf } from "./activities.ts";
-import { SALE, startAuction, type TestAuction } from "./auctions.ts";
+import { FAR_MS, SALE, startDue, type TestAuction } from "./auctions.ts";
 import { startMeeting } from "./meetings.ts";
-import { createWorld, eventsOf, statusOf, until, type World } from "./world.ts";
+import { createWorld, sleepsUntil, statusOf, until, type World } from "./world.ts";
 
 let world: World;
 beforeAll(async () => {
@@ -31,8 +31,8 @@ async function sold(auction: TestAuction): Promise<void> {
 const requests = (auction: TestAuction, count: number): Promise<unknown> =>
   until(`request ${count}`, () => auction.requestedEnds.length >= count);
 
-test("an end that is undone while the pass is waited for is asked for again, and another winner gets another meeting", async () => {
-  const auction = await startAuction(world, {
+test.concurrent("an end that is undone while the pass is waited for is asked for again, and another winner gets another meeting", async () => {
+  const auction = await startDue(world, {
     script: {
       arrangeMeeting: async (ref, { winner }) =>
         meetingOf(ref, { meetingId: `meeting-of-${ref.auctionId}-${winner}`, winner }),
@@ -57,8 +57,8 @@ test("an end that is undone while the pass is waited for is asked for again, and
   );
 });
 
-test("a pass that was minted before the end was undone counts for nothing", async () => {
-  const auction = await startAuction(world);
+test.concurrent("a pass that was minted before the end was undone counts for nothing", async () => {
+  const auction = await startDue(world);
   await sold(auction);
   await auction.undo("mint");
   await until(
@@ -70,7 +70,7 @@ test("a pass that was minted before the end was undone counts for nothing", asyn
   expect(await auction.handle.result()).toMatchObject({ phase: "meeting" });
 });
 
-test("what is told and taken back while it is being asked for is asked for again at once", async () => {
+test.concurrent("what is told and taken back while it is being asked for is asked for again at once", async () => {
   for (const [step, kind, before] of [
     ["requestEnd", "end", async () => undefined],
     [
@@ -85,7 +85,7 @@ test("what is told and taken back while it is being asked for is asked for again
       calls += 1;
       if (calls === 1) await first.promise;
     };
-    const auction = await startAuction(world, {
+    const auction = await startDue(world, {
       script: {
         [step]: async (ref: Parameters<typeof meetingOf>[0]) => {
           await held();
@@ -103,8 +103,8 @@ test("what is told and taken back while it is being asked for is asked for again
   }
 });
 
-test("an end that is undone and due only later puts the process back to sleep", async () => {
-  const auction = await startAuction(world);
+test.concurrent("an end that is undone and due only later puts the process back to sleep", async () => {
+  const auction = await startDue(world);
   await sold(auction);
   const later = Date.now() + 3_600_000;
   await auction.handle.signal("reverted", {
@@ -122,17 +122,16 @@ test("an end that is undone and due only later puts the process back to sleep", 
   expect(await auction.handle.result()).toMatchObject({ phase: "cancelled" });
 });
 
-test("a step that finds the chain changed waits for what is said next, and asks nobody meanwhile", async () => {
+test.concurrent("a step that finds the chain changed waits for what is said next, and asks nobody meanwhile", async () => {
   let unsold = false;
-  const auction = await startAuction(world, {
+  const auction = await startDue(world, {
     script: { announceUnsold: async () => (unsold ? undefined : CHAIN_CHANGED) },
   });
   await auction.state(ending);
   await auction.settle("end", { blockNumber: 10 });
-  await until("the wait", async () => {
-    const timers = await eventsOf(auction.handle, "timerStartedEventAttributes");
-    return timers.length >= 3 && auction.steps.includes("announceUnsold");
-  });
+  await until("the step", () => auction.steps.includes("announceUnsold"));
+  await auction.state(({ phase }) => phase === "bidding");
+  await until("the wait", () => sleepsUntil(auction.handle));
   expect(auction.steps).toEqual(["requestEnd", "announceUnsold"]);
   expect(await auction.state(() => true)).toMatchObject({ phase: "bidding", winner: null });
 
@@ -144,9 +143,9 @@ test("a step that finds the chain changed waits for what is said next, and asks 
   ]);
 });
 
-test("a sale that the chain took back before it was arranged is not arranged", async () => {
+test.concurrent("a sale that the chain took back before it was arranged is not arranged", async () => {
   let asked = 0;
-  const auction = await startAuction(world, {
+  const auction = await startDue(world, {
     script: {
       arrangeMeeting: async (ref) => {
         asked += 1;
@@ -165,9 +164,9 @@ test("a sale that the chain took back before it was arranged is not arranged", a
   expect(await auction.handle.result()).toMatchObject({ phase: "meeting", ...SALE });
 });
 
-test("an unsold auction whose end is undone while that is announced goes on", async () => {
+test.concurrent("an unsold auction whose end is undone while that is announced goes on", async () => {
   const told = Promise.withResolvers<void>();
-  const auction = await startAuction(world, { script: { announceUnsold: () => told.promise } });
+  const auction = await startDue(world, { script: { announceUnsold: () => told.promise } });
   await auction.state(ending);
   await auction.settle("end", { blockNumber: 10 });
   await until("the announcement", () => auction.steps.includes("announceUnsold"));
@@ -178,8 +177,8 @@ test("an unsold auction whose end is undone while that is announced goes on", as
   expect(await auction.state(isArranged)).toMatchObject({ phase: "sold", ...SALE });
 });
 
-test("an end refused because of a cancellation ends the process, unless the chain takes it back", async () => {
-  const auction = await startAuction(world);
+test.concurrent("an end refused because of a cancellation ends the process, unless the chain takes it back", async () => {
+  const auction = await startDue(world);
   await auction.state(ending);
   await auction.settle("end", { status: "refused", reason: "cancelled", blockNumber: 10 });
   expect(await auction.handle.result()).toMatchObject({ phase: "cancelled", problem: null });
@@ -187,7 +186,7 @@ test("an end refused because of a cancellation ends the process, unless the chai
     10,
   ]);
 
-  const doubtful = await startAuction(world, {
+  const doubtful = await startDue(world, {
     script: { announceCancelled: async () => CHAIN_CHANGED },
   });
   await doubtful.state(ending);
@@ -199,10 +198,10 @@ test("an end refused because of a cancellation ends the process, unless the chai
   expect(await doubtful.handle.result()).toMatchObject({ phase: "unsold" });
 });
 
-test.each(["scheduled", "open", "closing"] as const)(
+test.concurrent.each(["scheduled", "open", "closing"] as const)(
   "a meeting that is withdrawn while %s ends its room and itself",
   async (phase) => {
-    const times = { scheduled: { opensInMs: 60_000 }, open: {}, closing: { endsInMs: 500 } }[phase];
+    const times = { scheduled: { opensInMs: FAR_MS }, open: {}, closing: { endsInMs: 500 } }[phase];
     const meeting = await startMeeting(world, times);
     await meeting.state(
       (state) => state.phase === phase && (phase !== "closing" || state.outcome !== null),
@@ -214,13 +213,13 @@ test.each(["scheduled", "open", "closing"] as const)(
   },
 );
 
-test("a meeting that was withdrawn before its process began finds that out by itself", async () => {
+test.concurrent("a meeting that was withdrawn before its process began finds that out by itself", async () => {
   const meeting = await startMeeting(world, {}, { openMeeting: async () => CHAIN_CHANGED });
   expect(await meeting.handle.result()).toMatchObject({ phase: "withdrawn" });
   expect(meeting.steps).toEqual(["openMeeting", "leaveWithdrawn"]);
 });
 
-test("whoever closes a meeting that is then withdrawn is told so", async () => {
+test.concurrent("whoever closes a meeting that is then withdrawn is told so", async () => {
   const closing = Promise.withResolvers<1>();
   const meeting = await startMeeting(world, {}, { closeMeeting: () => closing.promise });
   await meeting.phase("open");

@@ -5,7 +5,7 @@ import { enqueue, type OutboxMessage } from "../../src/db/outbox.ts";
 import { OutboxRelay } from "../../src/workers/relay.ts";
 import { testLogger } from "../support/logs.ts";
 import { createTestDatabase, getTestTemporal, type TestDatabase } from "../support/stack.ts";
-import { SALE, startAuction, type TestAuction } from "./auctions.ts";
+import { SALE, startDue, type TestAuction } from "./auctions.ts";
 import { createWorld, statusOf, until, type World } from "./world.ts";
 
 let world: World;
@@ -39,7 +39,7 @@ const start = (auction: TestAuction, again: boolean): OutboxMessage => ({
 });
 
 test("a process that has come to its end runs again for what the chain took back, and only then", async () => {
-  const auction = await startAuction(world);
+  const auction = await startDue(world);
   await auction.state(({ phase }) => phase === "ending");
   await auction.settle("end", { blockNumber: 3 });
   expect(await auction.handle.result()).toMatchObject({ phase: "unsold" });

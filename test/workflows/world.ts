@@ -3,6 +3,7 @@
  * memory. Workers can be stopped and started again, as what happens meanwhile is half of what is tested.
  */
 import { readFileSync } from "node:fs";
+import { jest } from "@jest/globals";
 import {
   Client,
   Connection,
@@ -162,18 +163,22 @@ function install(taskFailures: string[]): void {
   });
 }
 
+/** Only a hang lasts so long, on the slowest machine too. A test's own limit is longer, so that `until` says what was missing. */
+const GIVE_UP_AFTER_MS = 5 * 60_000;
+jest.setTimeout(2 * GIVE_UP_AFTER_MS);
+
 /** Waits until the condition holds and returns what it gave; says what it waited for when it never does. */
 export async function until<T>(
   what: string,
   condition: () => T | Promise<T>,
 ): Promise<NonNullable<Exclude<T, false>>> {
-  const giveUpAtMs = Date.now() + 120_000;
-  for (;;) {
+  const giveUpAtMs = Date.now() + GIVE_UP_AFTER_MS;
+  for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 1.2, 100)) {
     const value = await condition();
     if (value !== undefined && value !== null && value !== false)
       return value as NonNullable<Exclude<T, false>>;
     if (Date.now() > giveUpAtMs) throw new Error(`still waiting: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }
 
@@ -228,6 +233,29 @@ export async function eventsOf<K extends Attributes>(
 
 export async function statusOf(handle: WorkflowHandle): Promise<string> {
   return (await handle.describe()).status.name;
+}
+
+/**
+ * When the timer that a workflow sleeps on fires, as its clock has it; undefined while it does not sleep. Read from the history:
+ * the clock of a workflow is the time at which its newest task began.
+ */
+export async function sleepsUntil(handle: WorkflowHandle): Promise<number | undefined> {
+  let nowMs = Number.NaN;
+  let newest: { id: string | null | undefined; firesAtMs: number } | undefined;
+  for (const event of await historyOf(handle)) {
+    if (event.workflowTaskStartedEventAttributes) nowMs = msOf(event.eventTime);
+    const started = event.timerStartedEventAttributes;
+    if (started)
+      newest = { id: started.timerId, firesAtMs: nowMs + msOf(started.startToFireTimeout) };
+    const over = event.timerFiredEventAttributes ?? event.timerCanceledEventAttributes;
+    if (over && over.timerId === newest?.id) newest = undefined;
+  }
+  return newest?.firesAtMs;
+}
+
+/** Milliseconds, as a workflow sees them: whole ones. */
+function msOf(time: { seconds?: unknown; nanos?: number | null } | null | undefined): number {
+  return Number(time?.seconds ?? 0) * 1000 + Math.floor((time?.nanos ?? 0) / 1e6);
 }
 
 /** What an operator reads in the Web UI. */
