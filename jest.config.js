@@ -19,6 +19,8 @@ export default {
   },
   // Only what hangs reaches it: a test may take ten times as long on a busy machine.
   testTimeout: 600_000,
+  // Tests of one file that wait side by side (test.concurrent): test/workflows.
+  maxConcurrency: 10,
   testSequencer: "<rootDir>/test/support/sequencer.mjs",
   // Servers are started when a test file first asks for one, not before (test/support/stack.ts).
   globalSetup: "<rootDir>/test/support/global-setup.mjs",

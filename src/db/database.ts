@@ -52,6 +52,8 @@ export interface DatabaseOptions {
   readonly url: string;
   readonly applicationName: string;
   readonly maxConnections?: number;
+  /** 30 s by default. How long a connection may take says the URL. */
+  readonly statementTimeoutMs?: number;
   readonly onError?: (error: Error) => void;
 }
 
@@ -63,7 +65,10 @@ export function connectTimeoutMs(url: string): number {
   return (given > 0 ? given : DEFAULT_CONNECT_TIMEOUT_S) * 1_000;
 }
 
-/** The connection pool of a process. Statements are limited to 30 s so that no request hangs for ever. */
+/** No request hangs for ever. */
+const STATEMENT_TIMEOUT_MS = 30_000;
+
+/** The connection pool of a process. */
 export class Database implements Transactor {
   readonly #pool: pg.Pool;
   readonly #options: DatabaseOptions;
@@ -75,7 +80,7 @@ export class Database implements Transactor {
       application_name: options.applicationName,
       max: options.maxConnections ?? 10,
       connectionTimeoutMillis: connectTimeoutMs(options.url),
-      statement_timeout: 30_000,
+      statement_timeout: options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS,
       // A process that is frozen in the middle of a transaction must not hold its locks against all the others.
       idle_in_transaction_session_timeout: 15_000,
       types,

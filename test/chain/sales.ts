@@ -47,8 +47,8 @@ export class Sales {
     });
   }
 
-  static async start(): Promise<Sales> {
-    const sales = new Sales(await Engine.start());
+  static async start(engine?: Engine): Promise<Sales> {
+    const sales = new Sales(engine ?? (await Engine.start()));
     const { db, chain } = sales.engine;
     for (const address of [chain.host, sales.bob, sales.carol]) {
       const [user] = await db.query<{ id: string }>(

@@ -11,9 +11,11 @@ import { WalletSender } from "../../src/chain/sending/sender.ts";
 import type { TransactionSigner } from "../../src/chain/sending/signer.ts";
 import type { FeeCaps } from "../../src/chain/sending/fees.ts";
 import { requestOperation } from "../../src/chain/sending/operations.ts";
-import { Database, type Transactor } from "../../src/db/database.ts";
+import type { Database, Transactor } from "../../src/db/database.ts";
 import { auctionWorkflowId, operationKey, type OperationKind } from "../../src/domain/process.ts";
 import { rememberSecrets, testLogger } from "../support/logs.ts";
+import { openDatabase } from "../support/database.ts";
+import type { MeetingAuctionConfig } from "../../contracts/deploy.ts";
 import { AuctionChain } from "../contracts/harness.ts";
 import { latestTimestamp } from "../support/anvil.ts";
 import { createTestDatabase, type TestDatabase } from "../support/stack.ts";
@@ -25,6 +27,9 @@ const HIGH_CAPS: FeeCaps = {
   settle: 10n ** 15n,
   cancel: 10n ** 15n,
 };
+
+/** Only a node that hangs takes so long, also on a busy machine. */
+const ANSWER_TIMEOUT_MS = 60_000;
 
 /** An RPC client whose traffic a test can watch and disturb. */
 export class TappedRpc extends JsonRpc {
@@ -62,26 +67,35 @@ export class Engine {
   readonly rpc: TappedRpc;
   readonly signer: Wallet;
   readonly #test: TestDatabase;
+  readonly #isChainShared: boolean;
 
-  private constructor(chain: AuctionChain, test: TestDatabase, db: Database) {
+  private constructor(chain: AuctionChain, test: TestDatabase, isChainShared: boolean) {
     this.chain = chain;
     this.#test = test;
-    this.db = db;
-    this.rpc = new TappedRpc({ endpoints: [chain.anvil.rpcUrl] });
+    this.#isChainShared = isChainShared;
+    this.db = openDatabase(test.url);
+    this.rpc = new TappedRpc({ endpoints: [chain.anvil.rpcUrl], timeoutMs: ANSWER_TIMEOUT_MS });
     // The harness makes the second account operator.
     this.signer = new Wallet(chain.anvil.accounts[1]?.privateKey ?? "");
     rememberSecrets(this.signer.privateKey, this.signer.privateKey.slice(2));
   }
 
-  static async start(): Promise<Engine> {
+  /** On a chain of its own, or on one that the caller shares between engines and stops. */
+  static async start(shared?: AuctionChain): Promise<Engine> {
     const test = await createTestDatabase();
-    const chain = await AuctionChain.start({ minDurationS: 5, timeBufferS: 6, maxExtensionS: 18 });
-    return new Engine(chain, test, new Database({ url: test.url, applicationName: "test" }));
+    return new Engine(shared ?? (await Engine.startChain()), test, shared !== undefined);
+  }
+
+  static startChain(config: Partial<MeetingAuctionConfig> = {}): Promise<AuctionChain> {
+    return AuctionChain.start({ minDurationS: 5, timeBufferS: 6, maxExtensionS: 18, ...config });
   }
 
   /** A client that sees the node as so many endpoints, each of which a test can disturb by its index. */
   endpoints(count: number): TappedRpc {
-    return new TappedRpc({ endpoints: Array(count).fill(this.chain.anvil.rpcUrl) as string[] });
+    return new TappedRpc({
+      endpoints: Array(count).fill(this.chain.anvil.rpcUrl) as string[],
+      timeoutMs: ANSWER_TIMEOUT_MS,
+    });
   }
 
   /** Auctions that are past their end, each with one bid, and not ended yet. */
@@ -110,7 +124,7 @@ export class Engine {
   async stop(): Promise<void> {
     await this.db.close();
     await this.#test.drop();
-    await this.chain.stop();
+    if (!this.#isChainShared) await this.chain.stop();
   }
 
   get databaseUrl(): string {

@@ -9,7 +9,7 @@ import { type Api, createApi } from "../../src/api/server.ts";
 import { issueAccessToken } from "../../src/api/auth/tokens.ts";
 import type { ChainReader, CreationCheck, PassOwnership } from "../../src/chain/reader.ts";
 import { type ApiConfig, loadApiConfig } from "../../src/config.ts";
-import { Database } from "../../src/db/database.ts";
+import type { Database } from "../../src/db/database.ts";
 import { createOrm } from "../../src/db/migrate.ts";
 import { findAccount, type Account } from "../../src/db/people.ts";
 import type { AuctionInput } from "../../src/domain/process.ts";
@@ -18,6 +18,7 @@ import { createRoomTokens } from "../../src/jitsi/index.ts";
 import { claimDigest, type AccessGate } from "../../src/lit/index.ts";
 import { rememberSecrets, testLogger } from "./logs.ts";
 import type { ParaClient, ParaIdentity, ParaSession } from "../../src/para/index.ts";
+import { openDatabase } from "./database.ts";
 import { createTestDatabase, type TestDatabase } from "./stack.ts";
 
 export const CHAIN_ID = 31_337;
@@ -252,7 +253,7 @@ export interface TestWorld {
 /** A database and whatever APIs a test file starts over it. */
 export async function createTestWorld(): Promise<TestWorld> {
   const database: TestDatabase = await createTestDatabase();
-  const db = new Database({ url: database.url, applicationName: "test", maxConnections: 10 });
+  const db = openDatabase(database.url);
   const orm = createOrm(database.url);
   const apis: TestApi[] = [];
   return {

@@ -1,8 +1,9 @@
 // What the indexer writes when the chain takes back an end, carried by the relay to a process that has come to its end.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { Database } from "../../src/db/database.ts";
+import type { Database } from "../../src/db/database.ts";
 import { enqueue, type OutboxMessage } from "../../src/db/outbox.ts";
 import { OutboxRelay } from "../../src/workers/relay.ts";
+import { openDatabase } from "../support/database.ts";
 import { testLogger } from "../support/logs.ts";
 import { createTestDatabase, getTestTemporal, type TestDatabase } from "../support/stack.ts";
 import { SALE, startDue, type TestAuction } from "./auctions.ts";
@@ -14,7 +15,7 @@ let db: Database;
 let relay: OutboxRelay;
 beforeAll(async () => {
   database = await createTestDatabase();
-  db = new Database({ url: database.url, applicationName: "test" });
+  db = openDatabase(database.url);
   world = await createWorld(await getTestTemporal());
   await world.startWorkers();
   relay = new OutboxRelay({ db, client: world.client, leadMs: 200, logger: testLogger() });
