@@ -2,6 +2,7 @@
  * A namespace of the real Temporal dev server with the product's workflows, unmodified, and activities in
  * memory. Workers can be stopped and started again, as what happens meanwhile is half of what is tested.
  */
+import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { jest } from "@jest/globals";
 import {
@@ -24,6 +25,7 @@ import {
 import { TASK_QUEUES } from "../../src/domain/process.ts";
 import { getTestWorkflowBundle } from "../support/stack.ts";
 import { FakeActivities } from "./activities.ts";
+import { replayAll } from "./replays.ts";
 
 export type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
 
@@ -41,6 +43,7 @@ export interface World {
   startWorkers(options?: Partial<WorkerOptions>): Promise<() => Promise<void>>;
   /** A worker of auctions and meetings alone. In one process there may be several, if each is of another build. */
   startAuctionWorker(options?: Partial<WorkerOptions>): Promise<() => Promise<void>>;
+  /** Stops the workers, and replays every workflow execution that they worked on. */
   close(): Promise<void>;
 }
 
@@ -53,7 +56,7 @@ export interface WorldOptions {
 
 const quiet = new DefaultLogger("ERROR");
 
-/** With 0 every workflow task replays the whole history, as after a restart; npm test runs test/workflows in both ways. */
+/** With 0 every workflow task replays the whole history, as after a restart: `npm run test:soak` does that. */
 const CACHED = process.env["TEST_MAX_CACHED_WORKFLOWS"];
 
 /** The product's workflows, from the bundle that all files of a run share. */
@@ -97,26 +100,30 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const native = await NativeConnection.connect({ address });
   const client = new Client({ connection, namespace, dataConverter, identity: "test-client" });
   const stops = new Set<() => Promise<void>>();
+  const bundles = new Map<string, WorkflowBundle>();
 
   const shared = {
     connection: native,
     namespace,
     dataConverter,
-    identity: "test-worker",
     activities: { ...activities.implementations() },
     // A task that was meant for a worker that is gone is offered to the next one after this.
     stickyQueueScheduleToStartTimeout: "500 milliseconds",
     maxHeartbeatThrottleInterval: "200 milliseconds",
   } as const;
-  const auctionWorker = (workerOptions: Partial<WorkerOptions>): Promise<Worker> =>
-    Worker.create({
+  const auctionWorker = (workerOptions: Partial<WorkerOptions>): Promise<Worker> => {
+    const identity = workerOptions.identity ?? `test-worker ${randomUUID()}`;
+    bundles.set(identity, (workerOptions.workflowBundle as WorkflowBundle | undefined) ?? bundle);
+    return Worker.create({
       ...shared,
       taskQueue: TASK_QUEUES.auction,
       workflowBundle: bundle,
       patchActivationCallback: ({ patchId }) => !heldPatches.has(patchId),
       ...(CACHED === undefined ? {} : { maxCachedWorkflows: Number(CACHED) }),
       ...workerOptions,
+      identity,
     });
+  };
   const run = (workers: readonly Worker[]): (() => Promise<void>) => {
     const running = Promise.all(workers.map((worker) => worker.run()));
     const stop = async (): Promise<void> => {
@@ -144,9 +151,13 @@ export async function createWorld(options: WorldOptions): Promise<World> {
         await Worker.create({ ...shared, taskQueue: TASK_QUEUES.chain }),
       ]),
     async close() {
-      await Promise.all([...stops].map((stop) => stop()));
-      await native.close();
-      await connection.close();
+      try {
+        await Promise.all([...stops].map((stop) => stop()));
+        await replayAll(client, bundles, dataConverter);
+      } finally {
+        await native.close();
+        await connection.close();
+      }
     },
   };
 }
@@ -186,7 +197,7 @@ export async function until<T>(
  * Waits until the `state` query of a workflow gives what the condition asks for. A query that is answered from a replay, while the
  * workflow goes on, may meet a history that is longer than it was when the query was sent, and then fails as if the code did not fit
  * (known as temporalio/sdk-go#755; seen once here): it is asked again. A workflow that really does not replay fails its tasks too,
- * which `taskFailures` and the run without a cache show, and never answers.
+ * which `taskFailures` and the replays of `World.close` show, and never answers.
  */
 export function stateOf<State>(
   handle: WorkflowHandle,
