@@ -93,6 +93,9 @@ export async function createDatabase(
   );
 }
 
+/** A server that is not there refuses at once; one on a busy machine takes a while. */
+const CONNECT_TIMEOUT_MS = 60_000;
+
 /** One statement on a connection of its own. */
 export async function query(url: string, sql: string, values: unknown[] = []): Promise<unknown[]> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });

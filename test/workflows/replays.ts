@@ -1,7 +1,11 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Client } from "@temporalio/client";
 import type { DataConverter } from "@temporalio/common";
 import type { temporal } from "@temporalio/proto";
 import { Worker, type WorkflowBundle } from "@temporalio/worker";
+import { historyToJson } from "../histories/json.ts";
 
 type History = temporal.api.history.v1.IHistory;
 
@@ -32,7 +36,12 @@ export async function replayAll(
       histories,
     )) {
       replayed += 1;
-      if (error !== undefined) failures.push(`${workflowId}: ${error.message}`);
+      if (error === undefined) continue;
+      const file = join(mkdtempSync(join(tmpdir(), "meeting-auction-history-")), "histories.json");
+      // Of every run that has this id.
+      const runs = histories.filter((one) => one.workflowId === workflowId);
+      writeFileSync(file, JSON.stringify(runs.map((one) => historyToJson(one.history))));
+      failures.push(`${workflowId} (histories: ${file}): ${error.message}`);
     }
   if (failures.length > 0)
     throw new Error(`these workflows do not replay:\n${failures.join("\n")}`);
