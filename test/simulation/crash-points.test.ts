@@ -82,16 +82,20 @@ test("the runs below and the random plans know every crash point of the product"
   expect(new Set(CRASH_AT_POINTS)).toEqual(new Set(CRASH_POINTS));
 });
 
-test.each(RUNS)(
+test.concurrent.each(RUNS)(
   "$points",
   async ({ points, instead }) => {
     const lives = points.map((crashAt) => ({ crashAt, downBlocks: 0 }));
-    const result = await expectNoViolation(servers, {
-      seed: SEED,
-      auctions: AUCTIONS,
-      instead: { faults: [], reorgs: [], ...instead, lives },
-    });
+    const result = await expectNoViolation(
+      servers,
+      {
+        seed: SEED,
+        auctions: AUCTIONS,
+        instead: { faults: [], reorgs: [], ...instead, lives },
+      },
+      { reportsDeaths: true },
+    );
     expect(result.deaths).toEqual(points.map((point) => `${point} SIGKILL`));
   },
-  300_000,
+  900_000,
 );

@@ -1,5 +1,9 @@
 // The processes (workflows) of a run as an operator may handle them: through Temporal's client.
+import { hostname } from "node:os";
 import { Client, Connection, ScheduleNotFoundError } from "@temporalio/client";
+import proto from "@temporalio/proto";
+
+const { PENDING_ACTIVITY_STATE_STARTED } = proto.temporal.api.enums.v1.PendingActivityState;
 
 /** The product's Schedule that repairs what is missing; by the clock it comes once a minute. */
 const RECONCILE_SCHEDULE = "reconcile";
@@ -7,9 +11,11 @@ const RECONCILE_SCHEDULE = "reconcile";
 export class Workflows {
   readonly #connection: Connection;
   readonly #client: Client;
+  readonly #namespace: string;
 
   private constructor(connection: Connection, namespace: string) {
     this.#connection = connection;
+    this.#namespace = namespace;
     this.#client = new Client({ connection, namespace });
   }
 
@@ -32,6 +38,33 @@ export class Workflows {
     const found = this.#client.workflow.list({ query: `ExecutionStatus = "Running"` });
     for await (const { workflowId } of found) ids.push(workflowId);
     return ids;
+  }
+
+  /**
+   * Does for a dead worker what its time-outs would do later: its activities fail and are retried, and workflows no longer wait
+   * for its cache.
+   */
+  async reportDeath(pid: number): Promise<void> {
+    const { workflowService } = this.#connection;
+    const namespace = this.#namespace;
+    // The name that the SDK gives a worker.
+    const identity = `${pid}@${hostname()}`;
+    for (const workflowId of await this.running()) {
+      const execution = { workflowId };
+      // What has closed meanwhile needs no report.
+      const described = await workflowService
+        .describeWorkflowExecution({ namespace, execution })
+        .catch(() => undefined);
+      for (const activity of described?.pendingActivities ?? []) {
+        const { activityId = "", state, lastWorkerIdentity } = activity;
+        if (state !== PENDING_ACTIVITY_STATE_STARTED || lastWorkerIdentity !== identity) continue;
+        const failure = { message: "its worker has died", applicationFailureInfo: {} };
+        await workflowService
+          .respondActivityTaskFailedById({ namespace, workflowId, activityId, identity, failure })
+          .catch(() => undefined);
+      }
+      await workflowService.resetStickyTaskQueue({ namespace, execution }).catch(() => undefined);
+    }
   }
 
   /** Leaves nothing behind that would keep the server busy. */

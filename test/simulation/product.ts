@@ -6,6 +6,7 @@ import type { Exit, ManagedProcess, Processes } from "../../dev/stack/processes.
 import type { Life } from "./plan-lives.ts";
 
 export interface Death extends Exit {
+  readonly pid: number;
   /** Undefined for a life that no plan ends: the worker died by itself. */
   readonly life: Life | undefined;
 }
@@ -62,7 +63,7 @@ export class Product {
     this.#child = child;
     void child.exited.then((exit) => {
       this.#child = undefined;
-      if (!this.#stopping) this.deaths.push({ life, ...exit });
+      if (!this.#stopping) this.deaths.push({ life, pid: child.pid, ...exit });
     });
   }
 

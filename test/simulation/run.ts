@@ -25,17 +25,39 @@ export interface RunResult {
 const BLOCK_MS = { "1s": 90, irregular: 250, "12s": 300 } as const;
 /** While the worker is away: Temporal waits 5 s for its heartbeat before it gives the jobs to the next. */
 const BLOCK_WHILE_AWAY_MS = 600;
-/** A worker that is busy gets this much more time to look at a block. */
+/**
+ * So many blocks come while a worker starts; then the chain waits until it looks. Without this limit a slow machine would play
+ * the whole story before the next worker begins to work.
+ */
+const BLOCKS_WHILE_STARTING = 8;
+/** A worker that is busy gets this much more time to look at a block. A fault may keep it from looking: then blocks come all the same. */
 const PATIENCE_MS = 1_500;
-const REST_LIMIT_MS = 90_000;
+/** The same for a worker that starts. */
+const START_PATIENCE_MS = 60_000;
+/** Nothing has changed for so long: the run hangs. Far more than a machine needs that has six other things to do. */
+const REST_LIMIT_MS = 300_000;
 const RECONCILE_EVERY_MS = 4_000;
 
-export async function runSeed(servers: Servers, options: PlanOptions): Promise<RunResult> {
+export interface RunOptions {
+  /** Of the folder of its logs. */
+  readonly name?: string;
+  /**
+   * Tells Temporal that a worker has died, so that the next one gets its work at once. Otherwise Temporal finds out by its
+   * time-outs, of 5 to 10 s.
+   */
+  readonly reportsDeaths?: boolean;
+}
+
+export async function runSeed(
+  servers: Servers,
+  options: PlanOptions,
+  { name = `seed-${options.seed}`, reportsDeaths = false }: RunOptions = {},
+): Promise<RunResult> {
   const startedAtMs = performance.now();
   const plan = makePlan(options);
-  const stage = await setStage(servers, plan, `seed-${plan.seed}`);
+  const stage = await setStage(servers, plan, name);
   try {
-    const player = new Player(stage, plan);
+    const player = new Player(stage, plan, reportsDeaths);
     const storyAtMs = performance.now();
     await player.play();
     const restAtMs = performance.now();
@@ -75,10 +97,14 @@ class Player {
   /** How often the present worker has asked for the newest block. */
   #looks = 0;
   #diedAtBlock: number | undefined;
+  /** When the present worker was started, and the block of that moment. */
+  #startedAt = { ms: 0, block: 0 };
+  readonly #reportsDeaths: boolean;
 
-  constructor(stage: Stage, plan: Plan) {
+  constructor(stage: Stage, plan: Plan, reportsDeaths: boolean) {
     this.#stage = stage;
     this.#plan = plan;
+    this.#reportsDeaths = reportsDeaths;
     this.#reorgs = [...plan.reorgs];
     this.#faults = new FaultSchedule(plan.faults, stage);
     stage.proxy.onRequest = ({ method, params }) => {
@@ -88,7 +114,7 @@ class Player {
 
   async play(): Promise<void> {
     const { story, product } = this.#stage;
-    product.start();
+    this.#start();
     await this.#awake();
     while (story.block < this.#plan.lastBlock) {
       await this.#block();
@@ -151,7 +177,10 @@ class Player {
       const deadlineMs = performance.now() + PATIENCE_MS;
       while (product.alive && this.#looks === looksBefore && performance.now() < deadlineMs)
         await sleep(10);
-    } else await sleep(product.alive ? BLOCK_WHILE_AWAY_MS : BLOCK_MS[this.#plan.spacing]);
+    } else if (product.alive) {
+      await sleep(BLOCK_WHILE_AWAY_MS);
+      if (story.block >= this.#startedAt.block + BLOCKS_WHILE_STARTING) await this.#awake();
+    } else await sleep(BLOCK_MS[this.#plan.spacing]);
     await story.next();
   }
 
@@ -168,18 +197,25 @@ class Player {
         what: `died by itself (${death?.signal ?? `exit code ${death?.code}`})`,
       });
     if (story.block < this.#diedAtBlock + (death?.life?.downBlocks ?? 0)) return;
+    if (this.#reportsDeaths && death !== undefined)
+      await this.#stage.workflows.reportDeath(death.pid);
     this.#diedAtBlock = undefined;
+    this.#start();
+  }
+
+  #start(): void {
+    const { story, product } = this.#stage;
     this.#looks = 0;
+    this.#startedAt = { ms: performance.now(), block: story.block };
     product.start();
   }
 
-  /** The story begins when the first worker looks at the chain. */
+  /** Waits until the present worker looks at the chain, dies, or its time to start is over. */
   async #awake(): Promise<void> {
-    const deadlineMs = performance.now() + REST_LIMIT_MS;
-    while (this.#looks <= AWAKE_LOOKS && this.#stage.product.alive) {
-      if (performance.now() > deadlineMs) throw new Error("the worker does not begin to work");
-      await sleep(20);
-    }
+    const deadlineMs = this.#startedAt.ms + START_PATIENCE_MS;
+    while (this.#looks <= AWAKE_LOOKS && this.#stage.product.alive)
+      if (performance.now() > deadlineMs) return;
+      else await sleep(20);
   }
 }
 

@@ -20,12 +20,12 @@ test("a seed gives the same plan each time, and another seed another one", () =>
   expect(new Set([1, 2, 3, 4, 5].map(digest)).size).toBe(5);
 });
 
-test.each(SEEDS)(
+test.concurrent.each(SEEDS)(
   "seed %i: nothing is lost, nothing is doubled, and all comes to rest",
   async (seed) => {
     await expectNoViolation(servers, { seed, auctions: AUCTIONS });
   },
-  300_000,
+  900_000,
 );
 
 /** A seed that went red keeps its faults, reorgs and kills: a kind added later changes what a bare seed means. */
@@ -36,10 +36,10 @@ interface Regression {
   readonly instead: Pick<Plan, "faults" | "reorgs" | "lives">;
 }
 
-test.each(regressions as Regression[])(
+test.concurrent.each(regressions as Regression[])(
   "seed $seed with $auctions auctions: $was",
   async ({ seed, auctions, instead }) => {
     await expectNoViolation(servers, { seed, auctions, instead });
   },
-  300_000,
+  900_000,
 );

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createTestDatabase, getTestTemporal, getTestWorkflowBundle } from "../support/stack.ts";
-import type { PlanOptions } from "./plan.ts";
+import { digestOf, makePlan, type PlanOptions } from "./plan.ts";
 import { reportOf } from "./report.ts";
-import { type RunResult, runSeed } from "./run.ts";
+import { type RunOptions, type RunResult, runSeed } from "./run.ts";
 import type { Servers } from "./servers.ts";
 
 /** The servers of the jest run, as the simulation wants them. */
@@ -26,8 +26,14 @@ export async function testServers(): Promise<Servers> {
 export async function expectNoViolation(
   servers: Servers,
   options: PlanOptions,
+  runOptions: RunOptions = {},
 ): Promise<RunResult> {
-  const result = await runSeed(servers, options);
+  // Runs beside each other may have the same seed, but not the same plan.
+  const name = `seed-${options.seed}-${digestOf(makePlan(options))}`;
+  const result = await runSeed(servers, options, { name, ...runOptions });
+  process.stderr.write(
+    `TIMES ${options.seed} ${JSON.stringify({ ...result.tookMs, deaths: result.deaths, blocks: result.counted })}\n`,
+  );
   if (result.violations.length > 0) throw new Error(reportOf(result, options));
   return result;
 }
