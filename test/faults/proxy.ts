@@ -1,6 +1,7 @@
 // A proxy before one node that serves several endpoints, each as a provider of its own, and misbehaves on demand.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { postJson } from "./post-json.ts";
 import { RawRecord, type SentRaw } from "./raw-record.ts";
 import { type Fault, isFailure, type Reply, type RpcAnswer, type RpcCall } from "./rpc-types.ts";
 import { SocketEndpoint } from "./sockets.ts";
@@ -165,12 +166,8 @@ export class FaultProxy {
   async #askNode(call: RpcCall): Promise<RpcAnswer> {
     await this.#gate;
     return this.#busy(async () => {
-      const response = await fetch(this.#rpcUrl, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ jsonrpc: "2.0", id: this.#nextId++, ...call }),
-      });
-      const answer = (await response.json()) as RpcAnswer;
+      const asked = { jsonrpc: "2.0", id: this.#nextId++, ...call };
+      const answer = (await postJson(this.#rpcUrl, asked)) as RpcAnswer;
       if (call.method === "eth_sendRawTransaction") this.record.noteAnswer(call, answer);
       return isFailure(answer) ? { error: answer.error } : { result: answer.result };
     });

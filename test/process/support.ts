@@ -33,6 +33,13 @@ export async function startParts(): Promise<{
   };
 }
 
+/** What Node needs, and nothing that configures the product. */
+const environmentOfNode = (): NodeJS.ProcessEnv => ({
+  PATH: process.env["PATH"],
+  HOME: process.env["HOME"],
+  NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
+});
+
 /** Starts src/main.ts with exactly these variables. */
 export function startProduct(
   args: readonly string[],
@@ -40,7 +47,7 @@ export function startProduct(
 ): ProductProcess {
   const child = spawn(process.execPath, [join(repositoryRoot, "src/main.ts"), ...args], {
     cwd: repositoryRoot,
-    env: { PATH: process.env["PATH"], HOME: process.env["HOME"], ...env },
+    env: { ...environmentOfNode(), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";

@@ -1,4 +1,5 @@
 // The driver's own line to the node: plain JSON-RPC, past the proxy.
+import { postJson } from "../faults/post-json.ts";
 
 export class NodeError extends Error {
   readonly code: number;
@@ -32,12 +33,8 @@ export class Node {
 
   /** @throws NodeError when the node refuses. */
   async send<T = unknown>(method: string, ...params: unknown[]): Promise<T> {
-    const response = await fetch(this.#url, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ jsonrpc: "2.0", id: this.#nextId++, method, params }),
-    });
-    const answer = (await response.json()) as {
+    const asked = { jsonrpc: "2.0", id: this.#nextId++, method, params };
+    const answer = (await postJson(this.#url, asked)) as {
       readonly result: T;
       readonly error?: { readonly code: number; readonly message: string };
     };

@@ -17,6 +17,7 @@ export class Product {
   readonly #folder: string;
   readonly #env: Readonly<Record<string, string>>;
   readonly #lives: readonly Life[];
+  readonly #compileCache: string;
   #child: ManagedProcess | undefined;
   #stopping = false;
 
@@ -26,11 +27,13 @@ export class Product {
     readonly folder: string;
     readonly env: Readonly<Record<string, string>>;
     readonly lives: readonly Life[];
+    readonly compileCache: string;
   }) {
     this.#processes = parts.processes;
     this.#folder = parts.folder;
     this.#env = parts.env;
     this.#lives = parts.lives;
+    this.#compileCache = parts.compileCache;
     mkdirSync(this.#folder, { recursive: true });
   }
 
@@ -53,7 +56,7 @@ export class Product {
       env: {
         PATH: process.env["PATH"],
         HOME: process.env["HOME"],
-        NODE_COMPILE_CACHE: join(repositoryRoot, "node_modules/.cache/compiled"),
+        NODE_COMPILE_CACHE: this.#compileCache,
         ...this.#env,
         LOG_DIR: this.#folder,
         ...(life?.crashAt === undefined ? {} : { CRASH_AT: life.crashAt }),

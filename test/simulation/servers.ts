@@ -25,6 +25,8 @@ export interface Servers {
   /** Logs of runs go into folders below it. */
   readonly folder: string;
   readonly bundle: string;
+  /** For NODE_COMPILE_CACHE of the workers. */
+  readonly compileCache: string;
   database(): Promise<RunDatabase>;
   /** A namespace that no other run has. */
   temporal(): Promise<{ readonly address: string; readonly namespace: string }>;
@@ -87,6 +89,7 @@ export async function startServers(runs: number): Promise<Servers> {
     return {
       folder,
       bundle,
+      compileCache: join(repositoryRoot, "node_modules/.cache/compiled"),
       async database() {
         const name = `run_${randomBytes(6).toString("hex")}`;
         await createDatabase(postgres.url("postgres"), name, TEMPLATE);

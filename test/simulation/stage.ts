@@ -97,6 +97,7 @@ export async function setStage(servers: Servers, plan: Plan, name: string): Prom
       processes,
       folder,
       lives: plan.lives,
+      compileCache: servers.compileCache,
       env: {
         NODE_ENV: "test",
         DATABASE_URL: database.workerUrl,

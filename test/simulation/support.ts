@@ -1,7 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createTestDatabase, getTestTemporal, getTestWorkflowBundle } from "../support/stack.ts";
+import {
+  createTestDatabase,
+  getCompiledProduct,
+  getTestTemporal,
+  getTestWorkflowBundle,
+} from "../support/stack.ts";
 import { digestOf, makePlan, type PlanOptions } from "./plan.ts";
 import { reportOf } from "./report.ts";
 import { type RunOptions, type RunResult, runSeed } from "./run.ts";
@@ -10,9 +15,11 @@ import type { Servers } from "./servers.ts";
 /** The servers of the jest run, as the simulation wants them. */
 export async function testServers(): Promise<Servers> {
   const folder = mkdtempSync(join(tmpdir(), "meeting-auction-simulation-"));
+  const [bundle, product] = await Promise.all([getTestWorkflowBundle(), getCompiledProduct()]);
   return {
     folder,
-    bundle: (await getTestWorkflowBundle()).codePath,
+    bundle: bundle.codePath,
+    compileCache: product.compileCache,
     database: async () => {
       const database = await createTestDatabase();
       return { ...database, workerUrl: database.url };
@@ -31,9 +38,6 @@ export async function expectNoViolation(
   // Runs beside each other may have the same seed, but not the same plan.
   const name = `seed-${options.seed}-${digestOf(makePlan(options))}`;
   const result = await runSeed(servers, options, { name, ...runOptions });
-  process.stderr.write(
-    `TIMES ${options.seed} ${JSON.stringify({ ...result.tookMs, deaths: result.deaths, blocks: result.counted })}\n`,
-  );
   if (result.violations.length > 0) throw new Error(reportOf(result, options));
   return result;
 }

@@ -2,7 +2,7 @@
 // the first of them asks (over HTTP, through test/support/stack.ts). A process of its own, started by
 // the global set-up; it prints its URL and stops everything when its standard input closes, so that
 // nothing stays behind even when jest is killed.
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,7 +11,12 @@ import { failureBlock } from "../../dev/stack/errors.ts";
 import { repositoryRoot } from "../../dev/stack/paths.ts";
 import { freePorts } from "../../dev/stack/ports.ts";
 import { createProcesses } from "../../dev/stack/processes.ts";
-import type { PostgresAnswer, TemporalAnswer, WorkflowBundleAnswer } from "./stack.ts";
+import type {
+  CompiledProductAnswer,
+  PostgresAnswer,
+  TemporalAnswer,
+  WorkflowBundleAnswer,
+} from "./stack.ts";
 
 const TEMPLATE = "migrated_template";
 /** Made when the server starts, where they cost nothing; a later one would take seconds to be known. */
@@ -58,11 +63,25 @@ const workflowBundle = once(async (): Promise<WorkflowBundleAnswer> => {
   return { codePath };
 });
 
+/** Fills the compile cache of the product once for all files of the run: a fresh clone has none. */
+const compiledProduct = once(async (): Promise<CompiledProductAnswer> => {
+  const child = processes.spawn({
+    name: "load-product",
+    command: process.execPath,
+    args: [join(repositoryRoot, "test/support/load-product.ts")],
+    env: process.env,
+  });
+  const { code } = await child.exited;
+  if (code !== 0) throw new Error(readFileSync(child.logFile, "utf8"));
+  return { compileCache: process.env["NODE_COMPILE_CACHE"] ?? "" };
+});
+
 let namespacesGiven = 0;
 
 async function answer(path: string): Promise<unknown> {
   if (path === "/postgres") return postgres();
   if (path === "/workflow-bundle") return workflowBundle();
+  if (path === "/compiled-product") return compiledProduct();
   if (path === "/temporal") {
     const namespace = NAMESPACES[namespacesGiven];
     namespacesGiven += 1;

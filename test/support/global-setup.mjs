@@ -11,6 +11,10 @@ import { fileURLToPath } from "node:url";
 export default async function setUp() {
   // What the product logs, for the search for secrets at the end (logs.ts).
   process.env.MEETING_AUCTION_TEST_LOGS = mkdtempSync(join(tmpdir(), "meeting-auction-logs-"));
+  // `npm test` sets it, too (scripts/run.mjs).
+  process.env.NODE_COMPILE_CACHE ??= fileURLToPath(
+    new URL("../../node_modules/.cache/compiled", import.meta.url),
+  );
   const broker = spawn(process.execPath, [fileURLToPath(new URL("broker.ts", import.meta.url))], {
     stdio: ["pipe", "pipe", "inherit"],
   });

@@ -27,6 +27,12 @@ export interface WorkflowBundleAnswer {
   readonly codePath: string;
 }
 
+/** The product's modules, compiled once per run. */
+export interface CompiledProductAnswer {
+  /** For NODE_COMPILE_CACHE of the product's processes. */
+  readonly compileCache: string;
+}
+
 export interface TestDatabase {
   readonly url: string;
   drop(): Promise<void>;
@@ -60,6 +66,11 @@ export function getTestTemporal(): Promise<TemporalAnswer> {
 /** The product's workflow code, bundled once per run: making it takes a second or more of processor time. */
 export function getTestWorkflowBundle(): Promise<WorkflowBundleAnswer> {
   return ask("/workflow-bundle");
+}
+
+/** Compiles the product's modules once per run: each start of a worker takes half the processor time then. */
+export function getCompiledProduct(): Promise<CompiledProductAnswer> {
+  return ask("/compiled-product");
 }
 
 function askPostgres(): Promise<PostgresAnswer> {
