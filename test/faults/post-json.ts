@@ -19,7 +19,7 @@ export function postJson(url: string, body: unknown): Promise<unknown> {
         try {
           resolve(JSON.parse(answer));
         } catch (error) {
-          reject(error as Error);
+          reject(error);
         }
       });
     });

@@ -7,6 +7,7 @@ import type { WorkflowBundle } from "@temporalio/worker";
 import { TASK_QUEUES } from "../../src/domain/process.ts";
 import { deploymentOptions } from "../../src/workers/builds.ts";
 import { PatchHold } from "../../src/workers/patch-hold.ts";
+import { size } from "../support/random.ts";
 import { getTestTemporal } from "../support/stack.ts";
 import { SALE, startAuction, type TestAuction } from "../workflows/auctions.ts";
 import {
@@ -19,10 +20,13 @@ import {
 } from "../workflows/world.ts";
 import { beforePatches } from "./other-builds.ts";
 
-const SLEEPING = 100;
-const ENDING = 20;
-/** Later than the builds take to change. Were they slower, the sleepers would end among them. */
-const SLEEP_MS = 30_000;
+/** Of each path, with and without search attributes, at least two are woken in each way. */
+const SLEEPING = size(32, 100);
+const ENDING = size(16, 20);
+/** What bids extend, or the test wakes, sleeps for longer than the test may take. */
+const FOR_LONG_MS = 3_600_000;
+/** The others wake by their timers. The builds have changed by then, but nothing depends on it. */
+const SLEEP_MS = size(8_000, 30_000);
 
 let world: World;
 let old: WorkflowBundle;
@@ -138,7 +142,8 @@ async function buildsOf({ auction }: Going): Promise<string[]> {
 
 test("old and new workers side by side, then new ones alone: no task fails and nothing is done twice", async () => {
   const stopOld = await startOld();
-  const sleepers = await begin(SLEEPING, SLEEP_MS);
+  const extended = await begin(SLEEPING / 2, FOR_LONG_MS);
+  const sleepers = await begin(SLEEPING / 2, SLEEP_MS);
   const ending = await begin(ENDING, 500);
   await until("the requests", () =>
     ending.every(({ auction }) => auction.requestedEnds.length > 0),
@@ -148,9 +153,8 @@ test("old and new workers side by side, then new ones alone: no task fails and n
   await hold.look();
   const stopNew = await startNew(hold.isActive);
   const [first, second] = [ending.slice(0, ENDING / 2), ending.slice(ENDING / 2)];
-  // A late bid for half of the sleepers wakes them among both builds.
-  for (const { auction } of sleepers.slice(0, SLEEPING / 2))
-    await auction.extend(auction.input.endsAtMs + 500);
+  // A late bid wakes half of the auctions that sleep while both builds run.
+  for (const { auction } of extended) await auction.extend(auction.input.endsAtMs + 500);
   await Promise.all(first.map(finish));
   for (const { auction } of second) await auction.extend(auction.input.endsAtMs + 1);
   await hold.look();
@@ -163,10 +167,12 @@ test("old and new workers side by side, then new ones alone: no task fails and n
   await alone.look();
   expect(alone.isActive()).toBe(true);
   const stopAlone = await startNew(alone.isActive, "alone");
-  await Promise.all([...second, ...sleepers].map(finish));
+  // Their end is now, after a reorg.
+  for (const { auction } of extended) await auction.revert(Date.now());
+  await Promise.all([...second, ...extended, ...sleepers].map(finish));
 
   await stopAlone();
-  const all = [...sleepers, ...ending];
+  const all = [...extended, ...sleepers, ...ending];
   for (const { auction, path } of all) {
     expect([auction.id, auction.steps]).toEqual([auction.id, path.steps]);
     expect([auction.id, await failuresOf(auction)]).toEqual([auction.id, []]);
@@ -180,7 +186,7 @@ test("old and new workers side by side, then new ones alone: no task fails and n
 
 test("what has taken a patched step cannot be carried on by the build before: why patches wait", async () => {
   const stopNew = await startNew(() => true);
-  const auction = await startAuction(world, { endsInMs: 60_000, continueAfterEvents: 10_000 });
+  const auction = await startAuction(world, { endsInMs: FOR_LONG_MS, continueAfterEvents: 10_000 });
   await until("the patch", async () => {
     return (await eventsOf(auction.handle, "markerRecordedEventAttributes")).length > 0;
   });
