@@ -1,8 +1,8 @@
-// Who comes next: receivers that are slow, or answer what nobody can read, hold up their own user at most.
+// Who comes next, and when: receivers that are slow, or answer what nobody can read, hold up their own user at most.
 import { createServer, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
 import { Webhook } from "standardwebhooks";
-import { WebhookDispatcher } from "../../src/api/webhooks/dispatcher.ts";
+import { RETRIES_S, WebhookDispatcher } from "../../src/api/webhooks/dispatcher.ts";
 import { createTestWorld, type Person, type TestApi, type TestWorld } from "../support/api.ts";
 import { rememberSecrets, testLogger } from "../support/logs.ts";
 import { Receiver } from "./receiver.ts";
@@ -47,14 +47,18 @@ const tellTo = ({ account }: Person, n: number): Promise<void> =>
 test("a user whose ten receivers all keep silent leaves room for everybody else", async () => {
   const [slow, fast] = [await api.person(), await api.person()];
   const [his, hers] = [await receiver(), await receiver()];
-  his.answer = () => new Promise<number>(() => undefined);
+  const silence = Promise.withResolvers<number>();
+  his.answer = () => silence.promise;
   for (let n = 0; n < 10; n += 1) await register(slow, `${his.url}/${n}`);
   await register(fast, hers.url);
   for (let n = 0; n < 10; n += 1) await tellTo(slow, n);
   await tellTo(fast, 0);
-  dispatch(3_000);
+  dispatch(600_000);
   await until(() => hers.got.length === 1);
   expect(his.got.length).toBeLessThanOrEqual(10);
+  // What the slow one has is answered, and nothing else is sent.
+  await world.db.query("DELETE FROM webhooks");
+  silence.resolve(204);
 });
 
 test("one receiver never has more than five messages at once", async () => {
@@ -118,7 +122,7 @@ test("410 Gone disables at once, also while another delivery has just failed", a
   // Another node noted its failure a moment after this one's transaction began.
   await world.db.query("UPDATE webhooks SET failing_since = now() + interval '1 hour'");
   await tellTo(person, 1);
-  dispatch(3_000);
+  dispatch(60_000);
   for (;;) {
     const { body } = await api.request(`/api/webhooks/${id}/deliveries`, { token: person.token });
     if (body.data[0]?.lastStatus === 410) break;
@@ -141,7 +145,7 @@ test("a secret that was rotated twice, as the first answer was lost, still signs
     secrets.push(body.secret);
   }
   await tellTo(person, 1);
-  dispatch(3_000);
+  dispatch(60_000);
   await until(() => mine.got.length === 1);
   const [message] = mine.got;
   for (const one of secrets)
@@ -150,4 +154,46 @@ test("a secret that was rotated twice, as the first answer was lost, still signs
   for (let n = 0; n < 8; n += 1)
     await api.request(`/api/webhooks/${id}/rotate-secret`, { method: "POST", token: person.token });
   expect(await world.db.query("SELECT FROM webhook_secrets")).toHaveLength(5);
+});
+
+test("what is refused, redirected or not answered in time is tried again under the same id, later and later, and given up in the end", async () => {
+  const person = await api.person();
+  const mine = await receiver();
+  const answers = [500, 302, new Promise<number>(() => undefined), 200];
+  mine.answer = () => answers.shift() ?? 503;
+  const { id } = await register(person, mine.url);
+  const newest = async () =>
+    (await api.request(`/api/webhooks/${id}/deliveries`, { token: person.token })).body.data[0];
+  // Each attempt has a dispatcher of its own, so that only the third must be answered in time.
+  const attempt = async (attempts: number, error: string | null, timeoutMs = 60_000) => {
+    await world.db.query("UPDATE webhook_deliveries SET next_attempt_at = now()");
+    const [begun] = await world.db.query<{ at: string }>("SELECT now()::text AS at");
+    const before = mine.got.length;
+    const one = dispatch(timeoutMs);
+    await until(() => mine.got.length > before);
+    await one.close();
+    expect(mine.got).toHaveLength(before + 1);
+    expect(await newest()).toMatchObject({ attempts, lastError: error });
+    const waits = await world.db.query(
+      `SELECT next_attempt_at >= $1::timestamptz + make_interval(secs => $2)
+          AND next_attempt_at <= now() + make_interval(secs => $2) AS "isRight"
+       FROM webhook_deliveries WHERE state = 'pending'`,
+      [begun?.at, RETRIES_S[attempts - 1] ?? 0],
+    );
+    const isOver = error === null || attempts > RETRIES_S.length;
+    expect(waits).toEqual(isOver ? [] : [{ isRight: true }]);
+  };
+  await tellTo(person, 1);
+  await attempt(1, "answered 500");
+  await attempt(2, "answered 302");
+  await attempt(3, "no answer in time", 300);
+  await attempt(4, null);
+  expect(await newest()).toMatchObject({ state: "delivered", lastStatus: 200 });
+  // Nothing followed the redirect, and all four were the same message.
+  expect(new Set(mine.got.map(({ headers }) => headers["webhook-id"])).size).toBe(1);
+  expect(mine.got).toHaveLength(4);
+
+  await tellTo(person, 2);
+  for (let n = 1; n <= RETRIES_S.length + 1; n += 1) await attempt(n, "answered 503");
+  expect(await newest()).toMatchObject({ state: "failed", attempts: RETRIES_S.length + 1 });
 });

@@ -66,7 +66,8 @@ async function replay(
 
 const from = (): string[] => ["--from", world.address, "--namespace", world.namespace];
 
-test("what really happened fits the code of this tree", async () => {
+// The processes run beside each other: each mostly waits, for a server or for a time-out.
+test.concurrent("what really happened fits the code of this tree", async () => {
   const { code, output } = await replay(from());
   expect(output).toContain("auction, running: 1 replayed");
   expect(output).toContain("auction, closed: 2 replayed");
@@ -75,7 +76,7 @@ test("what really happened fits the code of this tree", async () => {
   expect(code).toBe(0);
 });
 
-test("a changed workflow is refused, and each history that does not fit is named with what to do", async () => {
+test.concurrent("a changed workflow is refused, and each history that does not fit is named with what to do", async () => {
   const changed = await bundleOther(fileURLToPath(new URL("fixtures/changed.ts", import.meta.url)));
   const file = join(folder, "changed.js");
   if ("code" in changed) writeFileSync(file, changed.code);
@@ -90,7 +91,7 @@ test("a changed workflow is refused, and each history that does not fit is named
   expect(code).toBe(1);
 });
 
-test.each([
+test.concurrent.each([
   [
     "without the keys",
     [],
