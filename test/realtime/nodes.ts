@@ -1,7 +1,6 @@
 // API nodes of the product as real processes, as npm start runs them.
 import type { Stack } from "../../dev/stack/stack.ts";
-import { waitFor } from "../../dev/stack/wait.ts";
-import { type ProductProcess, startProduct } from "../process/support.ts";
+import { ask, type ProductProcess, startProduct, until } from "../process/support.ts";
 
 export interface Node {
   readonly port: number;
@@ -34,14 +33,9 @@ export async function startNode(
       NO_DEPRECATION: "*",
       ...env,
     });
-    await waitFor(
-      () =>
-        fetch(`http://127.0.0.1:${ports.api}/readyz`).then(
-          (answer) => answer.ok,
-          () => false,
-        ),
-      { what: "an API node to be ready", timeoutMs: 90_000 },
-    );
+    const isReady = async (): Promise<boolean> =>
+      (await ask(`http://127.0.0.1:${ports.api}/readyz`)).status === 200;
+    await until(isReady, running);
   };
   await start();
   return {

@@ -27,6 +27,8 @@ const ENDING = size(16, 20);
 const FOR_LONG_MS = 3_600_000;
 /** The others wake by their timers. The builds have changed by then, but nothing depends on it. */
 const SLEEP_MS = size(8_000, 30_000);
+/** Only a test that hangs takes so long. */
+const TEST_LIMIT_MS = 900_000;
 
 let world: World;
 let old: WorkflowBundle;
@@ -140,63 +142,74 @@ async function buildsOf({ auction }: Going): Promise<string[]> {
   return tasks.map(({ attributes }) => attributes.identity ?? "");
 }
 
-test("old and new workers side by side, then new ones alone: no task fails and nothing is done twice", async () => {
-  const stopOld = await startOld();
-  const extended = await begin(SLEEPING / 2, FOR_LONG_MS);
-  const sleepers = await begin(SLEEPING / 2, SLEEP_MS);
-  const ending = await begin(ENDING, 500);
-  await until("the requests", () =>
-    ending.every(({ auction }) => auction.requestedEnds.length > 0),
-  );
+test(
+  "old and new workers side by side, then new ones alone: no task fails and nothing is done twice",
+  async () => {
+    const stopOld = await startOld();
+    const extended = await begin(SLEEPING / 2, FOR_LONG_MS);
+    const sleepers = await begin(SLEEPING / 2, SLEEP_MS);
+    const ending = await begin(ENDING, 500);
+    await until("the requests", () =>
+      ending.every(({ auction }) => auction.requestedEnds.length > 0),
+    );
 
-  const hold = holdOf();
-  await hold.look();
-  const stopNew = await startNew(hold.isActive);
-  const [first, second] = [ending.slice(0, ENDING / 2), ending.slice(ENDING / 2)];
-  // A late bid wakes half of the auctions that sleep while both builds run.
-  for (const { auction } of extended) await auction.extend(auction.input.endsAtMs + 500);
-  await Promise.all(first.map(finish));
-  for (const { auction } of second) await auction.extend(auction.input.endsAtMs + 1);
-  await hold.look();
-  expect(hold.isActive()).toBe(false);
+    const hold = holdOf();
+    await hold.look();
+    const stopNew = await startNew(hold.isActive);
+    const [first, second] = [ending.slice(0, ENDING / 2), ending.slice(ENDING / 2)];
+    // A late bid wakes half of the auctions that sleep while both builds run.
+    for (const { auction } of extended) await auction.extend(auction.input.endsAtMs + 500);
+    await Promise.all(first.map(finish));
+    for (const { auction } of second) await auction.extend(auction.input.endsAtMs + 1);
+    await hold.look();
+    expect(hold.isActive()).toBe(false);
 
-  await stopOld();
-  await stopNew();
-  // Five minutes later the server has forgotten the old ones; here they count as gone at once.
-  const alone = holdOf(0);
-  await alone.look();
-  expect(alone.isActive()).toBe(true);
-  const stopAlone = await startNew(alone.isActive, "alone");
-  // Their end is now, after a reorg.
-  for (const { auction } of extended) await auction.revert(Date.now());
-  await Promise.all([...second, ...extended, ...sleepers].map(finish));
+    await stopOld();
+    await stopNew();
+    // Five minutes later the server has forgotten the old ones; here they count as gone at once.
+    const alone = holdOf(0);
+    await alone.look();
+    expect(alone.isActive()).toBe(true);
+    const stopAlone = await startNew(alone.isActive, "alone");
+    // Their end is now, after a reorg.
+    for (const { auction } of extended) await auction.revert(Date.now());
+    await Promise.all([...second, ...extended, ...sleepers].map(finish));
 
-  await stopAlone();
-  const all = [...extended, ...sleepers, ...ending];
-  for (const { auction, path } of all) {
-    expect([auction.id, auction.steps]).toEqual([auction.id, path.steps]);
-    expect([auction.id, await failuresOf(auction)]).toEqual([auction.id, []]);
-  }
-  expect(world.taskFailures).toEqual([]);
-  const carried = await Promise.all(all.map(buildsOf));
-  const mixed = carried.filter((one) => one.includes("old") && !one.every((by) => by === "old"));
-  process.stdout.write(`${mixed.length} of ${all.length} auctions were carried by both builds\n`);
-  expect(mixed.length).toBeGreaterThan(SLEEPING / 2);
-});
+    await stopAlone();
+    const all = [...extended, ...sleepers, ...ending];
+    for (const { auction, path } of all) {
+      expect([auction.id, auction.steps]).toEqual([auction.id, path.steps]);
+      expect([auction.id, await failuresOf(auction)]).toEqual([auction.id, []]);
+    }
+    expect(world.taskFailures).toEqual([]);
+    const carried = await Promise.all(all.map(buildsOf));
+    const mixed = carried.filter((one) => one.includes("old") && !one.every((by) => by === "old"));
+    process.stdout.write(`${mixed.length} of ${all.length} auctions were carried by both builds\n`);
+    expect(mixed.length).toBeGreaterThan(SLEEPING / 2);
+  },
+  TEST_LIMIT_MS,
+);
 
-test("what has taken a patched step cannot be carried on by the build before: why patches wait", async () => {
-  const stopNew = await startNew(() => true);
-  const auction = await startAuction(world, { endsInMs: FOR_LONG_MS, continueAfterEvents: 10_000 });
-  await until("the patch", async () => {
-    return (await eventsOf(auction.handle, "markerRecordedEventAttributes")).length > 0;
-  });
-  await stopNew();
-  const stopOld = await startOld();
-  await auction.extend(auction.input.endsAtMs + 1);
-  await until("the failure", async () => {
-    const failed = await eventsOf(auction.handle, "workflowTaskFailedEventAttributes");
-    return failed.length > 0;
-  });
-  await stopOld();
-  await auction.handle.terminate();
-});
+test(
+  "what has taken a patched step cannot be carried on by the build before: why patches wait",
+  async () => {
+    const stopNew = await startNew(() => true);
+    const auction = await startAuction(world, {
+      endsInMs: FOR_LONG_MS,
+      continueAfterEvents: 10_000,
+    });
+    await until("the patch", async () => {
+      return (await eventsOf(auction.handle, "markerRecordedEventAttributes")).length > 0;
+    });
+    await stopNew();
+    const stopOld = await startOld();
+    await auction.extend(auction.input.endsAtMs + 1);
+    await until("the failure", async () => {
+      const failed = await eventsOf(auction.handle, "workflowTaskFailedEventAttributes");
+      return failed.length > 0;
+    });
+    await stopOld();
+    await auction.handle.terminate();
+  },
+  TEST_LIMIT_MS,
+);

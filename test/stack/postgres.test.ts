@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,12 +8,31 @@ import { runs } from "../../dev/stack/process-identity.ts";
 import { createProcesses } from "../../dev/stack/processes.ts";
 import type { Processes } from "../../dev/stack/processes.ts";
 
+let made: string;
 let folder: string;
 let processes: Processes;
 
+/** A folder that Postgres can enter, which may run as another user. */
+function newFolder(): string {
+  const path = mkdtempSync(join(tmpdir(), "meeting-auction-postgres-"));
+  chmodSync(path, 0o755);
+  return path;
+}
+
+// One cluster for all tests, which begin with a copy of it: initdb takes seconds of processor time.
+beforeAll(async () => {
+  made = newFolder();
+  const makers = createProcesses({ logDir: join(made, "logs") });
+  const port = await freePort();
+  const options = { processes: makers, port, database: "postgres", throwAway: true };
+  await startPostgres({ ...options, dataDir: join(made, "data") });
+  await makers.stopAll();
+});
+afterAll(() => rmSync(made, { recursive: true, force: true }));
+
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "meeting-auction-postgres-"));
-  chmodSync(folder, 0o755);
+  folder = newFolder();
+  execFileSync("cp", ["-a", join(made, "data"), join(folder, "data")]);
   processes = createProcesses({ logDir: join(folder, "logs") });
 });
 afterEach(async () => {
