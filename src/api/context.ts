@@ -25,7 +25,7 @@ export interface AuctionRules {
   readonly minIncrementBps: number;
 }
 
-/** What the API tells about its own work; `src/main.ts` turns it into Prometheus figures. */
+/** What the API tells about its own work; `src/run-process.ts` turns it into Prometheus figures. */
 export interface ApiMetrics {
   requestFinished(request: {
     readonly method: string;

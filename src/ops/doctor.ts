@@ -5,15 +5,13 @@ import { checkFailing, checkLate, checkLost, checkNeedsOperator } from "./checks
 import { checkJobs, checkNamespace, checkPollers, checkSchedule } from "./checks/temporal.ts";
 import { checkOperations, checkWallets, type WalletRow, walletsOf } from "./checks/wallets.ts";
 import { type Finding, note, problem } from "./finding.ts";
+import { DOCTOR_LIMITS, type DoctorLimits } from "./limits.ts";
 import type { Sight } from "./sight.ts";
 
 export const AREAS = ["chain", "database", "temporal", "wallets", "processes"] as const;
 export type Area = (typeof AREAS)[number];
 
 export type Report = Readonly<Record<Area, readonly Finding[]>>;
-
-/** A part that has not answered by then is away. */
-const CHECK_LIMIT_MS = 20_000;
 
 /** What each part is called when it does not answer, and what to do. */
 const AWAY = {
@@ -33,7 +31,8 @@ const AWAY = {
  * Looks at everything that auctions need, and says what is wrong and what to do. It changes nothing, and it always comes to its
  * end: what cannot be looked at is said too.
  */
-export async function examine(sight: Sight): Promise<Report> {
+export async function examine(sight: Sight, limits: Partial<DoctorLimits> = {}): Promise<Report> {
+  const { checkMs, pollerS } = { ...DOCTOR_LIMITS, ...limits };
   const found: Record<Area, Finding[]> = {
     chain: [],
     database: [],
@@ -43,7 +42,7 @@ export async function examine(sight: Sight): Promise<Report> {
   };
   const check = async (area: Area, what: string, work: () => Promise<Finding[]>): Promise<void> => {
     try {
-      found[area].push(...(await limited(work())));
+      found[area].push(...(await limited(work(), checkMs)));
     } catch (error) {
       found[area].push(
         problem(
@@ -57,8 +56,8 @@ export async function examine(sight: Sight): Promise<Report> {
 
   let chain: ChainSight | undefined;
   const [hasDatabase, hasTemporal] = await Promise.all([
-    isThere(found, "database", () => checkSchema(sight)),
-    isThere(found, "temporal", () => checkNamespace(sight)),
+    isThere(found, "database", checkMs, () => checkSchema(sight)),
+    isThere(found, "temporal", checkMs, () => checkNamespace(sight)),
     check("chain", "the chain", async () => {
       const seen = await checkEndpoints(sight);
       chain = seen.chain;
@@ -93,7 +92,7 @@ export async function examine(sight: Sight): Promise<Report> {
   }
   if (isMigrated) await check("database", "the outbox", () => checkOutbox(sight));
   if (hasNamespace) {
-    await check("temporal", "the workers", () => checkPollers(sight));
+    await check("temporal", "the workers", () => checkPollers(sight, pollerS));
     await check("temporal", "the Schedule", () => checkSchedule(sight));
     if (!found.temporal.some((one) => one.code === "search-attributes-missing"))
       await check("processes", "failed steps", () => checkNeedsOperator(sight));
@@ -121,10 +120,11 @@ export function problemsOf(report: Report): Finding[] {
 async function isThere(
   found: Record<Area, Finding[]>,
   area: keyof typeof AWAY,
+  checkMs: number,
   work: () => Promise<Finding[]>,
 ): Promise<boolean> {
   try {
-    found[area].push(...(await limited(work())));
+    found[area].push(...(await limited(work(), checkMs)));
     return true;
   } catch (error) {
     const [code, what, todo] = AWAY[area];
@@ -133,13 +133,10 @@ async function isThere(
   }
 }
 
-async function limited<T>(work: Promise<T>): Promise<T> {
+async function limited<T>(work: Promise<T>, checkMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`no answer within ${CHECK_LIMIT_MS / 1000} s`)),
-      CHECK_LIMIT_MS,
-    );
+    timer = setTimeout(() => reject(new Error(`no answer within ${checkMs / 1000} s`)), checkMs);
   });
   try {
     return await Promise.race([work, late]);

@@ -19,12 +19,13 @@ import type { WorkerDependencies, WorkerPart } from "./worker.ts";
 
 /** Runs every workflow and the activities of auctions and meetings, tells Temporal what the database says, and keeps the Schedule. */
 export async function createAuctionWorker(
-  { chain, db, rpc, temporal, logger, metrics }: WorkerDependencies,
+  { chain, db, rpc, temporal, logger, metrics, timing }: WorkerDependencies,
   config: AuctionWorkerConfig,
   shared: Omit<WorkerOptions, "taskQueue">,
 ): Promise<WorkerPart> {
   const { client, connection, namespace } = temporal;
   const leadMs = config.AUCTION_END_LEAD_S * 1000;
+  const reconcileCron = timing?.reconcileCron ?? config.AUCTION_CHECK_INTERVAL;
   const onAsked = (kind: "end" | "mint" | "settle"): void =>
     metrics.sender.operations("created", kind, 1);
   createVitalMetrics(
@@ -84,11 +85,11 @@ export async function createAuctionWorker(
   return {
     worker,
     async start() {
-      await ensureReconcileSchedule(client, config.AUCTION_CHECK_INTERVAL);
+      await ensureReconcileSchedule(client, reconcileCron);
       relay.start();
     },
     async keep() {
-      await restoreReconcileSchedule(client, config.AUCTION_CHECK_INTERVAL);
+      await restoreReconcileSchedule(client, reconcileCron);
       await patches?.look();
     },
     stop: () => relay.close(),

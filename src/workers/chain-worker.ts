@@ -11,7 +11,7 @@ import type { WorkerDependencies, WorkerPart } from "./worker.ts";
 
 /** Reads the chain and sends to it: the only part of the product that holds keys of wallets, or may ask a signer that does. It runs no workflow code. */
 export async function createChainWorker(
-  { chain, db, rpc, temporal, logger, metrics }: WorkerDependencies,
+  { chain, db, rpc, temporal, logger, metrics, timing }: WorkerDependencies,
   config: ChainWorkerConfig,
   shared: Omit<WorkerOptions, "taskQueue">,
 ): Promise<WorkerPart> {
@@ -41,13 +41,15 @@ export async function createChainWorker(
     }),
   });
   const wallets = signers.map((one) => one.address);
+  const startJobs = (): Promise<void> =>
+    startSystemWorkflows(client, chain.chainId, wallets, timing?.jobLooksAgainMs);
   return {
     worker,
     async start() {
-      await startSystemWorkflows(client, chain.chainId, wallets);
+      await startJobs();
       logger.info("the wallets are served", { chainId: chain.chainId, wallets });
     },
-    keep: () => startSystemWorkflows(client, chain.chainId, wallets),
+    keep: startJobs,
     async stop() {
       stopping.abort();
     },
@@ -59,6 +61,7 @@ async function startSystemWorkflows(
   client: Client,
   chainId: number,
   wallets: readonly string[],
+  lookAgainMs: number | undefined,
 ): Promise<void> {
   const typedSearchAttributes = [{ key: CHAIN_ID, value: String(chainId) }];
   const options = {
@@ -66,11 +69,12 @@ async function startSystemWorkflows(
     workflowIdConflictPolicy: "USE_EXISTING",
     workflowIdReusePolicy: "ALLOW_DUPLICATE",
   } as const;
+  const input = { chainId, ...(lookAgainMs === undefined ? {} : { lookAgainMs }) };
   await client.workflow.start<typeof workflows.chainIndexer>("chainIndexer", {
     ...options,
     typedSearchAttributes,
     workflowId: chainIndexerWorkflowId(chainId),
-    args: [{ chainId }],
+    args: [input],
     staticSummary: `Indexer of chain ${chainId}`,
   });
   for (const address of wallets.map((one) => one.toLowerCase())) {
@@ -78,7 +82,7 @@ async function startSystemWorkflows(
       ...options,
       typedSearchAttributes,
       workflowId: walletWorkflowId(chainId, address),
-      args: [{ chainId, address }],
+      args: [{ ...input, address }],
       staticSummary: `Sender of wallet ${address}`,
     });
   }

@@ -19,7 +19,7 @@ export async function restoreReconcileSchedule(client: Client, cron: string): Pr
   }
 }
 
-/** Creates the reconcile Schedule, or brings an existing one to the configured interval. `cron` has five fields, UTC. */
+/** Creates the reconcile Schedule, or brings an existing one to the configured interval. `cron` is in UTC. */
 export async function ensureReconcileSchedule(client: Client, cron: string): Promise<void> {
   const options = {
     scheduleId: RECONCILE_SCHEDULE_ID,

@@ -8,7 +8,7 @@ import type { WorkerOptions } from "@temporalio/worker";
 
 /**
  * How long activities may take to finish after a shutdown began. Steps of auctions are short database work and do finish; what is
- * longer (the indexer, the wallets) is told to stop, gives its lock back and is taken up elsewhere. Below src/main.ts's limit,
+ * longer (the indexer, the wallets) is told to stop, gives its lock back and is taken up elsewhere. Below src/run-process.ts's limit,
  * which is below what docker-compose and Kubernetes wait before they kill.
  */
 export const SHUTDOWN_GRACE_MS = 5_000;

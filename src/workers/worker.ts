@@ -11,6 +11,7 @@ import type { Temporal } from "../temporal.ts";
 import { ensureSearchAttributes } from "../temporal-namespace.ts";
 import { createAuctionWorker } from "./auction-worker.ts";
 import { createChainWorker } from "./chain-worker.ts";
+import { WORKER_TIMING, type WorkerTiming } from "./timing.ts";
 import { SHARED_TUNING } from "./tuning.ts";
 
 export interface WorkerDependencies {
@@ -20,6 +21,7 @@ export interface WorkerDependencies {
   readonly temporal: Temporal;
   readonly logger: Logger;
   readonly metrics: WorkerMetrics;
+  readonly timing?: Partial<WorkerTiming>;
 }
 
 /** The worker of one task queue, and what runs beside it. */
@@ -39,9 +41,6 @@ export interface RunningWorker {
   close(): Promise<void>;
 }
 
-/** How often it is looked whether the Temporal server still has what a start gave it. */
-const KEEP_UP_EVERY_MS = 30_000;
-
 /** Starts the worker of auctions and meetings, the one that reads the chain and sends to it, or both. */
 export async function startWorker(
   dependencies: WorkerDependencies & {
@@ -49,7 +48,8 @@ export async function startWorker(
     readonly sending?: ChainWorkerConfig;
   },
 ): Promise<RunningWorker> {
-  const { auctions, sending, chain, temporal, logger } = dependencies;
+  const { auctions, sending, chain, temporal, logger, timing } = dependencies;
+  const { keepUpEveryMs } = { ...WORKER_TIMING, ...timing };
   const native = await NativeConnection.connect(temporal.options);
   const shared: Omit<WorkerOptions, "taskQueue"> = {
     connection: native,
@@ -65,7 +65,7 @@ export async function startWorker(
   const finished = Promise.all(running).then(() => undefined);
   finished.catch(() => undefined);
   for (const part of parts) await part.start();
-  const keeper = keepUp(temporal, parts, logger);
+  const keeper = keepUp(temporal, parts, logger, keepUpEveryMs);
   logger.info("the worker is running", {
     chainId: chain.chainId,
     queues: parts.map((one) => one.worker.options.taskQueue),
@@ -91,6 +91,7 @@ function keepUp(
   { connection, namespace }: Temporal,
   parts: readonly WorkerPart[],
   logger: Logger,
+  everyMs: number,
 ): NodeJS.Timeout {
   const keep = async (): Promise<void> => {
     const registered = await ensureSearchAttributes(connection, namespace);
@@ -104,5 +105,5 @@ function keepUp(
     keep().catch((error: unknown) =>
       logger.warn("what Temporal has to have could not be looked at", { reason: messageOf(error) }),
     );
-  }, KEEP_UP_EVERY_MS);
+  }, everyMs);
 }

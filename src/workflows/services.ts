@@ -38,10 +38,19 @@ function shownAs(what: string): (problem: Problem | null) => void {
   };
 }
 
+/** Of both jobs. */
+interface JobInput {
+  readonly chainId: number;
+  /** For tests: how long a paused or halted job waits before it looks again, instead of a minute. */
+  readonly lookAgainMs?: number;
+}
+
+const LOOK_AGAIN = "1 minute";
+
 /** How many activities one run holds in turn before it continues as new: its history stays short. */
 const TURNS_PER_RUN = 50;
 
-export async function chainIndexer(input: { readonly chainId: number }): Promise<void> {
+export async function chainIndexer(input: JobInput): Promise<void> {
   const show = shownAs(
     `Indexes chain ${input.chainId} into Postgres. One worker at a time; another takes over within seconds.`,
   );
@@ -56,17 +65,16 @@ export async function chainIndexer(input: { readonly chainId: number }): Promise
       code: "indexer:halted",
       text: "the indexer has halted: npm run ops -- doctor says why",
     });
-    await condition(() => false, "1 minute", { summary: "halted: see the indexer's log" });
+    await condition(() => false, input.lookAgainMs ?? LOOK_AGAIN, {
+      summary: "halted: see the indexer's log",
+    });
     // A turn that goes well lasts for most of an hour.
     show(null);
   }
   await goOnInNewRun();
 }
 
-export async function wallet(input: {
-  readonly chainId: number;
-  readonly address: string;
-}): Promise<void> {
+export async function wallet(input: JobInput & { readonly address: string }): Promise<void> {
   const show = shownAs(
     `Sends the operations of wallet \`${input.address}\` on chain ${input.chainId}. One worker at a time; another takes over within seconds.`,
   );
@@ -84,7 +92,9 @@ export async function wallet(input: {
       text: "an operator has paused it; the update `resume` ends that",
     });
     // The command may be given to the database while Temporal is away, so it is looked at now and then.
-    await condition(() => patience.nudges !== nudges, "1 minute", { summary: "paused" });
+    await condition(() => patience.nudges !== nudges, input.lookAgainMs ?? LOOK_AGAIN, {
+      summary: "paused",
+    });
     show(null);
   }
   await condition(allHandlersFinished);

@@ -116,7 +116,7 @@ const Serving = z.looseObject({
     )
     .length(1),
 });
-/** Longer the product never takes to stop (src/main.ts). */
+/** Longer the product never takes to stop (src/run-process.ts). */
 const SHUTDOWN_S = 12;
 
 kustomizeTest(

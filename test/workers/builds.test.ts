@@ -84,7 +84,7 @@ test("what is longer than the grace period is told to stop and is taken up by th
 test("every supervisor waits longer than the product takes to stop, and that longer than its activities may", () => {
   const read = (path: string): string => readFileSync(join(repositoryRoot, path), "utf8");
   const limitMs = Number(
-    /SHUTDOWN_LIMIT_MS = ([\d_]+)/.exec(read("src/main.ts"))?.[1]?.replaceAll("_", ""),
+    /SHUTDOWN_LIMIT_MS = ([\d_]+)/.exec(read("src/run-process.ts"))?.[1]?.replaceAll("_", ""),
   );
   const compose = parse(read("docker-compose.yml"), { merge: true, uniqueKeys: false }) as {
     "x-product": { stop_grace_period: string };

@@ -10,8 +10,6 @@ import { searchAttributeGaps } from "../../temporal-namespace.ts";
 import { type Finding, problem } from "../finding.ts";
 import type { Sight } from "../sight.ts";
 
-/** A poller that is there asks again within a minute; its last question may be as old. */
-const POLLER_S = 90;
 /** How long after its time a Schedule may begin. */
 const SCHEDULE_LATE_MS = 120_000;
 const WORKFLOW = 1;
@@ -47,7 +45,10 @@ const isNotFound = (error: unknown): boolean =>
   typeof error === "object" && error !== null && "code" in error && error.code === 5;
 
 /** Whether somebody takes the tasks of each queue. */
-export async function checkPollers({ connection, namespace }: Sight): Promise<Finding[]> {
+export async function checkPollers(
+  { connection, namespace }: Sight,
+  pollerS: number,
+): Promise<Finding[]> {
   const queues = [
     { name: TASK_QUEUES.auction, type: WORKFLOW, role: "auction-worker" },
     { name: TASK_QUEUES.auction, type: ACTIVITY, role: "auction-worker" },
@@ -62,7 +63,7 @@ export async function checkPollers({ connection, namespace }: Sight): Promise<Fi
       taskQueueType: type,
     });
     const fresh = (pollers ?? []).some(
-      ({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) > Date.now() / 1000 - POLLER_S,
+      ({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) > Date.now() / 1000 - pollerS,
     );
     if (!fresh) idle.add(role);
   }

@@ -1,0 +1,208 @@
+import { parseArgs } from "node:util";
+import { JsonRpc } from "./chain/rpc.ts";
+import { commonOf, ConfigError, type Configs, loadConfigs, type Role, ROLES } from "./config.ts";
+import { armCrash } from "./crash.ts";
+import { Database } from "./db/database.ts";
+import { pendingMigrations } from "./db/migrate.ts";
+import { AppError, messageOf } from "./errors.ts";
+import { createHealth } from "./health.ts";
+import { createLogger, type Logger } from "./logging.ts";
+import { createMetrics, serveMetrics } from "./metrics.ts";
+import { checkChain, patiently } from "./preflight.ts";
+import { connectTemporal } from "./temporal.ts";
+import { ensureSearchAttributes } from "./temporal-namespace.ts";
+import type { WorkerTiming } from "./workers/timing.ts";
+
+/** A part that was started and is stopped in reverse order. */
+interface Part {
+  readonly name: string;
+  readonly close: () => Promise<void>;
+}
+
+/** Longer than everything may take to stop; then the process ends anyway, as its supervisor would kill it. */
+const SHUTDOWN_LIMIT_MS = 12_000;
+
+/** The role this process was started for; undefined: everything. @throws ConfigError */
+function givenRole(): Role | undefined {
+  const { role } = parseArgs({ options: { role: { type: "string" } } }).values;
+  const known = ROLES.find((one) => one === role);
+  if (role === known) return known;
+  throw new ConfigError([
+    {
+      variable: "--role",
+      problem: `is "${role}", which is no role`,
+      example: `${ROLES.join(", ")}; left out: everything in one process`,
+    },
+  ]);
+}
+
+/** Starts what the role needs; every started part is pushed to `parts` so that a failure half-way stops it again. */
+async function start(
+  configs: Configs,
+  logger: Logger,
+  parts: Part[],
+  timing: Partial<WorkerTiming>,
+): Promise<{ readonly finished: Promise<void> }> {
+  const config = commonOf(configs);
+  const metrics = createMetrics();
+  const rpc = new JsonRpc({
+    endpoints: config.ETH_HTTP_ENDPOINT,
+    timeoutMs: config.ETH_TIMEOUT_MS,
+    onRequest: metrics.rpcRequest,
+  });
+  const db = new Database({
+    url: config.DATABASE_URL,
+    applicationName: "meeting-auction",
+    maxConnections: 20,
+    onError: (error) => logger.warn("a database connection broke", { error }),
+  });
+  parts.push({ name: "database", close: () => db.close() });
+
+  const missing = await patiently("Postgres (DATABASE_URL)", logger, () =>
+    pendingMigrations(config.DATABASE_URL),
+  );
+  if (missing.length > 0) {
+    throw new ConfigError([
+      {
+        variable: "DATABASE_URL",
+        problem: `names a database whose schema lacks ${missing.join(", ")}: run npm run migrate first`,
+        example: "postgres://app:password@localhost:5432/auctions",
+      },
+    ]);
+  }
+  const chain = await patiently("the chain (ETH_HTTP_ENDPOINT)", logger, () =>
+    checkChain(configs, rpc, db),
+  );
+  rpc.pin(chain.chainId);
+  const temporal = connectTemporal(config);
+  parts.push({ name: "temporal", close: () => temporal.connection.close() });
+  await patiently("Temporal (TEMPORAL_ADDRESS)", logger, () =>
+    temporal.connection.ensureConnected(),
+  );
+  // No process can be started, or show where it is, before the namespace knows what it shows.
+  const registered = await patiently("the namespace (TEMPORAL_NAMESPACE)", logger, () =>
+    ensureSearchAttributes(temporal.connection, temporal.namespace),
+  );
+  if (registered.length > 0) logger.info("search attributes are registered", { registered });
+  const health = createHealth({ db, temporal: temporal.connection, rpc, chainId: chain.chainId });
+
+  let sdkMetrics: (() => Promise<string>) | undefined;
+  let finished: Promise<void> = new Promise(() => undefined);
+  const { auctions, chain: sending } = configs;
+  if (auctions !== undefined || sending !== undefined) {
+    const { installTemporalRuntime } = await import("./temporal-runtime.ts");
+    sdkMetrics = await installTemporalRuntime(logger, config.LOG_LEVEL);
+    const { startWorker } = await import("./workers/worker.ts");
+    const worker = await startWorker({
+      ...(auctions === undefined ? {} : { auctions }),
+      ...(sending === undefined ? {} : { sending }),
+      chain,
+      db,
+      rpc,
+      temporal,
+      logger,
+      metrics,
+      timing,
+    });
+    parts.push({ name: "worker", close: () => worker.close() });
+    finished = worker.finished;
+  }
+  if (configs.api !== undefined) {
+    // Loaded only here: the vendors' SDKs are heavy, and a worker needs none of them.
+    const { startApi } = await import("./start-api.ts");
+    const api = await startApi({
+      config: configs.api,
+      chain,
+      db,
+      rpc,
+      temporal,
+      logger,
+      health,
+      registry: metrics.registry,
+    });
+    parts.push({ name: "api", close: () => api.close() });
+  }
+  const server = await serveMetrics({
+    host: config.METRICS_HOST,
+    port: config.METRICS_PORT,
+    registry: metrics.registry,
+    ...(sdkMetrics === undefined ? {} : { more: sdkMetrics }),
+    health,
+    logger,
+  });
+  parts.push({
+    name: "metrics",
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  });
+  return { finished };
+}
+
+/** Ends the process: every part in reverse order, each failure logged, whatever the others do. */
+async function stop(parts: readonly Part[], logger: Logger): Promise<void> {
+  const limit = setTimeout(() => {
+    logger.error("the shutdown took too long and is cut short");
+    process.exit(1);
+  }, SHUTDOWN_LIMIT_MS);
+  limit.unref();
+  for (const part of parts.toReversed()) {
+    try {
+      await part.close();
+    } catch (error) {
+      logger.error(`${part.name} did not stop cleanly`, { error });
+    }
+  }
+}
+
+async function main(timing: Partial<WorkerTiming>): Promise<void> {
+  const role = givenRole();
+  const configs = loadConfigs(role);
+  const config = commonOf(configs);
+  const logger = createLogger({
+    service: role ?? "all",
+    level: config.LOG_LEVEL,
+    // Containers write to their output only.
+    ...(config.LOG_DIR === "-" ? {} : { directory: config.LOG_DIR }),
+    terminal: process.stdout.isTTY,
+  });
+  const parts: Part[] = [];
+  armCrash(config.CRASH_AT);
+
+  let stopping: Promise<void> | undefined;
+  const end = (code: number): void => {
+    stopping ??= stop(parts, logger).then(() => {
+      process.exitCode = code;
+      // Vendors' SDKs keep timers; everything of ours is closed.
+      setTimeout(() => process.exit(code), 200).unref();
+    });
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => end(0));
+  process.on("unhandledRejection", (error) => {
+    logger.error("a rejection nobody handled: this is a defect", { error });
+    end(1);
+  });
+
+  try {
+    const { finished } = await start(configs, logger, parts, timing);
+    finished.catch((error: unknown) => {
+      logger.error("the worker has died", { error });
+      end(1);
+    });
+  } catch (error) {
+    if (error instanceof ConfigError) process.stderr.write(`${error.message}\n`);
+    else logger.error("the start failed", { error });
+    end(1);
+  }
+}
+
+/** The product as a process: reads the command line and the environment, and runs until it is told to stop. */
+export async function runProcess(timing: Partial<WorkerTiming> = {}): Promise<void> {
+  try {
+    await main(timing);
+  } catch (error) {
+    // Only the configuration is read before there is a logger.
+    process.stderr.write(
+      `${error instanceof ConfigError || error instanceof AppError ? error.message : `the start failed: ${messageOf(error)}`}\n`,
+    );
+    process.exitCode = 1;
+  }
+}
