@@ -5,9 +5,8 @@ import pg from "pg";
 import { migrate } from "../../src/db/migrate.ts";
 import { meetingWorkflowId } from "../../src/domain/process.ts";
 import { reconcileNow } from "../../src/workers/schedule.ts";
-import { OpsStage } from "./stage.ts";
+import { OpsStage, WHY } from "./stage.ts";
 
-const WHY = ["--reason", "a test breaks and mends it", "--by", "tester"];
 const OPEN = 12;
 
 let stage: OpsStage;
@@ -17,16 +16,22 @@ let sold: string;
 let meetingId: string;
 
 beforeAll(async () => {
-  stage = await OpsStage.start();
+  stage = await OpsStage.start({
+    ownTemporal: true,
+    timing: { keepUpEveryMs: 500, reconcileCron: "*/2 * * * * * *" },
+  });
   stage.startWorker();
   await stage.healthy();
   open = [];
-  for (let index = 0; index < OPEN; index += 1) open.push(await stage.create(3_600));
-  sold = await stage.create(8, { bid: true });
+  for (let index = 0; index < OPEN; index += 1) open.push(await stage.chain.create(3_600));
+  sold = await stage.chain.create(6, { bid: true, over: true });
   meetingId = await soldMeeting(sold);
   await stage.healthy();
-}, 300_000);
-afterAll(() => stage.stop());
+});
+afterAll(async () => {
+  await admin(`DROP DATABASE IF EXISTS ${backupName()}`);
+  await stage.stop();
+});
 
 /** Waits until the auction is sold and its meeting has a process; its id. */
 async function soldMeeting(auctionId: string): Promise<string> {
@@ -56,9 +61,12 @@ async function allRun(): Promise<void> {
   });
 }
 
+const databaseName = (): string => new URL(stage.env["DATABASE_URL"] ?? "").pathname.slice(1);
+const backupName = (): string => `${databaseName()}_backup`;
+
 /** Works in the maintenance database while nobody uses the product's. */
 async function admin(...statements: readonly string[]): Promise<void> {
-  const url = new URL(stage.parts.stack.urls.postgres);
+  const url = new URL(stage.env["DATABASE_URL"] ?? "");
   url.pathname = "/postgres";
   const client = new pg.Client(url.href);
   await client.connect();
@@ -72,7 +80,8 @@ async function admin(...statements: readonly string[]): Promise<void> {
 /** The product's database is gone, and this stands in its place. */
 async function replaceDatabase(template: string): Promise<void> {
   await stage.reconnect();
-  await admin("DROP DATABASE app WITH (FORCE)", `CREATE DATABASE app TEMPLATE ${template}`);
+  const name = databaseName();
+  await admin(`DROP DATABASE ${name} WITH (FORCE)`, `CREATE DATABASE ${name} TEMPLATE ${template}`);
 }
 
 const projections = (): Promise<object[]> =>
@@ -103,16 +112,16 @@ async function nothingIsDoubled(): Promise<void> {
 }
 
 test("with an empty Temporal server and an intact database and chain, every auction comes back", async () => {
-  await stage.wipeTemporal();
-  // Whichever is looked at first: the workers mend one after the other while we look.
-  const codes = (await stage.problems()).map((one) => one.code);
-  expect(codes).toContain("process-lost");
+  await stage.whileWorkerIsFrozen(async () => {
+    await stage.wipeTemporal();
+    await stage.finds("process-lost");
+  });
   await allRun();
   await stage.healthy();
   await nothingIsDoubled();
-  const next = await stage.create(8, { bid: true });
+  const next = await stage.chain.create(6, { bid: true, over: true });
   await soldMeeting(next);
-}, 300_000);
+});
 
 test("with an empty database and an intact chain and Temporal, every projection comes back, and the meeting with it", async () => {
   // By this mark it is known that the database has gone back.
@@ -134,24 +143,24 @@ test("with an empty database and an intact chain and Temporal, every projection 
   await allRun();
   await nothingIsDoubled();
   await stage.healthy();
-}, 300_000);
+});
 
 test("with a database restored from a backup, nothing that the chain or a process knows is lost", async () => {
   await stage.stopWorker();
   await stage.reconnect();
-  await admin("CREATE DATABASE backup TEMPLATE app");
+  await admin(`CREATE DATABASE ${backupName()} TEMPLATE ${databaseName()}`);
   stage.startWorker();
-  const later = await stage.create(8, { bid: true });
-  const open2 = await stage.create(3_600);
+  const later = await stage.chain.create(6, { bid: true, over: true });
+  const open2 = await stage.chain.create(3_600);
   const laterMeeting = await soldMeeting(later);
   await stage.reaches(open2, "bidding");
   await reconcileNow(stage.sight.client);
   // People are told of this one too, and nobody but them remembers how it was numbered.
-  await stage.reaches(await stage.create(3_600), "bidding");
+  await stage.reaches(await stage.chain.create(3_600), "bidding");
   const told = await lastSeq();
   const before = { auctions: await projections(), bids: await bids() };
   await stage.stopWorker();
-  await replaceDatabase("backup");
+  await replaceDatabase(backupName());
   expect((await stage.finds("database-went-back")).what).toContain("restored from a backup");
 
   stage.startWorker();
@@ -167,7 +176,7 @@ test("with a database restored from a backup, nothing that the chain or a proces
   expect(meetings).toEqual([{ id: laterMeeting }]);
   await stage.healthy();
   // The wallet goes on with nonces that the backup does not know.
-  const next = await stage.create(8, { bid: true });
+  const next = await stage.chain.create(6, { bid: true, over: true });
   await soldMeeting(next);
   await stage.healthy();
-}, 300_000);
+});

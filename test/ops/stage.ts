@@ -1,25 +1,33 @@
-// The product's worker on the parts of the local stack, with an operator who looks and mends.
-import { ensureLogins } from "../../dev/stack/logins.ts";
-import { query } from "../../dev/stack/postgres.ts";
+// The product's worker as a process, on its own chain, database and namespace, with an operator who looks and mends.
 import { execFile } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { Contract, JsonRpcProvider, NonceManager, Wallet } from "ethers";
+import { jest } from "@jest/globals";
+import { deployContracts, type Deployment } from "../../contracts/deploy.ts";
 import { anvilAccounts } from "../../dev/chain/anvil.ts";
 import { repositoryRoot } from "../../dev/stack/paths.ts";
-import { freePorts } from "../../dev/stack/ports.ts";
-import type { ManagedProcess } from "../../dev/stack/processes.ts";
-import { startTemporal } from "../../dev/stack/temporal.ts";
-import { meetingAuctionInterface } from "../../src/chain/contracts.ts";
+import { query } from "../../dev/stack/postgres.ts";
 import { loadOpsConfig } from "../../src/config.ts";
 import type { Queryable } from "../../src/db/database.ts";
-import { type AuctionRef, auctionWorkflowId } from "../../src/domain/process.ts";
+import { auctionWorkflowId } from "../../src/domain/process.ts";
+import { runCommandLine } from "../../src/ops/command-line.ts";
 import { examine, problemsOf } from "../../src/ops/doctor.ts";
 import type { Finding } from "../../src/ops/finding.ts";
+import type { DoctorLimits } from "../../src/ops/limits.ts";
 import { openSight, type Sight } from "../../src/ops/sight.ts";
-import { type ProductProcess, startParts, startProduct } from "../process/support.ts";
+import type { WorkerTiming } from "../../src/workers/timing.ts";
+import { type ProductProcess, startProduct } from "../process/support.ts";
+import { type Anvil, startAnvil } from "../support/anvil.ts";
+import { createLogins, type Logins } from "../support/roles.ts";
+import { createTestDatabase, getTestWorkflowBundle, type TestDatabase } from "../support/stack.ts";
+import { StageChain } from "./chain.ts";
+import { sharedTemporal, type StageTemporal, startOwnTemporal } from "./temporal.ts";
 
-type Parts = Awaited<ReturnType<typeof startParts>>;
+/** Only a hang takes as long: the machine may be busy with six other programs. */
+const HANG_MS = 5 * 60_000;
+jest.setTimeout(15 * 60_000);
+
+/** What every command of operators that changes something wants. */
+export const WHY = ["--reason", "a test breaks and mends it", "--by", "tester"];
 
 export interface Answer {
   readonly code: number;
@@ -27,61 +35,102 @@ export interface Answer {
   readonly stderr: string;
 }
 
-export class OpsStage {
-  readonly parts: Parts;
+/** The doctor's limits at the time of a look. */
+type Limits = () => Partial<DoctorLimits>;
+
+export interface StageOptions {
+  /** A Temporal server of its own, which the test may wipe. */
+  readonly ownTemporal?: boolean;
+  readonly timing?: Partial<WorkerTiming>;
+}
+
+interface Parts {
+  readonly anvil: Anvil;
+  readonly database: TestDatabase;
+  readonly deployment: Deployment;
+  readonly logins: Logins;
   readonly env: Record<string, string>;
-  readonly provider: JsonRpcProvider;
+  readonly temporal: StageTemporal;
+}
+
+export class OpsStage {
+  readonly env: Record<string, string>;
+  readonly chain: StageChain;
   readonly platform: string;
+  readonly anvil: Anvil;
+  readonly #parts: Parts;
+  readonly #timing: Partial<WorkerTiming>;
   #worker: ProductProcess | undefined;
   #sight: Sight | undefined;
-  readonly #people: NonceManager[];
 
-  /** As whom the worker and the operator log in to the database. */
-  readonly #logins: { readonly worker: string; readonly ops: string };
-
-  private constructor(
-    parts: Parts,
-    metricsPort: number,
-    logins: { readonly worker: string; readonly ops: string },
-  ) {
-    this.parts = parts;
-    this.#logins = logins;
-    this.env = {
-      ...parts.stack.env,
-      METRICS_PORT: String(metricsPort),
-      // Some situations are shorter than it takes a pooled node to notice.
-      LOG_LEVEL: "info",
-    };
-    const chainId = parts.stack.contracts.chainId;
-    this.provider = new JsonRpcProvider(parts.stack.urls.chain, chainId, {
-      staticNetwork: true,
-      cacheTimeout: -1,
-    });
-    this.#people = anvilAccounts(6).map(
-      (one) => new NonceManager(new Wallet(one.privateKey, this.provider)),
-    );
-    this.platform = new Wallet(this.env["PLATFORM_PRIVATE_KEY"] ?? "").address;
+  private constructor(parts: Parts, timing: Partial<WorkerTiming>) {
+    this.#parts = parts;
+    this.#timing = timing;
+    this.env = parts.env;
+    this.anvil = parts.anvil;
+    this.chain = new StageChain(parts.anvil, parts.deployment.auctionAddress);
+    this.platform = parts.anvil.accounts[1]?.address ?? "";
   }
 
-  static async start(): Promise<OpsStage> {
-    const parts = await startParts();
-    const { workerMetrics } = await freePorts();
-    return new OpsStage(parts, workerMetrics, await ensureLogins(parts.stack.urls.postgres));
+  static async start({ ownTemporal = false, timing = {} }: StageOptions = {}): Promise<OpsStage> {
+    const startChain = async () => {
+      const anvil = await startAnvil({ blockTimeS: 1 });
+      const [deployer, platform] = anvilAccounts(2);
+      const deployment = await deployContracts({
+        rpcUrl: anvil.rpcUrl,
+        deployerKey: deployer?.privateKey ?? "",
+        operatorAddresses: [platform?.address ?? ""],
+      });
+      return { anvil, deployment };
+    };
+    const [{ anvil, deployment }, database, temporal, { codePath }] = await Promise.all([
+      startChain(),
+      createTestDatabase(),
+      ownTemporal ? startOwnTemporal() : sharedTemporal(),
+      getTestWorkflowBundle(),
+    ]);
+    const env = {
+      DATABASE_URL: database.url,
+      TEMPORAL_ADDRESS: temporal.address,
+      TEMPORAL_NAMESPACE: temporal.namespace,
+      ETH_HTTP_ENDPOINT: anvil.rpcUrl,
+      ETH_WSS_ENDPOINT: anvil.wsUrl,
+      CHAIN_CONFIRMATIONS: "1",
+      CHAIN_FINALITY_DEPTH: "3",
+      AUCTION_CONTRACT_ADDRESS: deployment.auctionAddress,
+      PLATFORM_PRIVATE_KEY: anvil.accounts[1]?.privateKey ?? "",
+      JITSI_APP_ID: "test",
+      JITSI_SECRET: "a secret of the tests of operators",
+      WORKFLOW_BUNDLE: codePath,
+      METRICS_PORT: "0",
+      LOG_DIR: "-",
+    };
+    const logins = await createLogins(database.url);
+    return new OpsStage({ anvil, database, deployment, logins, env, temporal }, timing);
   }
 
   async stop(): Promise<void> {
     await this.stopWorker();
     await this.#sight?.close();
-    this.provider.destroy();
-    await this.parts.stop();
+    this.chain.close();
+    const { anvil, database, logins, temporal } = this.#parts;
+    await Promise.all([anvil.stop(), temporal.stop?.(), database.drop()]);
+    await logins.drop();
   }
 
   startWorker(env: Record<string, string> = {}): void {
-    this.#worker = startProduct(["--role=worker"], {
-      ...this.env,
-      DATABASE_URL: this.#logins.worker,
-      ...env,
-    });
+    const { worker } = this.#parts.logins;
+    const variables = { ...this.env, DATABASE_URL: worker, ...env };
+    const args = ["--role=worker"];
+    // The product's own start where nothing is shortened.
+    this.#worker =
+      Object.keys(this.#timing).length === 0
+        ? startProduct(args, variables)
+        : startProduct(
+            args,
+            { ...variables, TEST_TIMING: JSON.stringify(this.#timing) },
+            "test/ops/worker-process.ts",
+          );
   }
 
   async stopWorker(): Promise<void> {
@@ -89,20 +138,34 @@ export class OpsStage {
     this.#worker = undefined;
   }
 
+  /** Does something while the worker stands still and cannot react to it. */
+  async whileWorkerIsFrozen(work: () => Promise<void>): Promise<void> {
+    const pid = this.#worker?.pid ?? 0;
+    process.kill(pid, "SIGSTOP");
+    try {
+      await work();
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+  }
+
   /** What the worker has written, for the message of a failed test. */
   get output(): string {
     return this.#worker?.output().slice(-4_000) ?? "";
   }
 
+  /** The environment of an operator's command. */
+  get #opsEnv(): Record<string, string> {
+    return { ...this.env, DATABASE_URL: this.#parts.logins.ops };
+  }
+
   get sight(): Sight {
-    return (this.#sight ??= openSight(
-      loadOpsConfig({ ...this.env, DATABASE_URL: this.#logins.ops }),
-    ));
+    return (this.#sight ??= openSight(loadOpsConfig(this.#opsEnv)));
   }
 
   /** Does to the database what no part of the product may. */
   async asOwner(sql: string, values: unknown[] = []): Promise<unknown[]> {
-    return query(this.parts.stack.urls.postgres, sql, values);
+    return query(this.#parts.database.url, sql, values);
   }
 
   /** The same, for what takes a database. */
@@ -119,49 +182,58 @@ export class OpsStage {
     this.#sight = undefined;
   }
 
-  async problems(): Promise<Finding[]> {
-    return problemsOf(await examine(this.sight));
+  async problems(limits: Limits = () => ({})): Promise<Finding[]> {
+    return problemsOf(await examine(this.sight, limits()));
   }
 
   /** Waits until the doctor names the cause. */
-  async finds(code: string): Promise<Finding> {
+  async finds(code: string, limits?: Limits): Promise<Finding> {
     return this.until(`the doctor to find ${code}`, async () => {
-      const found = await this.problems();
+      const found = await this.problems(limits);
       return found.find((one) => one.code === code) ?? found.map((one) => one.code);
     });
   }
 
   /** Waits until nothing is wrong. */
-  async healthy(): Promise<void> {
+  async healthy(limits?: Limits): Promise<void> {
     await this.until("the doctor to find nothing", async () => {
-      const found = await this.problems();
+      const found = await this.problems(limits);
       return found.length === 0 ? true : found.map((one) => `${one.code}: ${one.what}`);
     });
   }
 
-  /** Waits for an answer that is no list; a list says what is there instead. jest's own limit ends a wait for nothing. */
+  /** Waits for an answer that is no list; a list says what is there instead. */
   async until<T extends object | true>(
     what: string,
     look: () => Promise<T | string[] | undefined>,
   ): Promise<T> {
-    const giveUpAtMs = Date.now() + 120_000;
+    const giveUpAtMs = Date.now() + HANG_MS;
     for (;;) {
       const seen = await look();
       if (seen !== undefined && !Array.isArray(seen)) return seen;
       if (Date.now() > giveUpAtMs)
         throw new Error(`still waiting for ${what}; there is ${String(seen)}\n${this.output}`);
-      await new Promise((resolve) => setTimeout(resolve, 250));
+      await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
 
-  /** `npm run ops -- …`, as a process. */
-  ops(...args: readonly string[]): Promise<Answer> {
-    return this.run("src/ops/main.ts", args);
+  /** `npm run ops -- …` in this process: a process of its own takes a second of processor time. */
+  async ops(...args: readonly string[]): Promise<Answer> {
+    const said = { stdout: "", stderr: "" };
+    const code = await runCommandLine(args, {
+      env: this.#opsEnv,
+      write: (text) => (said.stdout += text),
+      writeError: (text) => (said.stderr += text),
+    });
+    return { code, ...said };
   }
 
+  /** A program of the product as a process: `src/ops/main.ts`, `src/cron.ts`. */
   run(file: string, args: readonly string[] = []): Promise<Answer> {
     return new Promise((resolve) => {
-      const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], ...this.env };
+      const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
+      const variables = file.startsWith("src/ops/") ? this.#opsEnv : this.env;
+      const env = { PATH, HOME, NODE_COMPILE_CACHE, ...variables };
       execFile(
         process.execPath,
         [join(repositoryRoot, file), ...args],
@@ -172,80 +244,9 @@ export class OpsStage {
     });
   }
 
-  async rpc(method: string, ...params: unknown[]): Promise<unknown> {
-    return this.provider.send(method, params);
-  }
-
-  part(name: string): ManagedProcess {
-    const found = this.parts.stack.processes.running.find((one) => one.name === name);
-    if (found === undefined) throw new Error(`there is no process ${name}`);
-    return found;
-  }
-
-  /** 0 is the deployer and admin, 1 the platform, from 2 on people. */
-  as(index: number): Contract {
-    const person = this.#people[index];
-    if (person === undefined) throw new Error(`there is no person ${index}`);
-    return new Contract(this.parts.stack.contracts.auctionAddress, meetingAuctionInterface, person);
-  }
-
-  /** After a reorg, or when somebody else used an account: nonces are asked for again. */
-  forgetNonces(): void {
-    for (const person of this.#people) person.reset();
-  }
-
-  ref(auctionId: string): AuctionRef {
-    return {
-      chainId: this.parts.stack.contracts.chainId,
-      contract: this.parts.stack.contracts.auctionAddress.toLowerCase(),
-      auctionId,
-    };
-  }
-
-  /** An auction of person 2 that ends so many seconds from now, and, with a bid, is won by person 3. */
-  async create(
-    endsInS: number,
-    options: {
-      readonly bid?: boolean;
-      readonly meetingInS?: number;
-      readonly durationS?: number;
-    } = {},
-  ): Promise<string> {
-    const head = await this.provider.getBlock("latest");
-    const endTime = (head?.timestamp ?? 0) + endsInS;
-    const created = await this.#send(2, "createAuction", [
-      {
-        salt: `0x${randomBytes(32).toString("hex")}`,
-        startTime: 0,
-        endTime,
-        meetingStart: endTime + (options.meetingInS ?? 86_400),
-        meetingDurationS: options.durationS ?? 1_800,
-        reservePriceWei: 1_000n,
-        minIncrementWei: 1n,
-        transferable: false,
-      },
-    ]);
-    const event = created
-      .map((log) => meetingAuctionInterface.parseLog(log))
-      .find((one) => one?.name === "AuctionCreated");
-    const auctionId = String(event?.args["auctionId"]);
-    if (options.bid === true) await this.#send(3, "bid", [auctionId, { value: 5_000n }]);
-    return auctionId;
-  }
-
-  async #send(person: number, name: string, args: readonly unknown[]) {
-    const sent = await this.as(person).getFunction(name)(...args);
-    const receipt = await sent.wait();
-    return receipt.logs as { topics: string[]; data: string }[];
-  }
-
-  async call(person: number, name: string, ...args: unknown[]): Promise<void> {
-    await this.#send(person, name, args);
-  }
-
   /** What the database says of an auction. */
   async phase(auctionId: string): Promise<string | undefined> {
-    const { chainId, contract } = this.ref(auctionId);
+    const { chainId, contract } = this.chain.ref(auctionId);
     const [row] = await this.sight.db.query<{ phase: string }>(
       "SELECT phase FROM auctions WHERE chain_id = $1 AND contract = $2 AND auction_id = $3",
       [chainId, contract, auctionId],
@@ -253,28 +254,30 @@ export class OpsStage {
     return row?.phase;
   }
 
-  /** When the contract says that an auction ends, in seconds. */
-  async endOf(auctionId: string): Promise<number> {
-    const view = await this.as(2).getFunction("auctionState")(auctionId);
-    return Number(view.endTime);
+  /** Waits until the block that is the newest now is indexed. */
+  async untilIndexed(): Promise<void> {
+    const newest = await this.chain.provider.getBlockNumber();
+    await this.until(`block ${newest} to be indexed`, async () => {
+      const sql = "SELECT block_number AS block FROM chain_cursors";
+      const [row] = await this.sight.db.query<{ block: number }>(sql);
+      return (row?.block ?? 0) >= newest || [String(row?.block)];
+    });
   }
 
-  async reaches(auctionId: string, ...phases: string[]): Promise<void> {
-    await this.until(`auction ${auctionId} to be ${phases.join(" or ")}`, async () => {
-      const phase = await this.phase(auctionId);
-      return phases.includes(phase ?? "") || [String(phase)];
+  async reaches(auctionId: string, phase: string): Promise<void> {
+    await this.until(`auction ${auctionId} to be ${phase}`, async () => {
+      const seen = await this.phase(auctionId);
+      return seen === phase || [String(seen)];
     });
   }
 
   workflow(auctionId: string) {
-    return this.sight.client.workflow.getHandle(auctionWorkflowId(this.ref(auctionId)));
+    return this.sight.client.workflow.getHandle(auctionWorkflowId(this.chain.ref(auctionId)));
   }
 
   /** Ends the Temporal server and starts another one in its place that knows nothing. */
   async wipeTemporal(): Promise<void> {
-    await this.part("temporal").stop();
-    const { ports, processes } = this.parts.stack;
-    await startTemporal({ processes, port: ports.temporal, httpPort: ports.temporalHttp });
+    await this.#parts.temporal.restart?.();
     await this.reconnect();
   }
 }

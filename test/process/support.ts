@@ -40,12 +40,13 @@ const environmentOfNode = (): NodeJS.ProcessEnv => ({
   NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
 });
 
-/** Starts src/main.ts with exactly these variables. */
+/** Starts src/main.ts, or another file of the same kind, with exactly these variables. */
 export function startProduct(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
+  file = "src/main.ts",
 ): ProductProcess {
-  const child = spawn(process.execPath, [join(repositoryRoot, "src/main.ts"), ...args], {
+  const child = spawn(process.execPath, [join(repositoryRoot, file), ...args], {
     cwd: repositoryRoot,
     env: { ...environmentOfNode(), ...env },
     stdio: ["ignore", "pipe", "pipe"],
