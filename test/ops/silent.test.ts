@@ -26,7 +26,7 @@ test("the doctor names a database that has frozen, and ends with its exit code",
   const { promise, resolve } = Promise.withResolvers<[number | undefined, string]>();
   const child = execFile(
     process.execPath,
-    [join(repositoryRoot, "src/ops/main.ts"), "doctor"],
+    [join(repositoryRoot, "test/ops/doctor-process.ts"), "doctor"],
     {
       env: {
         PATH: process.env["PATH"],
