@@ -16,7 +16,7 @@ export interface App {
   restart(role: Role): Promise<void>;
 }
 
-const READY_TIMEOUT_MS = 60_000;
+const READY_TIMEOUT_MS = 180_000;
 const GRACE_MS = 15_000;
 
 /** Whether there is a product to start. */
