@@ -36,6 +36,22 @@ export interface World {
   readonly passAddress: string;
 }
 
+export const EVENT_TYPES = [
+  "auction-created",
+  "bid-placed",
+  "auction-extended",
+  "auction-ended",
+  "auction-cancelled",
+  "auction-reverted",
+  "meeting-created",
+  "meeting-reminder",
+  "meeting-opened",
+  "meeting-extended",
+  "meeting-closed",
+  "notification",
+  "resync-required",
+];
+
 /** Somebody with a name, a wallet of their own, an account (through Para) and a socket. */
 export class Person {
   readonly name: string;
@@ -91,7 +107,7 @@ export class Person {
   }
 
   async follow(auctionId: string): Promise<void> {
-    await this.#socket?.timeout(10_000).emitWithAck("join-auction", auctionId);
+    await this.#socket?.timeout(60_000).emitWithAck("join-auction", auctionId);
   }
 
   hangUp(): void {

@@ -1,6 +1,7 @@
 import type { App } from "../stack/app.ts";
 import { type Narrator } from "./narrator.ts";
-import { type Answer, Person, fund, type World } from "./people.ts";
+import { paceOf } from "./pace.ts";
+import { type Answer, EVENT_TYPES, Person, fund, type World } from "./people.ts";
 import {
   bid,
   ending,
@@ -26,22 +27,6 @@ export interface Told {
     readonly seen: string;
   }[];
 }
-
-export const EVENT_TYPES = [
-  "auction-created",
-  "bid-placed",
-  "auction-extended",
-  "auction-ended",
-  "auction-cancelled",
-  "auction-reverted",
-  "meeting-created",
-  "meeting-reminder",
-  "meeting-opened",
-  "meeting-extended",
-  "meeting-closed",
-  "notification",
-  "resync-required",
-];
 
 /** Plays five auctions at once. Takes about a minute. */
 export async function play(
@@ -73,40 +58,44 @@ export async function play(
   const everyone = Object.values(people);
   const { ada, grace, linus, bob, carol, dave, mallory } = people;
   await fund(world, everyone);
+  const startMs = performance.now();
   await Promise.all(everyone.map((one) => one.logIn()));
   await Promise.all(everyone.map((one) => one.listen(EVENT_TYPES)));
+  const pace = paceOf(performance.now() - startMs);
+  await world.provider.send("evm_setIntervalMining", [pace]);
   narrator.tell(
     "people",
     `${everyone.map((one) => one.name).join(", ")} have wallets, logged in through Para and listen`,
   );
 
   const block = await world.provider.getBlock("latest");
-  const t0 = (block?.timestamp ?? 0) + 4;
+  const t0 = (block?.timestamp ?? 0) + 4 * pace;
+  const at = (seconds: number): number => t0 + seconds * pace;
   const [war, quiet, cancelled, absent, held] = await Promise.all([
     putUp(stage, ada, {
       scene: "bidding war",
       title: "Strategy hour",
       reserveEther: "0.1",
-      endsAtS: t0 + 26,
-      meetingStartsAtS: t0 + 46,
-      meetingDurationS: 8,
+      endsAtS: at(20),
+      meetingStartsAtS: at(30),
+      meetingDurationS: 7 * pace,
     }),
     putUp(stage, grace, {
       scene: "no bids",
       title: "Compiler tea",
       reserveEther: "5",
-      endsAtS: t0 + 20,
-      meetingStartsAtS: t0 + 40,
+      endsAtS: at(17),
+      meetingStartsAtS: at(40),
       meetingDurationS: 10,
     }),
     // One sender's transactions are sent one after the other.
-    stage.blockTime(t0 - 2).then(() =>
+    stage.blockTime(at(-2)).then(() =>
       putUp(stage, grace, {
         scene: "cancelled",
         title: "Nanosecond talk",
         reserveEther: "0.2",
-        endsAtS: t0 + 60,
-        meetingStartsAtS: t0 + 80,
+        endsAtS: at(60),
+        meetingStartsAtS: at(80),
         meetingDurationS: 10,
       }),
     ),
@@ -114,18 +103,18 @@ export async function play(
       scene: "no host",
       title: "Kernel chat",
       reserveEther: "0.1",
-      endsAtS: t0 + 22,
-      meetingStartsAtS: t0 + 30,
-      meetingDurationS: 8,
+      endsAtS: at(17),
+      meetingStartsAtS: at(25),
+      meetingDurationS: 8 * pace,
     }),
-    stage.blockTime(t0 - 2).then(() =>
+    stage.blockTime(at(-2)).then(() =>
       putUp(stage, ada, {
         scene: "held",
         title: "Mentoring",
         reserveEther: "0.3",
-        endsAtS: t0 + 28,
-        meetingStartsAtS: t0 + 34,
-        meetingDurationS: 30,
+        endsAtS: at(18),
+        meetingStartsAtS: at(30),
+        meetingDurationS: 30 * pace,
       }),
     ),
   ]);
@@ -148,7 +137,8 @@ export async function play(
     await bid(stage, war, bob, "0.1");
     await bid(stage, war, carol, "0.25");
     await bid(stage, war, bob, "0.5");
-    await stage.blockTime(war.endsAtS - 4);
+    // The bid comes a block later. The contract extends an auction for bids in its last six seconds.
+    await stage.blockTime(war.endsAtS - 6);
     await bid(stage, war, carol, "0.8", ", seconds before the end");
     const { body } = await stage.until(
       "the extension to be seen",
@@ -185,7 +175,7 @@ export async function play(
     return meetingId;
   };
   const heldStory = async (): Promise<string> => {
-    await stage.blockTime(t0 + 4);
+    await stage.blockTime(at(4));
     await bid(stage, held, mallory, "0.3");
     await bid(stage, held, dave, "0.6");
     await ending(stage, held, "sold");
@@ -197,6 +187,15 @@ export async function play(
       "held",
       `Mallory, who holds no pass, is refused (${stranger.access.status} ${stranger.access.body.code})`,
     );
+
+    // Closing pays the host, so it takes a meeting that has begun and both in it.
+    const tooSoon = await stage.until(
+      "the meeting's process",
+      () => ada.api("POST", `/api/meetings/${meetingId}/close`),
+      (answer) => answer.status !== 503,
+    );
+    observe("a meeting that has not begun cannot be closed", tooSoon.status === 409, tooSoon);
+    narrator.tell("held", `Ada cannot close it before it begins (409 ${tooSoon.body.code})`);
 
     await enterWhenOpen(stage, held, dave, meetingId);
     narrator.tell(
@@ -221,12 +220,8 @@ export async function play(
     const extended = await ada.api("POST", `/api/meetings/${meetingId}/extend`, { minutes: 1 });
     observe("the host extends the meeting", extended.status === 200, extended);
     narrator.tell("held", `Ada extends the meeting to ${extended.body.endsAt}`);
-    // Closing pays the host, so it takes a meeting that has begun and both in it.
-    const tooSoon = await ada.api("POST", `/api/meetings/${meetingId}/close`);
-    observe("a meeting that has not begun cannot be closed", tooSoon.status === 409, tooSoon);
-    narrator.tell("held", `Ada cannot close it before it begins (409 ${tooSoon.body.code})`);
-    // A tenth of its 30 s together makes the meeting one that was held.
-    await stage.blockTime(held.meetingStartsAtS + 5);
+    // A tenth of its length together makes the meeting one that was held.
+    await stage.blockTime(held.meetingStartsAtS + 5 * pace);
     const closed = await ada.api("POST", `/api/meetings/${meetingId}/close`);
     observe("the host closes the meeting", closed.status === 202, closed);
     narrator.tell("held", "Ada closes the meeting");
@@ -246,7 +241,7 @@ export async function play(
     cancelledStory(),
     absentStory(),
     heldStory(),
-    stage.blockTime(t0 + 6).then(crash),
+    stage.blockTime(at(6)).then(crash),
   ]);
 
   for (const receiver of [ada, dave]) {
@@ -265,7 +260,8 @@ export async function play(
   };
 }
 
-const PATIENCE_MS = 90_000;
+/** Only a hang takes as long. */
+const PATIENCE_MS = 5 * 60_000;
 const ASK_EVERY_MS = 250;
 
 function createStage(world: World, chainId: number, narrator: Narrator): Stage {
