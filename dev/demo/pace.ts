@@ -1,5 +1,5 @@
 /** Seven people have logged in and listen within this, unless the machine is busy. */
-const LOG_IN_MS = 4_000;
+const LOG_IN_MS = 3_000;
 /** The contract extends an auction for bids in its last six seconds: they must hold two blocks. */
 const SLOWEST_PACE = 3;
 

@@ -84,7 +84,7 @@ export async function play(
       scene: "no bids",
       title: "Compiler tea",
       reserveEther: "5",
-      endsAtS: at(17),
+      endsAtS: at(18),
       meetingStartsAtS: at(40),
       meetingDurationS: 10,
     }),
@@ -103,7 +103,7 @@ export async function play(
       scene: "no host",
       title: "Kernel chat",
       reserveEther: "0.1",
-      endsAtS: at(17),
+      endsAtS: at(18),
       meetingStartsAtS: at(25),
       meetingDurationS: 8 * pace,
     }),
@@ -241,7 +241,7 @@ export async function play(
     cancelledStory(),
     absentStory(),
     heldStory(),
-    stage.blockTime(at(6)).then(crash),
+    stage.blockTime(at(2)).then(crash),
   ]);
 
   for (const receiver of [ada, dave]) {
