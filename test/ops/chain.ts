@@ -25,8 +25,14 @@ export class StageChain {
   /** 0 is the deployer and admin, 1 the platform, from 2 on people. */
   readonly #people: readonly NonceManager[];
 
-  constructor(anvil: Anvil, address: string) {
+  /** How many seconds the chain is behind this machine's clock, until blocks are mined ahead. */
+  readonly #lagS: number;
+  /** The time that `go` has set last: anvil takes no earlier one, though no block may have it yet. */
+  #setS = 0;
+
+  constructor(anvil: Anvil, address: string, lagS: number) {
     this.#address = address;
+    this.#lagS = lagS;
     this.provider = new JsonRpcProvider(anvil.rpcUrl, CHAIN_ID, {
       staticNetwork: true,
       cacheTimeout: -1,
@@ -51,10 +57,11 @@ export class StageChain {
     await this.rpc("evm_setIntervalMining", 0);
   }
 
-  /** A block each second again, with the time of this machine. */
+  /** A block each second again, with the time of this machine less the lag. */
   async go(): Promise<void> {
-    const nowS = Math.floor(Date.now() / 1_000);
-    await this.rpc("anvil_setTime", Math.max(nowS, await latestTimestamp(this.provider)));
+    const nowS = Math.floor(Date.now() / 1_000) - this.#lagS;
+    this.#setS = Math.max(nowS, await latestTimestamp(this.provider));
+    await this.rpc("anvil_setTime", this.#setS);
     await this.rpc("evm_setIntervalMining", 1);
   }
 
@@ -77,7 +84,7 @@ export class StageChain {
   /** The same on a chain that is held: the call has a block of its own, a second after the newest. */
   async #callHeld(person: number, name: string, args: readonly unknown[]): Promise<readonly Log[]> {
     const sent = await this.#send(person, name, args);
-    await setNextBlockTimestamp(this.provider, (await latestTimestamp(this.provider)) + 1);
+    await setNextBlockTimestamp(this.provider, Math.max((await this.newestS()) + 1, this.#setS));
     await this.rpc("evm_mine");
     return (await sent.wait()).logs;
   }
@@ -99,7 +106,7 @@ export class StageChain {
    */
   async create(endsInS: number, options: Lot = {}): Promise<string> {
     await this.hold();
-    const endTime = (await latestTimestamp(this.provider)) + endsInS;
+    const endTime = Math.max(await this.newestS(), this.#setS) + endsInS;
     const created = await this.#callHeld(2, "createAuction", [
       {
         salt: `0x${randomBytes(32).toString("hex")}`,

@@ -42,6 +42,8 @@ export interface StageOptions {
   /** A Temporal server of its own, which the test may wipe. */
   readonly ownTemporal?: boolean;
   readonly timing?: Partial<WorkerTiming>;
+  /** How many seconds the chain begins behind this machine's clock: so many can be mined ahead without passing it. */
+  readonly lagS?: number;
 }
 
 interface Parts {
@@ -51,6 +53,7 @@ interface Parts {
   readonly logins: Logins;
   readonly env: Record<string, string>;
   readonly temporal: StageTemporal;
+  readonly lagS: number;
 }
 
 export class OpsStage {
@@ -68,13 +71,20 @@ export class OpsStage {
     this.#timing = timing;
     this.env = parts.env;
     this.anvil = parts.anvil;
-    this.chain = new StageChain(parts.anvil, parts.deployment.auctionAddress);
+    this.chain = new StageChain(parts.anvil, parts.deployment.auctionAddress, parts.lagS);
     this.platform = parts.anvil.accounts[1]?.address ?? "";
   }
 
-  static async start({ ownTemporal = false, timing = {} }: StageOptions = {}): Promise<OpsStage> {
+  static async start({
+    ownTemporal = false,
+    timing = {},
+    lagS = 0,
+  }: StageOptions = {}): Promise<OpsStage> {
     const startChain = async () => {
-      const anvil = await startAnvil({ blockTimeS: 1 });
+      const anvil = await startAnvil({
+        blockTimeS: 1,
+        extraArgs: ["--timestamp", String(Math.floor(Date.now() / 1_000) - lagS)],
+      });
       const [deployer, platform] = anvilAccounts(2);
       const deployment = await deployContracts({
         rpcUrl: anvil.rpcUrl,
@@ -106,7 +116,7 @@ export class OpsStage {
       LOG_DIR: "-",
     };
     const logins = await createLogins(database.url);
-    return new OpsStage({ anvil, database, deployment, logins, env, temporal }, timing);
+    return new OpsStage({ anvil, database, deployment, logins, env, temporal, lagS }, timing);
   }
 
   async stop(): Promise<void> {
