@@ -33,8 +33,6 @@ export interface PostgresHandle {
   url(database?: string): string;
 }
 
-/** Only a server that is gone takes longer, however busy the machine is. */
-const CONNECT_TIMEOUT_MS = 60_000;
 const USER = "app";
 const PASSWORD = "app";
 

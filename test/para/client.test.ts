@@ -61,7 +61,11 @@ describe("a verification token", () => {
   });
 
   test("with the wrong secret key is Para's trouble, never the person's", async () => {
-    const stranger = createParaClient({ ...para.config, secretApiKey: "wrong", timeoutMs: 180_000 });
+    const stranger = createParaClient({
+      ...para.config,
+      secretApiKey: "wrong",
+      timeoutMs: 180_000,
+    });
     await expect(outcomeOf(() => stranger.verifyToken(ada.verificationToken))).resolves.toBe(
       "retry para_unavailable 503",
     );

@@ -25,8 +25,11 @@ export async function replayAll(
 ): Promise<number> {
   const found = new Map<WorkflowBundle, { workflowId: string; history: History }[]>();
   for await (const one of client.workflow.list().intoHistories({ concurrency: 8 })) {
-    const bundle = bundles.get(lastWorkerOf(one.history) ?? "");
-    if (bundle !== undefined) found.set(bundle, [...(found.get(bundle) ?? []), one]);
+    const history = one.history as History; // the SDK types what it has decoded as unknown
+    const bundle = bundles.get(lastWorkerOf(history) ?? "");
+    if (bundle === undefined) continue;
+    const { workflowId } = one;
+    found.set(bundle, [...(found.get(bundle) ?? []), { workflowId, history }]);
   }
   const failures: string[] = [];
   let replayed = 0;
