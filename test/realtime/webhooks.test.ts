@@ -149,7 +149,7 @@ test("a receiver that took nothing for three days is disabled, its owner told on
   });
   const inbox = await api.request("/api/notifications", { token: person.token });
   expect(inbox.body.data).toMatchObject([{ type: "webhook-disabled", data: { webhookId: id } }]);
-  expect((await deliveries(person, id)).map((one) => one.state)).toEqual(
+  expect((await deliveries(person, id)).map(({ state: at }) => at)).toEqual(
     Array((await deliveries(person, id)).length).fill("failed"),
   );
   mine.answer = () => 200;
