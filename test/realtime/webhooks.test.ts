@@ -137,14 +137,14 @@ test("a receiver that took nothing for three days is disabled, its owner told on
   const mine = await receiver();
   mine.answer = () => 500;
   const { id } = await register(person, mine.url);
-  const one = dispatcher();
+  const sending = dispatcher();
   await tell(world.db, "meeting-opened", [`user:${person.account.id}`], { n: 1 });
   await until(async () => (await state(person)).failingSince !== null);
   expect((await state(person)).state).toBe("enabled");
   await world.db.query("UPDATE webhooks SET failing_since = now() - interval '4 days'");
   await until(async () => {
     await hurry();
-    one.wake();
+    sending.wake();
     return (await state(person)).state === "disabled";
   });
   const inbox = await api.request("/api/notifications", { token: person.token });
