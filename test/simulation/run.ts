@@ -136,7 +136,7 @@ class Player {
    */
   async untilRest(): Promise<Violation[]> {
     const { rest, workflows, product } = this.#stage;
-    const lastDeadlineMs = performance.now() + 10 * REST_LIMIT_MS;
+    const lastDeadlineMs = performance.now() + 2 * REST_LIMIT_MS;
     let deadlineMs = performance.now() + REST_LIMIT_MS;
     let reconciledAtMs = 0;
     let waitsForBlocks = true;
