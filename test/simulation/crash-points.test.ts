@@ -4,7 +4,7 @@ import type { PlanOptions } from "./plan.ts";
 import type { FaultKind } from "./plan-faults.ts";
 import { CRASH_AT_POINTS } from "./plan-lives.ts";
 import type { Servers } from "./servers.ts";
-import { expectNoViolation, testServers } from "./support.ts";
+import { expectNoViolation, RUN_LIMIT_MS, testServers } from "./support.ts";
 
 const AUCTIONS = 12;
 /** One wallet, one endpoint, blocks of a second; sold, unsold and cancelled auctions. */
@@ -97,5 +97,5 @@ test.concurrent.each(RUNS)(
     );
     expect(result.deaths).toEqual(points.map((point) => `${point} SIGKILL`));
   },
-  900_000,
+  RUN_LIMIT_MS,
 );

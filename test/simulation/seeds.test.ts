@@ -2,7 +2,7 @@
 import regressions from "./regressions.json" with { type: "json" };
 import { digestOf, makePlan, type Plan } from "./plan.ts";
 import type { Servers } from "./servers.ts";
-import { expectNoViolation, testServers } from "./support.ts";
+import { expectNoViolation, RUN_LIMIT_MS, testServers } from "./support.ts";
 
 const AUCTIONS = 6;
 /** Chosen so that together they hold every kind of fault but the hanging request and every way of a reorg. Kills have their own test. */
@@ -25,7 +25,7 @@ test.concurrent.each(SEEDS)(
   async (seed) => {
     await expectNoViolation(servers, { seed, auctions: AUCTIONS });
   },
-  900_000,
+  RUN_LIMIT_MS,
 );
 
 /** A seed that went red keeps its faults, reorgs and kills: a kind added later changes what a bare seed means. */
@@ -41,5 +41,5 @@ test.concurrent.each(regressions as Regression[])(
   async ({ seed, auctions, instead }) => {
     await expectNoViolation(servers, { seed, auctions, instead });
   },
-  900_000,
+  RUN_LIMIT_MS,
 );
