@@ -68,14 +68,25 @@ export function portFlags(): Record<string, { type: "string" }> {
   return Object.fromEntries(NAMES.map((name) => [PORTS[name].flag, { type: "string" }]));
 }
 
-/** A set of ports nobody listens on, outside the range the system gives to outgoing connections. */
+/** Outside the range that the system gives to outgoing connections. */
+const FIRST_FREE = 20_000;
+const SLICE = 100;
+const SLICES = 120;
+const given = new Set<number>();
+
+/**
+ * A set of ports nobody listens on. Each process looks in a slice of its own, and gives no port twice: several stacks that
+ * start at the same moment do not choose the same port, which nobody listens on yet.
+ */
 export async function freePorts(): Promise<Ports> {
   const ports = defaultPorts();
-  const found = new Set<number>();
+  const first = FIRST_FREE + (process.pid % SLICES) * SLICE;
   for (const name of NAMES) {
-    do ports[name] = 20_000 + Math.floor(Math.random() * 12_000);
-    while (found.has(ports[name]) || (await isTaken(ports[name])));
-    found.add(ports[name]);
+    // All of the slice were given: those that are free now may be given again.
+    if (given.size > SLICE - NAMES.length) given.clear();
+    do ports[name] = first + Math.floor(Math.random() * SLICE);
+    while (given.has(ports[name]) || (await isTaken(ports[name])));
+    given.add(ports[name]);
   }
   return ports;
 }
