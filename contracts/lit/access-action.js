@@ -78,12 +78,26 @@ async function askChain(claim, ask) {
   throw trouble;
 }
 
-/** What a contract's function answers; undefined when it reverts, or there is no such contract. */
+/**
+ * Whether the contract itself failed the call. ethers gives every eth_call that fails the code CALL_EXCEPTION, also when the node
+ * was overloaded or away; `error` is then what the node said, and is absent when it answered with a result.
+ */
+function isRevert({ code, error }) {
+  return (
+    code === "CALL_EXCEPTION" &&
+    (error === undefined || /revert/i.test(`${error.message} ${error.data}`))
+  );
+}
+
+/**
+ * What a contract's function answers; undefined when it reverts, or there is no such contract. Throws when the node cannot
+ * tell: that is not a no.
+ */
 async function callContract(provider, address, abi, name, args) {
   try {
     return await new ethers.Contract(address, [abi], provider)[name](...args);
   } catch (error) {
-    if (error.code === "CALL_EXCEPTION") return undefined;
+    if (isRevert(error)) return undefined;
     throw error;
   }
 }

@@ -170,6 +170,32 @@ describe.each(PROVIDERS)("over $name", (provider) => {
       await expectProof();
     });
 
+    test.each([
+      { code: -32005, message: "daily request count exceeded, request rate limited" },
+      { code: -32000, message: "header not found" },
+      { code: -32603, message: "Internal JSON-RPC error." },
+    ])("the action's RPC fails a call: $message", async (error) => {
+      chain.setCallError(error);
+      try {
+        await expect(prove(claimOf())).resolves.toBe("retry lit_unavailable 503");
+      } finally {
+        chain.setCallError(undefined);
+      }
+      await expectProof();
+    });
+
+    test.each([
+      { code: 3, message: "execution reverted" },
+      { code: -32015, message: "VM execution error.", data: "Reverted 0x" },
+    ])("a revert without data is an answer: $message", async (error) => {
+      chain.setCallError(error);
+      try {
+        await expect(prove(claimOf())).resolves.toBe("refuse lit_denied 403");
+      } finally {
+        chain.setCallError(undefined);
+      }
+    });
+
     test("the action's RPC serves another chain", async () => {
       chain.setChainId(1);
       await expect(prove(claimOf())).resolves.toBe("retry lit_unavailable 503");

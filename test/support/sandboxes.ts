@@ -74,17 +74,21 @@ export interface ChainStub extends SandboxServer {
   /** A contract wallet at this address that accepts this signature (hex) for anything; undefined: none. */
   setContractWallet(wallet: { address: string; signature: string } | undefined): void;
   setChainId(chainId: number): void;
+  /** What every `eth_call` fails with, as the node's JSON-RPC error; undefined: nothing. */
+  setCallError(error: object | undefined): void;
 }
 
 export async function startChainStub(): Promise<ChainStub> {
   let owner: string | undefined;
   let chainId = 31_337;
   let wallet: { address: string; signature: string } | undefined;
+  let callError: object | undefined;
   const encode = (type: string, value: string): object => ({
     result: AbiCoder.defaultAbiCoder().encode([type], [value]),
   });
   const reverted = { error: { code: 3, message: "execution reverted", data: "0x7e273289" } };
   const answerCall = (params: readonly unknown[]): object => {
+    if (callError !== undefined) return { error: callError };
     const { to, data } = callRequest.parse(params[0]);
     if (data.startsWith(OWNER_OF)) return owner === undefined ? reverted : encode("address", owner);
     // Nothing but the contract wallet has code that knows this.
@@ -115,5 +119,6 @@ export async function startChainStub(): Promise<ChainStub> {
     setOwner: (value) => void (owner = value),
     setContractWallet: (value) => void (wallet = value),
     setChainId: (value) => void (chainId = value),
+    setCallError: (error) => void (callError = error),
   };
 }
