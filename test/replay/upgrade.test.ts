@@ -14,7 +14,6 @@ import {
   bundleWorkflows,
   createWorld,
   eventsOf,
-  historyOf,
   until,
   type World,
 } from "../workflows/world.ts";
