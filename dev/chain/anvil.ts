@@ -8,7 +8,7 @@ import { HDNodeWallet, Mnemonic } from "ethers";
 
 /** Publicly known keys: for local chains only. */
 const ANVIL_MNEMONIC = "test test test test test test test test test test test junk";
-const READY_TIMEOUT_MS = 30_000;
+const READY_TIMEOUT_MS = 180_000;
 const READY_POLL_MS = 25;
 const STOP_TIMEOUT_MS = 10_000;
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { repositoryRoot } from "./paths.ts";
 import type { Ports } from "./ports.ts";
 import type { ManagedProcess, Processes } from "./processes.ts";
-import { answers, waitFor } from "./wait.ts";
+import { answers, START_LIMIT_MS, waitFor } from "./wait.ts";
 
 export type Role = "api" | "worker";
 
@@ -16,7 +16,6 @@ export interface App {
   restart(role: Role): Promise<void>;
 }
 
-const READY_TIMEOUT_MS = 180_000;
 const GRACE_MS = 15_000;
 
 /** Whether there is a product to start. */
@@ -58,7 +57,7 @@ export function createApp(options: {
     running[role] = started;
     await waitFor(() => answers(readyUrl[role]), {
       what: `${readyUrl[role]} to say that the ${role} is ready`,
-      timeoutMs: READY_TIMEOUT_MS,
+      timeoutMs: START_LIMIT_MS,
       by: started,
       tryThis: `read ${started.logFile}, then run this again`,
     });

@@ -6,7 +6,7 @@ import { deployContracts } from "../../contracts/deploy.ts";
 import { repositoryRoot } from "./paths.ts";
 import type { ManagedProcess, Processes } from "./processes.ts";
 import type { Contracts } from "./state.ts";
-import { waitFor } from "./wait.ts";
+import { START_LIMIT_MS, waitFor } from "./wait.ts";
 
 export interface ChainOptions {
   readonly processes: Processes;
@@ -54,7 +54,7 @@ export async function startChain(options: ChainOptions): Promise<ChainHandle> {
     async () => (await rpc(rpcUrl, "eth_chainId", [])) === `0x${CHAIN_ID.toString(16)}`,
     {
       what: `the chain to answer on ${rpcUrl}`,
-      timeoutMs: 60_000,
+      timeoutMs: START_LIMIT_MS,
       by: anvil,
       tryThis: "see what its log says; npm run dev -- --fresh starts from empty data",
     },

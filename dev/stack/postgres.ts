@@ -15,7 +15,7 @@ import { Client } from "pg";
 import { StackError } from "./errors.ts";
 import { isProcess } from "./process-identity.ts";
 import type { ManagedProcess, Processes } from "./processes.ts";
-import { waitFor } from "./wait.ts";
+import { START_LIMIT_MS, waitFor } from "./wait.ts";
 
 export interface PostgresOptions {
   readonly processes: Processes;
@@ -32,6 +32,9 @@ export interface PostgresHandle {
   /** The connection string of the database, or of another one on the same server. */
   url(database?: string): string;
 }
+
+/** Only a server that hangs takes as long; one that is not there refuses at once. */
+const CONNECT_LIMIT_MS = 60_000;
 
 const USER = "app";
 const PASSWORD = "app";
@@ -69,7 +72,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresH
     `postgres://${USER}:${PASSWORD}@127.0.0.1:${options.port}/${database}`;
   await waitFor(() => query(url("postgres"), "select 1"), {
     what: `Postgres to answer on 127.0.0.1:${options.port}`,
-    timeoutMs: 60_000,
+    timeoutMs: START_LIMIT_MS,
     by: server,
     tryThis: "see what its log says; npm run dev -- --fresh starts from empty data",
   });
@@ -91,12 +94,9 @@ export async function createDatabase(
   );
 }
 
-/** A server that is not there refuses at once; one on a busy machine takes a while. */
-const CONNECT_TIMEOUT_MS = 60_000;
-
 /** One statement on a connection of its own. */
 export async function query(url: string, sql: string, values: unknown[] = []): Promise<unknown[]> {
-  const client = new Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: CONNECT_LIMIT_MS });
   client.on("error", () => {});
   await client.connect();
   try {
@@ -236,7 +236,7 @@ async function clearStalePid(dataDir: string): Promise<void> {
     process.kill(pid, "SIGINT");
     await waitFor(() => !ours(), {
       what: `the earlier Postgres (process ${pid}) to end`,
-      timeoutMs: 30_000,
+      timeoutMs: START_LIMIT_MS,
     });
   }
   rmSync(file, { force: true });

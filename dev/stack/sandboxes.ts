@@ -4,7 +4,7 @@ import { litEnvironment } from "./lit-environment.ts";
 import { repositoryRoot } from "./paths.ts";
 import type { Ports } from "./ports.ts";
 import type { ManagedProcess, Processes } from "./processes.ts";
-import { waitFor } from "./wait.ts";
+import { START_LIMIT_MS, waitFor } from "./wait.ts";
 
 export interface SandboxesHandle {
   readonly process: ManagedProcess;
@@ -49,7 +49,7 @@ export async function startSandboxes(options: {
   const configOf = (url: string): Promise<Config> =>
     waitFor(() => readConfig(url), {
       what: `the sandbox at ${url}`,
-      timeoutMs: 60_000,
+      timeoutMs: START_LIMIT_MS,
       by: sandboxes,
     });
   const [paraConfig, litConfig, jitsiConfig] = await Promise.all([

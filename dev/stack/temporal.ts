@@ -1,6 +1,6 @@
 import type { ManagedProcess, Processes } from "./processes.ts";
 import { findTemporalBinary } from "./temporal-binary.ts";
-import { answers, waitFor } from "./wait.ts";
+import { answers, START_LIMIT_MS, waitFor } from "./wait.ts";
 
 export type SearchAttributes = Readonly<
   Record<string, "Text" | "Keyword" | "Int" | "Double" | "Bool" | "Datetime" | "KeywordList">
@@ -75,7 +75,7 @@ export async function startTemporal(options: TemporalOptions): Promise<TemporalH
     () => answers(`http://127.0.0.1:${options.httpPort}/api/v1/namespaces/${namespace}`),
     {
       what: `Temporal to answer on 127.0.0.1:${options.port}`,
-      timeoutMs: 60_000,
+      timeoutMs: START_LIMIT_MS,
       by: server,
       tryThis: "see what its log says; npm run dev -- --fresh starts from empty data",
     },

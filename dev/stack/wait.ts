@@ -4,6 +4,9 @@ import type { ManagedProcess } from "./processes.ts";
 export const sleep = (ms: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, ms));
 
+/** How long a part may take to start. A busy machine needs many times what a quiet one does; a part that ends is noticed at once. */
+export const START_LIMIT_MS = 180_000;
+
 export interface WaitOptions {
   /** What is waited for, as it reads after "waiting for". */
   readonly what: string;
