@@ -75,12 +75,6 @@ export async function startApi(dependencies: ApiDependencies): Promise<{ close()
     limits,
     ...(wakeUps === undefined ? {} : { wakeUps }),
   });
-  // Connecting now makes the first person who enters wait less; if Lit is away, the next request tries again.
-  gate
-    .connect()
-    .catch((error: unknown) =>
-      logger.warn("Lit is not reachable yet", { reason: messageOf(error) }),
-    );
   const webhooks = new WebhookDispatcher({ db, config, logger });
   const close = async (): Promise<void> => {
     await api.close();
@@ -99,6 +93,12 @@ export async function startApi(dependencies: ApiDependencies): Promise<{ close()
     const problem = `is taken: something else listens on ${config.HOST}:${config.PORT}`;
     throw new ConfigError([{ variable: "PORT", problem, example: "5001" }]);
   }
+  // Only now: loading Lit's SDK keeps a slow machine from everything else for seconds. Connecting makes the first person who enters wait less; if Lit is away, the next request tries again.
+  gate
+    .connect()
+    .catch((error: unknown) =>
+      logger.warn("Lit is not reachable yet", { reason: messageOf(error) }),
+    );
   webhooks.start();
   logger.info("the API is listening", { host: config.HOST, port });
   return { close };

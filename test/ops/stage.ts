@@ -15,7 +15,7 @@ import type { Finding } from "../../src/ops/finding.ts";
 import type { DoctorLimits } from "../../src/ops/limits.ts";
 import { openSight, type Sight } from "../../src/ops/sight.ts";
 import type { WorkerTiming } from "../../src/workers/timing.ts";
-import { type ProductProcess, startProduct } from "../process/support.ts";
+import { processEnvironment, type ProductProcess, startProduct } from "../process/support.ts";
 import { type Anvil, startAnvil } from "../support/anvil.ts";
 import { createLogins, type Logins } from "../support/roles.ts";
 import { createTestDatabase, getTestWorkflowBundle, type TestDatabase } from "../support/stack.ts";
@@ -241,9 +241,8 @@ export class OpsStage {
   /** A program of the product as a process: `src/ops/main.ts`, `src/cron.ts`. */
   run(file: string, args: readonly string[] = []): Promise<Answer> {
     return new Promise((resolve) => {
-      const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
       const variables = file.startsWith("src/ops/") ? this.#opsEnv : this.env;
-      const env = { PATH, HOME, NODE_COMPILE_CACHE, ...variables };
+      const env = { ...processEnvironment(), ...variables };
       execFile(
         process.execPath,
         [join(repositoryRoot, file), ...args],

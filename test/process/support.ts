@@ -33,12 +33,12 @@ export async function startParts(): Promise<{
   };
 }
 
-/** What Node needs, and nothing that configures the product. */
-const environmentOfNode = (): NodeJS.ProcessEnv => ({
-  PATH: process.env["PATH"],
-  HOME: process.env["HOME"],
-  NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
-});
+/** What a process of the product needs of our environment. Compiled modules are kept, as `npm test` has it. */
+export function processEnvironment(): NodeJS.ProcessEnv {
+  const { PATH, HOME, NODE_COMPILE_CACHE } = process.env;
+  const cache = NODE_COMPILE_CACHE ?? join(repositoryRoot, "node_modules/.cache/compiled");
+  return { PATH, HOME, NODE_COMPILE_CACHE: cache };
+}
 
 /** Starts src/main.ts, or another file of the same kind, with exactly these variables. */
 export function startProduct(
@@ -48,7 +48,7 @@ export function startProduct(
 ): ProductProcess {
   const child = spawn(process.execPath, [join(repositoryRoot, file), ...args], {
     cwd: repositoryRoot,
-    env: { ...environmentOfNode(), ...env },
+    env: { ...processEnvironment(), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";
