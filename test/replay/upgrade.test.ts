@@ -10,13 +10,7 @@ import { PatchHold } from "../../src/workers/patch-hold.ts";
 import { size } from "../support/random.ts";
 import { getTestTemporal } from "../support/stack.ts";
 import { SALE, startAuction, type TestAuction } from "../workflows/auctions.ts";
-import {
-  bundleWorkflows,
-  createWorld,
-  eventsOf,
-  until,
-  type World,
-} from "../workflows/world.ts";
+import { bundleWorkflows, createWorld, eventsOf, until, type World } from "../workflows/world.ts";
 import { beforePatches } from "./other-builds.ts";
 
 /** Of each path, with and without search attributes, at least two are woken in each way. */

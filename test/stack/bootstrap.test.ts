@@ -68,7 +68,7 @@ test("an unknown command names those there are", async () => {
   let errors = "";
   run.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
   expect(await once(run, "close")).toEqual([1, null]);
-  expect(errors).toContain("Unknown command dmo. There are: demo, dev, test, start");
+  expect(errors).toContain("Unknown command dmo. There are: demo, dev, test, test:soak, start");
 });
 
 test("a command of operators says nothing but its answer, with a .env or without", async () => {
