@@ -93,8 +93,8 @@ export async function startApi(dependencies: ApiDependencies): Promise<{ close()
     const problem = `is taken: something else listens on ${config.HOST}:${config.PORT}`;
     throw new ConfigError([{ variable: "PORT", problem, example: "5001" }]);
   }
-  // Only now: loading Lit's SDK keeps a slow machine from everything else for seconds. Whoever enters first then waits less;
-  // if Lit is away, the next request tries again.
+  // Only now: while Lit's SDK is loaded, a slow machine does nothing else for seconds. Connecting makes the first person who
+  // enters wait less; if Lit is away, the next request tries again.
   gate
     .connect()
     .catch((error: unknown) =>
