@@ -1,4 +1,5 @@
 import type { AuctionStory } from "./auction-story.ts";
+import { nowMs } from "./clock.ts";
 import { type AuctionInput, endNowUpdate } from "./messages.ts";
 import { refuse, setCommand, setCommonCommands } from "./operators.ts";
 import type { Patience } from "./patience.ts";
@@ -18,7 +19,7 @@ export function setAuctionCommands(
       const { phase, endsAtMs } = story.current;
       if (story.isCancelled || (phase !== "bidding" && phase !== "ending"))
         refuse("auction_over", "this auction is not open any more");
-      if (Date.now() < endsAtMs)
+      if (nowMs() < endsAtMs)
         refuse("not_over_yet", `this auction is open until ${new Date(endsAtMs).toISOString()}`);
     },
     async () => {
