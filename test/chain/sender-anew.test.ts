@@ -1,19 +1,19 @@
 // An operation that was included without effect gets another nonce, and at no instant are two of them on their way.
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import { Transaction, Wallet } from "ethers";
 import type { WalletSender } from "../../src/chain/sending/sender.ts";
 import { rememberSecrets } from "../support/logs.ts";
-import { Engine } from "./support.ts";
+import { eachTestHasAnEngine } from "./shared-chain.ts";
+import type { Engine } from "./support.ts";
 
 let engine: Engine;
 let auctionId: bigint;
 let key: string;
-beforeEach(async () => {
-  engine = await Engine.start();
+eachTestHasAnEngine(async (one) => {
+  engine = one;
   auctionId = await engine.chain.create({ endTime: engine.chain.nowS + 60 });
   await engine.automine(false);
 });
-afterEach(() => engine.stop());
 
 /** An end that came too early, in a confirmed block. */
 async function endInVain(sender: WalletSender): Promise<Record<string, unknown>> {

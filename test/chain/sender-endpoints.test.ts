@@ -1,15 +1,15 @@
 // Several endpoints: what one shows is believed, what one fails to show is not.
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import { markMined } from "../../src/chain/sending/transactions.ts";
-import { Engine, type TappedRpc } from "./support.ts";
+import { eachTestHasAnEngine } from "./shared-chain.ts";
+import type { Engine, TappedRpc } from "./support.ts";
 
 let engine: Engine;
 let rpc: TappedRpc;
-beforeEach(async () => {
-  engine = await Engine.start();
+eachTestHasAnEngine((one) => {
+  engine = one;
   rpc = engine.endpoints(2);
 });
-afterEach(() => engine.stop());
 
 test("one endpoint that never shows a receipt keeps nothing from being done", async () => {
   const [auctionId = 0n] = await engine.due(1);

@@ -1,14 +1,12 @@
 // Nonces: every one is used once, none stays empty, and an operation leaves its own only when it is lost for good.
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import { Wallet } from "ethers";
 import { RpcError } from "../../src/chain/rpc.ts";
-import { Engine } from "./support.ts";
+import { eachTestHasAnEngine } from "./shared-chain.ts";
+import type { Engine } from "./support.ts";
 
 let engine: Engine;
-beforeEach(async () => {
-  engine = await Engine.start();
-});
-afterEach(() => engine.stop());
+eachTestHasAnEngine((one) => void (engine = one));
 
 /** What the chain counts of the wallet now and with what waits. */
 async function counts(): Promise<{ latest: number; pending: number }> {

@@ -1,15 +1,13 @@
 // What must come before what: an earlier nonce, a final sale.
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import { Transaction, Wallet } from "ethers";
 import { RpcError } from "../../src/chain/rpc.ts";
 import { rememberSecrets } from "../support/logs.ts";
-import { Engine } from "./support.ts";
+import { eachTestHasAnEngine } from "./shared-chain.ts";
+import type { Engine } from "./support.ts";
 
 let engine: Engine;
-beforeEach(async () => {
-  engine = await Engine.start();
-});
-afterEach(() => engine.stop());
+eachTestHasAnEngine((one) => void (engine = one));
 
 test("money is settled only for a sale that nothing can take back", async () => {
   const [auctionId = 0n] = await engine.due(1);

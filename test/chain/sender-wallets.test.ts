@@ -1,16 +1,14 @@
 // Several wallets share the work; one without money leaves it to the others; none pays more than the cap.
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import { Wallet } from "ethers";
 import { type SenderObserver, SILENT } from "../../src/chain/observer.ts";
 import type { FeeCaps } from "../../src/chain/sending/fees.ts";
 import { rememberSecrets } from "../support/logs.ts";
-import { Engine } from "./support.ts";
+import { eachTestHasAnEngine } from "./shared-chain.ts";
+import type { Engine } from "./support.ts";
 
 let engine: Engine;
-beforeEach(async () => {
-  engine = await Engine.start();
-});
-afterEach(() => engine.stop());
+eachTestHasAnEngine((one) => void (engine = one));
 
 const allSettled = async (keys: readonly string[]): Promise<boolean> => {
   for (const key of keys) if ((await engine.operation(key))["settled"] !== true) return false;

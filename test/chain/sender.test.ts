@@ -1,13 +1,11 @@
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import { Transaction } from "ethers";
 import { RpcError } from "../../src/chain/rpc.ts";
-import { Engine } from "./support.ts";
+import { eachTestHasAnEngine } from "./shared-chain.ts";
+import type { Engine } from "./support.ts";
 
 let engine: Engine;
-beforeEach(async () => {
-  engine = await Engine.start();
-});
-afterEach(() => engine.stop());
+eachTestHasAnEngine((one) => void (engine = one));
 
 const due = (count: number): Promise<bigint[]> => engine.due(count);
 
