@@ -58,11 +58,18 @@ export interface DatabaseOptions {
 }
 
 const DEFAULT_CONNECT_TIMEOUT_S = 5;
+/** Longer than anybody waits, and shorter than what overflows a timer. */
+const LONGEST_CONNECT_TIMEOUT_S = 3_600;
 
-/** `connect_timeout` of the URL, in seconds as libpq knows it, which node-postgres itself does not read; 5 s without it. */
+/**
+ * `connect_timeout` of the URL, in seconds as libpq knows it, which node-postgres itself does not read. 5 s without it, or when
+ * it is no number above zero: libpq's 0, "for ever", would let a server that is silent stop us.
+ */
 export function connectTimeoutMs(url: string): number {
   const given = Number(new URL(url).searchParams.get("connect_timeout") ?? Number.NaN);
-  return (given > 0 ? given : DEFAULT_CONNECT_TIMEOUT_S) * 1_000;
+  const timeoutS =
+    given > 0 ? Math.min(given, LONGEST_CONNECT_TIMEOUT_S) : DEFAULT_CONNECT_TIMEOUT_S;
+  return timeoutS * 1_000;
 }
 
 /** No request hangs for ever. */
