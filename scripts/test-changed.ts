@@ -12,30 +12,42 @@ import { repositoryRoot } from "../dev/stack/paths.ts";
 const EVERYTHING =
   /^(package(-lock)?\.json|jest\.config\.js|tsconfig\.json|scripts\/(run|install|test|jest-run)\.(ts|mjs)|test\/support\/(broker|stack|global-.*|random|logs|sequencer)\.(ts|mjs)|dev\/stack\/postgres\.ts)$/;
 
-/** What the strings of a file do not say: paths that are put together from pieces. */
-const REFERENCES: readonly (readonly [from: RegExp, to: readonly string[]])[] = [
-  // Every database of a test begins with the migrations.
-  [/^test\/support\/stack\.ts$/, ["src/db/migrate.ts"]],
+/** What the strings of a file do not say: paths put together from pieces, folders read as a whole. By the file's name … */
+const REFERENCES_OF_FILES: readonly (readonly [file: RegExp, to: readonly string[]])[] = [
   [/^src\/db\/migrate\.ts$/, ["migrations"]],
   [/^(contracts\/deploy|src\/chain\/contracts|test\/contracts\/harness)\.ts$/, ["contracts"]],
-  // The workflow bundle of the run, and the programs that tests start.
-  [/^test\/(workflows\/world|simulation\/support)\.ts$/, ["src/workflows/index.ts"]],
   [/^dev\/stack\/stack\.ts$/, ["src/main.ts", "dev/sandbox"]],
+  [/^test\/deployment\//, ["deploy", "Dockerfile", "docker-compose.yml", ".dockerignore"]],
+  [/^test\/client\/docs/, ["client", "docs", "README.md"]],
+  [/^test\/api\/(event-catalog|problems)/, ["src"]],
+  [/^test\/replay\//, ["test/histories"]],
+];
+
+/** … and by what it asks of the broker of a run (test/support/broker.ts). */
+const REFERENCES_OF_CALLS: readonly (readonly [text: RegExp, to: readonly string[]])[] = [
+  [/\bcreateTestDatabase\(/, ["src/db/migrate.ts"]],
+  [/\bgetTestWorkflowBundle\(/, ["src/workers/bundle.ts", "src/workflows/index.ts"]],
+  [
+    /\bgetTestTemporal\(/,
+    ["dev/stack/temporal.ts", "dev/stack/temporal-binary.ts", "dev/stack/search-attributes.ts"],
+  ],
 ];
 
 const SOURCE = /\.(ts|mjs|js)$/;
-const STRING = /["'`]([^"'`\s$]*[./][^"'`\s$]*)["'`]/g;
+const STRING = /["'`]([^"'`\s$]+)["'`]/g;
 /** Types change nothing at run time; tsc looks at them. */
 const TYPE_IMPORT = /^(import|export) type [^;]* from "[^"]*";$/gm;
 
-/** Files and folders that a text names, as paths in the repository. */
+/** Files and folders that a text names, as paths in the repository. A single word is a file at the root, such as Dockerfile. */
 function namesIn(file: string, text: string): string[] {
   const strings = [...text.replaceAll(TYPE_IMPORT, "").matchAll(STRING)];
   const names = strings.map((match) => match[1] ?? "").filter((name) => /\w/.test(name));
-  return names.flatMap((name) => [normalize(join(dirname(file), name)), normalize(name)]);
+  return names.flatMap((name) =>
+    /[./]/.test(name) ? [normalize(join(dirname(file), name)), normalize(name)] : [name],
+  );
 }
 
-/** `files` are all of the repository; `read` gives the text of one. */
+/** Which file uses which. `files` are all of the repository, those that a change has deleted among them; `read` gives the text of one. */
 export class References {
   readonly #users = new Map<string, Set<string>>();
   readonly #files: readonly string[];
@@ -48,14 +60,22 @@ export class References {
       ({ folder }) => folder,
     );
     for (const file of files.filter((one) => SOURCE.test(one))) {
-      const targets = namesIn(file, read(file));
-      for (const [from, to] of REFERENCES) if (from.test(file)) targets.push(...to);
-      for (const target of targets) {
-        const path = target.replace(/\/$/, "");
+      const text = read(file);
+      for (const name of namesIn(file, text)) {
+        const path = name.replace(/\/$/, "");
         if (known.has(path)) this.#use(file, path);
-        else for (const one of below.get(path) ?? []) this.#use(file, one.file);
+        else if (path.includes("/") || name.endsWith("/") || !/^(src|test|dev)$/.test(path))
+          for (const one of below.get(path) ?? []) this.#use(file, one.file);
       }
+      for (const [from, to] of REFERENCES_OF_FILES) if (from.test(file)) this.#useAll(file, to);
+      for (const [from, to] of REFERENCES_OF_CALLS) if (from.test(text)) this.#useAll(file, to);
     }
+  }
+
+  #useAll(user: string, targets: readonly string[]): void {
+    for (const target of targets)
+      for (const file of this.#files)
+        if (file === target || file.startsWith(`${target}/`)) this.#use(user, file);
   }
 
   #use(user: string, used: string): void {
@@ -84,11 +104,12 @@ function foldersOf(file: string): string[] {
 
 const git = (...args: readonly string[]): string[] =>
   execFileSync("git", args, { cwd: repositoryRoot, encoding: "utf8", maxBuffer: 2 ** 28 })
-    .split("\n")
+    .split(/[\n\0]/)
     .filter((line) => line !== "");
 
 /**
- * What has changed since main: on a branch all of it and what is not committed, on main itself what is not pushed.
+ * What has changed since main: all of the branch, and what is not committed. On main itself: since origin/main, or without one
+ * what is not committed.
  * @throws Error when git knows neither main nor origin/main
  */
 export function changedFiles(): { readonly since: string; readonly files: string[] } {
@@ -99,20 +120,21 @@ export function changedFiles(): { readonly since: string; readonly files: string
     throw new Error("there is no branch main to compare with");
   const since = git("merge-base", "HEAD", main ?? "HEAD")[0] ?? "HEAD";
   const files = [
-    ...git("diff", "--name-only", since),
-    ...git("ls-files", "--others", "--exclude-standard"),
+    ...git("diff", "--name-only", "--no-renames", "-z", since),
+    ...git("ls-files", "--others", "--exclude-standard", "-z"),
   ];
   return { since, files: [...new Set(files)] };
 }
 
 /** The test files that what has changed since main can affect. */
 export function testsOfChange(changed: readonly string[]): string[] {
-  const files = git("ls-files", "--cached", "--others", "--exclude-standard");
+  const there = git("ls-files", "--cached", "--others", "--exclude-standard", "-z");
+  const files = [...new Set([...there, ...changed])];
   const read = (file: string): string => {
     try {
       return readFileSync(join(repositoryRoot, file), "utf8");
     } catch {
-      return ""; // deleted, and still in the index
+      return ""; // deleted
     }
   };
   return new References(files, read).testsOf(changed);

@@ -17,7 +17,11 @@ describe("which tests a change can affect", () => {
     "test/spawns.test.ts": 'spawn(process.execPath, [join(root, "src/main.ts")]);',
     "test/reads.test.ts": 'readFileSync(new URL("../docs/guide.md", import.meta.url));',
     "test/folder.test.ts": 'readdirSync("docs/"); split("/");',
-    "test/database.test.ts": 'import { createTestDatabase } from "./support/stack.ts";',
+    "test/database.test.ts": "await createTestDatabase();",
+    "test/gone.test.ts": 'import "../src/gone.ts";',
+    "src/gone.ts": "",
+    "test/image.test.ts": 'readFileSync(join(root, "Dockerfile"));',
+    Dockerfile: "FROM scratch",
     "test/support/stack.ts": "",
     "package.json": "{}",
   };
@@ -30,7 +34,8 @@ describe("which tests a change can affect", () => {
     ["migrations: every test with a database", ["migrations/one.ts"], ["database"]],
     ["a test itself", ["test/c.test.ts"], ["c"]],
     ["nothing", ["README.md"], []],
-    ["what was deleted", ["src/gone.ts"], []],
+    ["what was deleted, and is still named", ["src/gone.ts"], ["gone"]],
+    ["a file at the root", ["Dockerfile"], ["image"]],
   ])("%s", (_what, changed, tests) => {
     expect(references.testsOf(changed).toSorted()).toEqual(
       tests.map((name) => `test/${name}.test.ts`).toSorted(),
@@ -58,6 +63,22 @@ describe("which tests a change can affect", () => {
     expect(migrations).toEqual(
       expect.arrayContaining(["test/api/http.test.ts", "test/chain/indexer.test.ts"]),
     );
+    // Files that are gone, files of other kinds, and what the broker of a run starts.
+    for (const [changed, affected] of [
+      ["migrations/Migration20200101000000_gone.ts", "test/api/http.test.ts"],
+      ["test/histories/gone.auction.json", "test/replay/replay.test.ts"],
+      ["Dockerfile", "test/deployment/containers.test.ts"],
+      ["deploy/kubernetes/base/api.yml", "test/deployment/kubernetes.test.ts"],
+      ["client/tsconfig.json", "test/client/docs.test.ts"],
+      ["src/workers/bundle.ts", "test/workflows/auction-clock.test.ts"],
+      ["dev/stack/temporal.ts", "test/workflows/auction-clock.test.ts"],
+      ["dev/stack/search-attributes.ts", "test/workflows/auction-clock.test.ts"],
+      ["src/api/inbox/routes.ts", "test/api/event-catalog.test.ts"],
+    ] as const)
+      expect([changed, testsOfChange([changed])]).toEqual([
+        changed,
+        expect.arrayContaining([affected]),
+      ]);
     const contracts = testsOfChange(["contracts/artifacts/MeetingAuction.json"]);
     expect(contracts).toEqual(
       expect.arrayContaining(["test/contracts/bidding.test.ts", "test/chain/sender.test.ts"]),
