@@ -32,6 +32,8 @@ export interface JestRun {
 interface JestReport {
   readonly numPassedTests: number;
   readonly numFailedTests: number;
+  /** Skipped ones among them. */
+  readonly numTotalTests: number;
   /** Files that could not even be loaded. */
   readonly numRuntimeErrorTestSuites: number;
   readonly success: boolean;
@@ -87,10 +89,18 @@ export async function runJest(
   });
   const { code } = await child.exited;
   if (!existsSync(report)) return { passed: 0, failed: 1, times: [] }; // no such test file, or jest itself crashed
-  const result: JestReport = JSON.parse(readFileSync(report, "utf8"));
+  const result: JestReport | string[] = JSON.parse(readFileSync(report, "utf8"));
+  if (Array.isArray(result)) return { passed: 0, failed: 0, times: [] }; // --listTests
   const failed = result.numFailedTests + result.numRuntimeErrorTestSuites;
-  const nothingRan = result.numPassedTests === 0 && failed === 0;
+  const ranNone = result.numPassedTests === 0 && failed === 0;
+  // Tests that need a tool which is not installed skip themselves; a name that no test has is a mistake.
+  const isNamed = (run.flags ?? []).some((flag) => /^(-t|--testNamePattern)/.test(flag));
+  const nothingRan = ranNone && (isNamed || result.numTotalTests === 0);
   if (nothingRan) process.stdout.write("No test has such a name.\n");
+  else if (ranNone)
+    process.stdout.write(
+      `All ${result.numTotalTests} tests were skipped: their tools are missing.\n`,
+    );
   return {
     passed: result.numPassedTests,
     failed: failed === 0 && (nothingRan || code !== 0) ? 1 : failed,

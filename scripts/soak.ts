@@ -2,12 +2,13 @@
 // run has played before, and repeats at full size what npm test does in small. What it finds is written down in the form in
 // which it becomes a regression. The last line is `N passed, N failed`.
 import { randomInt } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { repositoryRoot } from "../dev/stack/paths.ts";
 import { createProcesses } from "../dev/stack/processes.ts";
 import { stopOnSignals } from "../dev/stack/signals.ts";
+import { messageOf } from "../src/errors.ts";
 import { parseOptions, readOptions, UsageError, wholeNumber } from "./command-line.ts";
 import type { Outcome } from "./jest-run.ts";
 import { PARTS, type SoakContext } from "./soak-parts.ts";
@@ -15,10 +16,12 @@ import { PARTS, type SoakContext } from "./soak-parts.ts";
 const USAGE = `npm run test:soak -- [options]
   --minutes N        how long to search; a part that has begun is finished. 30 by default
   --seed N           the first seed; a new one by default. The same seed searches the same way again
-  --only NAME,…      only these parts: ${PARTS.map(({ name }) => name).join(", ")}`;
+  --only PART,…      only these parts: ${PARTS.map(({ name }) => name).join(", ")}`;
 
 const MOST_MINUTES = 7 * 24 * 60;
 const LAST_SEED = 2 ** 31 - 1;
+/** Of what was found, in characters. */
+const MOST_SHOWN = 20_000;
 
 const options = readOptions(USAGE, (args) => {
   const given = parseOptions(args, {
@@ -45,11 +48,16 @@ const found = join(repositoryRoot, ".dev/soak", new Date().toISOString().replace
 const processes = createProcesses({ logDir: folder });
 processes.removeIfKilled(folder);
 
+let isStopping = false;
+
 async function stop(): Promise<void> {
+  if (!isStopping) {
+    isStopping = true;
+    summarize();
+  }
   await processes.stopAll();
   rmSync(folder, { recursive: true, force: true });
 }
-stopOnSignals({ stop, force: processes.killAll }, () => 130);
 
 const startedAtMs = performance.now();
 const elapsedS = (): number => (performance.now() - startedAtMs) / 1_000;
@@ -60,19 +68,24 @@ const rounds: { readonly part: string; readonly seed: number; readonly outcome: 
 async function lane(parts: typeof options.parts): Promise<void> {
   while (parts.length > 0)
     for (const part of parts) {
-      if (isOver()) return;
+      if (isOver() || isStopping) return;
       // By part, not by time: the same seed makes every part search the same way again.
       const round = rounds.filter((one) => one.part === part.name).length;
       const seed = (options.seed + round * part.seeds) % LAST_SEED;
       print(
         `\n── soak: ${part.name} from seed ${seed}, after ${elapsedS().toFixed(0)} s (${part.what})`,
       );
-      const outcome = await part.run(context, seed);
+      const outcome = await part.run(context, seed).catch((error: unknown): Outcome => {
+        print(`soak: ${part.name} could not be run: ${messageOf(error)}`);
+        return { passed: 0, failed: 1 };
+      });
+      if (isStopping) return;
       rounds.push({ part: part.name, seed, outcome });
     }
 }
 
 mkdirSync(found, { recursive: true });
+stopOnSignals({ stop, force: processes.killAll }, () => 130);
 const context: SoakContext = { processes, folder, found, isOver, print };
 print(`soak: ${options.minutes} minutes, --seed ${options.seed}`);
 // The simulation waits most of its time: it fills what the others leave. They begin elsewhere each time, so that each
@@ -85,17 +98,25 @@ await Promise.all([
   lane([...others.slice(first), ...others.slice(0, first)]),
 ]);
 await stop();
+process.exit(failures() === 0 ? 0 : 1);
 
-const sum = (of: (outcome: Outcome) => number): number =>
-  rounds.reduce((total, { outcome }) => total + of(outcome), 0);
-print(`\nsoak: ${elapsedS().toFixed(0)} s from seed ${options.seed}`);
-for (const { part, seed, outcome } of rounds)
-  print(`  ${part} from seed ${seed}: ${outcome.passed} passed, ${outcome.failed} failed`);
-const unreached = options.parts.filter(({ name }) => rounds.every(({ part }) => part !== name));
-if (unreached.length > 0)
-  print(`  not reached in this time: ${unreached.map(({ name }) => name).join(", ")}`);
-const failed = sum((outcome) => outcome.failed);
-if (failed === 0) rmSync(found, { recursive: true, force: true });
-else print(`\ncounterexamples: ${found}`);
-print(`\n${sum((outcome) => outcome.passed)} passed, ${failed} failed`);
-process.exit(failed === 0 ? 0 : 1);
+function failures(): number {
+  return rounds.reduce((total, { outcome }) => total + outcome.failed, 0);
+}
+
+/** What was searched and found so far; the counterexamples themselves too, as a folder may be gone when somebody reads this. */
+function summarize(): void {
+  const isCut = !isOver() ? ", interrupted" : "";
+  print(`\nsoak: ${elapsedS().toFixed(0)} s from seed ${options.seed}${isCut}`);
+  for (const { part, seed, outcome } of rounds)
+    print(`  ${part} from seed ${seed}: ${outcome.passed} passed, ${outcome.failed} failed`);
+  const unreached = options.parts.filter(({ name }) => rounds.every(({ part }) => part !== name));
+  if (unreached.length > 0)
+    print(`  not finished in this time: ${unreached.map(({ name }) => name).join(", ")}`);
+  const file = join(found, "counterexamples.txt");
+  if (existsSync(file))
+    print(`\ncounterexamples (${file}):\n${readFileSync(file, "utf8").slice(0, MOST_SHOWN)}`);
+  else rmSync(found, { recursive: true, force: true });
+  const passed = rounds.reduce((total, { outcome }) => total + outcome.passed, 0);
+  print(`\n${passed} passed, ${failures()} failed`);
+}

@@ -20,6 +20,7 @@ const REFERENCES_OF_FILES: readonly (readonly [file: RegExp, to: readonly string
   [/^test\/deployment\//, ["deploy", "Dockerfile", "docker-compose.yml", ".dockerignore"]],
   [/^test\/client\/docs/, ["client", "docs", "README.md"]],
   [/^test\/api\/(event-catalog|problems)/, ["src"]],
+  [/^test\/api\/openapi-lint/, [".spectral.yaml", "redocly.yaml"]],
   [/^test\/replay\//, ["test/histories"]],
 ];
 

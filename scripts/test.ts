@@ -11,7 +11,18 @@ import { escapePath, type FileTime, type Outcome, runJest, slowestFiles } from "
 import { splitTestArguments } from "./test-arguments.ts";
 import { changedFiles, testsOfChange } from "./test-changed.ts";
 
+const USAGE = `npm test                      types, lint, format and every test file
+npm test -- NAME …            only the test files whose path below test/ matches
+npm test -- -t "a hole" NAME  only the tests with such a name; other flags go to jest too
+npm test -- --changed         types, lint, format, and the test files that the change since main can affect;
+                              with NAME only those of them whose path matches
+TEST_SEED=N npm test -- NAME  random tests from another seed (docs/testing.md)`;
+
 const { names, flags: given } = splitTestArguments(process.argv.slice(2));
+if (given.includes("--help") || given.includes("-h")) {
+  process.stdout.write(`${USAGE}\n`);
+  process.exit(0);
+}
 const onlyChanged = given.includes("--changed");
 const flags = given.filter((flag) => flag !== "--changed");
 
@@ -19,7 +30,10 @@ const folder = mkdtempSync(join(tmpdir(), "meeting-auction-npm-test-"));
 const processes = createProcesses({ logDir: folder });
 processes.removeIfKilled(folder);
 
+let isStopping = false;
+
 async function stop(): Promise<void> {
+  isStopping = true;
   await processes.stopAll();
   rmSync(folder, { recursive: true, force: true });
 }
@@ -32,6 +46,8 @@ async function phase(name: string, run: () => Promise<Outcome>): Promise<Outcome
   print(`\n── ${name}`);
   const startMs = performance.now();
   const outcome = await run();
+  // Ended by a signal: nothing is to be concluded, and no further phase begins.
+  if (isStopping) await new Promise(() => {});
   const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
   print(
     `── ${name}: ${outcome.failed === 0 ? "passed" : `${outcome.failed} failed`} in ${seconds} s`,
@@ -58,7 +74,7 @@ async function checks(): Promise<Outcome[]> {
   return [
     await check("types", "tsc", ["--noEmit"]),
     await check("lint", "oxlint", ["--type-aware"]),
-    await check("format", "oxfmt", ["--check"]),
+    await check("format (npm run format repairs it)", "oxfmt", ["--check"]),
   ];
 }
 
@@ -74,12 +90,19 @@ function tests(files: readonly string[]): Promise<Outcome> {
 const patternOf = (name: string): string =>
   `${escapePath(join(repositoryRoot, "test"))}/.*${name.replace(/^(\.\/)?test\//, "")}`;
 
+const MOST_LISTED = 20;
+
 async function runChanged(): Promise<Outcome[]> {
   const { since, files } = changedFiles();
-  const affected = testsOfChange(files);
-  print(
-    `${files.length} files changed since ${since.slice(0, 10)}; ${affected.length} test files can be affected.`,
+  const patterns = names.map((name) => new RegExp(patternOf(name)));
+  const affected = testsOfChange(files).filter(
+    (file) => patterns.length === 0 || patterns.some((one) => one.test(join(repositoryRoot, file))),
   );
+  print(
+    `${files.length} files changed since ${since.slice(0, 10)}; ${affected.length} test files can be affected${affected.length === 0 ? "." : ":"}`,
+  );
+  for (const file of affected.slice(0, MOST_LISTED)) print(`  ${file}`);
+  if (affected.length > MOST_LISTED) print(`  … and ${affected.length - MOST_LISTED} more`);
   const outcomes = await checks();
   const paths = affected.map((file) => escapePath(join(repositoryRoot, file)));
   return affected.length === 0 ? outcomes : [...outcomes, await tests(paths)];

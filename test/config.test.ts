@@ -24,7 +24,7 @@ const api = {
   PARA_SECRET_API_KEY: "y",
   PARA_JWT_AUDIENCE: "z",
   LIT_NETWORK: "datil-dev",
-  LIT_ACTION_IPFS_CID: "QmXJcdQREoHaXMnMwmJrrtTd8HrgTkwG4y5WCaLdc4bme9",
+  LIT_ACTION_IPFS_CID: "QmRvUHhighTHrGgxTcVngUwpDiepA1TX2ayfJUiNVu7ugL",
   LIT_PKP_PUBLIC_KEY: new SigningKey(`0x${"77".repeat(32)}`).publicKey,
   JITSI_INTEGRATION_SECRET: "i".repeat(32),
 };

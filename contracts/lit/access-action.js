@@ -78,6 +78,9 @@ async function askChain(claim, ask) {
   throw trouble;
 }
 
+/** What nodes say when the contract's code failed, whatever the node: a revert, or the EVM stopped it. */
+const CONTRACT_FAILED = /revert|invalid opcode|invalid jump|out of gas|stack (under|over)flow/i;
+
 /**
  * Whether the contract itself failed the call. ethers gives every eth_call that fails the code CALL_EXCEPTION, also when the node
  * was overloaded or away; `error` is then what the node said, and is absent when it answered with a result.
@@ -85,7 +88,7 @@ async function askChain(claim, ask) {
 function isRevert({ code, error }) {
   return (
     code === "CALL_EXCEPTION" &&
-    (error === undefined || /revert/i.test(`${error.message} ${error.data}`))
+    (error === undefined || CONTRACT_FAILED.test(`${error.message} ${error.data}`))
   );
 }
 

@@ -81,9 +81,9 @@ const given = new Set<number>();
 export async function freePorts(): Promise<Ports> {
   const ports = defaultPorts();
   const first = FIRST_FREE + (process.pid % SLICES) * SLICE;
+  // Nearly all of the slice were given: those that are free now may be given again.
+  if (given.size > SLICE - 2 * NAMES.length) given.clear();
   for (const name of NAMES) {
-    // All of the slice were given: those that are free now may be given again.
-    if (given.size > SLICE - NAMES.length) given.clear();
     do ports[name] = first + Math.floor(Math.random() * SLICE);
     while (given.has(ports[name]) || (await isTaken(ports[name])));
     given.add(ports[name]);

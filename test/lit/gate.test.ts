@@ -187,7 +187,9 @@ describe.each(PROVIDERS)("over $name", (provider) => {
     test.each([
       { code: 3, message: "execution reverted" },
       { code: -32015, message: "VM execution error.", data: "Reverted 0x" },
-    ])("a revert without data is an answer: $message", async (error) => {
+      { code: -32000, message: "invalid opcode: INVALID" },
+      { code: -32000, message: "out of gas" },
+    ])("a contract that fails without data is an answer: $message", async (error) => {
       chain.setCallError(error);
       try {
         await expect(prove(claimOf())).resolves.toBe("refuse lit_denied 403");

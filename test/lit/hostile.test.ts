@@ -1,4 +1,4 @@
-import { fc } from "../support/random.ts";
+import { fc, runs } from "../support/random.ts";
 import { id, SigningKey } from "ethers";
 import type { LitSandbox } from "../../dev/sandbox/lit/server.ts";
 import { AppError } from "../../src/errors.ts";
@@ -130,7 +130,7 @@ describe.each(PROVIDERS.map((provider, index) => ({ provider, hostile: HOSTILE[i
             }
           },
         ),
-        { numRuns: hostile.runs },
+        { numRuns: runs(hostile.runs) },
       );
     }, 240_000);
 

@@ -65,3 +65,10 @@ test.each(["0", "65536", "no", "80.5"])("%s is no port", (text) => {
   );
   expect(() => choosePorts({ "lit-port": text }, {})).toThrow(`--lit-port=${text} is not a port`);
 });
+
+test("no set of ports holds one twice, however many a process asks for", async () => {
+  for (let set = 0; set < 40; set += 1) {
+    const ports = Object.values(await freePorts());
+    expect(new Set(ports).size).toBe(ports.length);
+  }
+});

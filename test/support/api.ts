@@ -47,7 +47,7 @@ export function testConfig(env: Record<string, string> = {}): ApiConfig {
     PARA_SECRET_API_KEY: "the-para-secret-of-the-tests",
     PARA_JWT_AUDIENCE: "audience",
     LIT_NETWORK: "datil-dev",
-    LIT_ACTION_IPFS_CID: "QmXJcdQREoHaXMnMwmJrrtTd8HrgTkwG4y5WCaLdc4bme9",
+    LIT_ACTION_IPFS_CID: "QmRvUHhighTHrGgxTcVngUwpDiepA1TX2ayfJUiNVu7ugL",
     LIT_PKP_PUBLIC_KEY: pkp.publicKey,
     JITSI_INTEGRATION_SECRET: JITSI_SECRET,
     // A test is one caller that asks for everything at once.

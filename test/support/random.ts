@@ -43,19 +43,26 @@ export function keepCounterexample(form: string): void {
   mkdirSync(folder, { recursive: true });
   const { testPath = "", currentTestName = "" } = expect.getState();
   const where = `${relative(repositoryRoot, testPath)} › ${currentTestName}`;
-  appendFileSync(
-    join(folder, "counterexamples.txt"),
-    `// ${where}, TEST_SEED=${SEED}\n${form}\n\n`,
-  );
+  const entry = `// ${where}\n// again: ${againWith(testPath)}\n${form}\n\n`;
+  appendFileSync(join(folder, "counterexamples.txt"), entry);
+}
+
+/** The command that draws the same cases again. */
+function againWith(testPath: string): string {
+  const file = relative(join(repositoryRoot, "test"), testPath).replace(/\.(test|soak)\.ts$/, "");
+  const variables = ["TEST_SEED", "TEST_SOAK", "TEST_RUNS_FACTOR", "TEST_MAX_CACHED_WORKFLOWS"]
+    .filter((name) => process.env[name] !== undefined)
+    .map((name) => `${name}=${process.env[name]} `);
+  return `${variables.join("")}npm test -- ${file}`;
 }
 
 function report(details: fc.RunDetails<unknown>): void {
   if (!details.failed) return;
   if (details.counterexample !== null)
     keepCounterexample(
-      `// into the settings of this fc.assert\nexamples: [${fc.stringify(details.counterexample)}],`,
+      `// into the settings of this fc.assert (a further row, when it has examples)\nexamples: [${fc.stringify(details.counterexample)}],`,
     );
-  const message = `${fc.defaultReportMessage(details) ?? "a property failed"}\n\nTEST_SEED=${SEED} repeats this run.`;
+  const message = `${fc.defaultReportMessage(details) ?? "a property failed"}\n\nAgain: ${againWith(expect.getState().testPath ?? "")}`;
   throw new Error(message, { cause: details.errorInstance ?? undefined });
 }
 
