@@ -26,7 +26,7 @@ export interface Part {
 
 /** How many times as many random cases as in npm test. */
 const RUNS_FACTOR = 10;
-/** A round of the simulation; the servers are started anew for each. */
+/** Seeds in a round of the simulation. Each round starts its own servers. */
 const SEEDS_A_ROUND = 2;
 const AUCTIONS = 30;
 

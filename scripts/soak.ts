@@ -1,6 +1,5 @@
-// `npm run test:soak`: searches where npm test only checks. It draws new seeds, plays stories, properties and requests that no
-// run has played before, and repeats at full size what npm test does in small. What it finds is written down in the form in
-// which it becomes a regression. The last line is `N passed, N failed`.
+// `npm run test:soak`: random tests with new seeds and more cases, and at full size what npm test runs in small. It writes each
+// counterexample in the form in which it becomes a regression. The last line is `N passed, N failed`.
 import { randomInt } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

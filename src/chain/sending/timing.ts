@@ -9,8 +9,8 @@ const WINDOW = 16;
 /** Fewer intervals than this prove nothing, not even that every block has a second of its own. */
 const LEAST_INTERVALS = 4;
 /**
- * A rhythm of more than a second a block needs this many intervals: whoever believes in it sends for a block that is
- * seconds away, and a chain without a rhythm shows four equal intervals now and then. A clock is seeded with more.
+ * A rhythm of more than a second a block needs this many intervals: the sender then sends for a block that is seconds
+ * away, and a chain without a rhythm shows four equal intervals now and then. The clock is seeded with more.
  */
 const LEAST_RHYTHM_INTERVALS = 8;
 /** Below this a slot is too short for "overdue by half of it" to tell a missed slot from a late block. */
