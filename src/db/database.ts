@@ -75,6 +75,22 @@ export function connectTimeoutMs(url: string): number {
 /** No request hangs for ever. */
 const STATEMENT_TIMEOUT_MS = 30_000;
 
+/**
+ * A connection that is not of a pool. A server that goes away says so in an "error" event, and Node ends the process for one that
+ * nobody listens to: it can come before the caller has the connection, or between two queries. The "end" event and the next query
+ * tell the caller.
+ */
+export function newClient(
+  config: pg.ClientConfig & { readonly connectionString: string },
+): pg.Client {
+  const client = new pg.Client({
+    connectionTimeoutMillis: connectTimeoutMs(config.connectionString),
+    ...config,
+  });
+  client.on("error", () => undefined);
+  return client;
+}
+
 /** The connection pool of a process. */
 export class Database implements Transactor {
   readonly #pool: pg.Pool;
@@ -94,6 +110,8 @@ export class Database implements Transactor {
     });
     // An idle connection that breaks is replaced by the pool; without a listener Node would exit.
     this.#pool.on("error", (error) => options.onError?.(error));
+    // The pool takes its own listener off a connection before the one who asked for it can put on another.
+    this.#pool.on("connect", (client) => client.on("error", () => undefined));
   }
 
   async query<T extends object>(sql: string, parameters: readonly unknown[] = []): Promise<T[]> {
@@ -118,10 +136,9 @@ export class Database implements Transactor {
 
   /** A connection of its own, outside the pool, for LISTEN and for leadership. The caller ends it. */
   async dedicated(purpose: string): Promise<pg.Client> {
-    const client = new pg.Client({
+    const client = newClient({
       connectionString: this.#options.url,
       application_name: `${this.#options.applicationName} ${purpose}`,
-      connectionTimeoutMillis: connectTimeoutMs(this.#options.url),
       keepAlive: true,
       types,
     });
@@ -224,8 +241,6 @@ export async function withLeadership<T>(
     }
     return await work(new LeaderConnection(client, lost));
   } finally {
-    client.off("error", lose);
-    client.on("error", () => undefined);
     await client.end().catch(() => undefined);
   }
 }

@@ -1,6 +1,5 @@
 import { Migrator } from "@mikro-orm/migrations";
 import { defineConfig, MikroORM } from "@mikro-orm/postgresql";
-import pg from "pg";
 import { Migration20261122000000_initial } from "../../migrations/Migration20261122000000_initial.ts";
 import { Migration20261123000000_chain_engine } from "../../migrations/Migration20261123000000_chain_engine.ts";
 import { Migration20261123000001_withdrawn_meetings } from "../../migrations/Migration20261123000001_withdrawn_meetings.ts";
@@ -20,6 +19,7 @@ import { Migration20261123810000_creations } from "../../migrations/Migration202
 import { Migration20261123820000_done_by_others } from "../../migrations/Migration20261123820000_done_by_others.ts";
 import { Migration20261123830000_announced_by_user } from "../../migrations/Migration20261123830000_announced_by_user.ts";
 import { refused } from "../errors.ts";
+import { newClient } from "./database.ts";
 import { entities } from "./entities.ts";
 import { DB_ROLES, ensureLogins, grantPrivileges, type Login } from "./privileges.ts";
 
@@ -77,7 +77,7 @@ export async function migrate(
   logins: readonly Login[] = [],
 ): Promise<readonly string[]> {
   const orm = createOrm(databaseUrl);
-  const turn = new pg.Client({ connectionString: databaseUrl });
+  const turn = newClient({ connectionString: databaseUrl });
   try {
     await turn.connect();
     await turn.query("SELECT pg_advisory_lock(hashtextextended('migrate', 0))");
@@ -101,7 +101,7 @@ const LOOK_LIMIT_MS = 5_000;
 
 /** The names of migrations the database lacks. It only looks: MikroORM's own answer makes the table, and the database, where it misses them. */
 export async function pendingMigrations(databaseUrl: string): Promise<readonly string[]> {
-  const client = new pg.Client({
+  const client = newClient({
     connectionString: databaseUrl,
     connectionTimeoutMillis: LOOK_LIMIT_MS,
     query_timeout: LOOK_LIMIT_MS,
