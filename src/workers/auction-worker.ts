@@ -54,7 +54,7 @@ export async function createAuctionWorker(
         opensBeforeS: config.MEETING_OPENS_BEFORE_S,
         reminderBeforeS: config.MEETING_REMINDER_BEFORE_S,
         maxExtensionMinutes: config.MEETING_MAX_EXTENSION_MINUTES,
-        runningMeetingOf: (ref) => runningMeetingOf({ client, logger }, ref),
+        runningMeetingOf: (ref) => runningMeetingOf({ client }, ref),
         onAsked,
       }),
       ...createMeetingActivities({

@@ -1,13 +1,14 @@
 import { fileURLToPath } from "node:url";
 import { bundleWorkflowCode, DefaultLogger } from "@temporalio/worker";
 
-/** Where the workflow code begins. */
-const WORKFLOWS_PATH = fileURLToPath(new URL("../workflows/index.ts", import.meta.url));
+const pathOf = (file: string): string =>
+  fileURLToPath(new URL(`../workflows/${file}`, import.meta.url));
 
 /** The workflow code as one script, for WORKFLOW_BUNDLE: a worker without a bundle makes one at every start, which takes seconds. */
 export async function bundleWorkflows(): Promise<string> {
   const { code } = await bundleWorkflowCode({
-    workflowsPath: WORKFLOWS_PATH,
+    workflowsPath: pathOf("index.ts"),
+    workflowInterceptorModules: [pathOf("query-guard.ts")],
     logger: new DefaultLogger("WARN"),
   });
   return code;

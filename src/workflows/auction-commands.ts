@@ -1,5 +1,4 @@
 import type { AuctionStory } from "./auction-story.ts";
-import { nowMs } from "./clock.ts";
 import { type AuctionInput, endNowUpdate } from "./messages.ts";
 import { refuse, setCommand, setCommonCommands } from "./operators.ts";
 import type { Patience } from "./patience.ts";
@@ -19,7 +18,7 @@ export function setAuctionCommands(
       const { phase, endsAtMs } = story.current;
       if (story.isCancelled || (phase !== "bidding" && phase !== "ending"))
         refuse("auction_over", "this auction is not open any more");
-      if (nowMs() < endsAtMs)
+      if (Date.now() < endsAtMs)
         refuse("not_over_yet", `this auction is open until ${new Date(endsAtMs).toISOString()}`);
     },
     async () => {

@@ -8,7 +8,6 @@ import {
   startChild,
   WorkflowIdReusePolicy,
 } from "@temporalio/workflow";
-import { nowMs, waitUntil } from "./clock.ts";
 import { setAuctionCommands } from "./auction-commands.ts";
 import { type AuctionProgress, AuctionStory } from "./auction-story.ts";
 import { meeting } from "./meeting.ts";
@@ -23,7 +22,7 @@ import {
   type OperationSettledMessage,
   TASK_QUEUES,
 } from "./messages.ts";
-import { Patience, pauseMs } from "./patience.ts";
+import { Patience, pauseMs, waitUntil } from "./patience.ts";
 import { attributesOf } from "./search-attributes.ts";
 import { ASK_AGAIN_MS, steps } from "./steps.ts";
 
@@ -59,10 +58,10 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
    * again at once would only bring the same answer. A process that may sleep goes to sleep instead.
    */
   const untilNews = async (seen: number): Promise<void> => {
-    if (nowMs() < story.endsAtMs - leadMs) return;
+    if (Date.now() < story.endsAtMs - leadMs) return;
     const nudges = patience.nudges;
     await waitUntil(
-      nowMs() + ASK_AGAIN_MS,
+      Date.now() + ASK_AGAIN_MS,
       () => story.news !== seen || patience.nudges !== nudges,
       "the chain changed its mind: waiting for what it says now",
     );
@@ -85,7 +84,7 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
   setAuctionCommands(input, story, patience);
 
   for (;;) {
-    while (!story.isCancelled && nowMs() < story.endsAtMs - leadMs) {
+    while (!story.isCancelled && Date.now() < story.endsAtMs - leadMs) {
       const armAtMs = story.endsAtMs - leadMs;
       await waitUntil(
         armAtMs,
@@ -124,7 +123,7 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
     while (
       story.settled("end")?.status !== "done" &&
       !story.isCancelled &&
-      story.endsAtMs - leadMs - nowMs() <= ASK_AGAIN_MS
+      story.endsAtMs - leadMs - Date.now() <= ASK_AGAIN_MS
     ) {
       const end = story.settled("end");
       // A reorg dropped the creation, and it has not come back under this id. If it does, the indexer starts a process again.
@@ -135,7 +134,7 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
       }
       const seen = sinceAsked(asked);
       await ends.wait(
-        Math.max(story.endsAtMs, nowMs()),
+        Math.max(story.endsAtMs, Date.now()),
         () => story.isCancelled || story.reverts !== seen,
         "waiting for the end on chain",
       );
@@ -189,7 +188,7 @@ export async function auction(input: AuctionArguments): Promise<AuctionState> {
       const mint = story.settled("mint");
       const revertsSeen = sinceAsked(askedMint);
       await mints.wait(
-        nowMs(),
+        Date.now(),
         () => story.reverts !== revertsSeen,
         "waiting for the pass on chain",
       );
@@ -250,7 +249,7 @@ class Asking {
       summary,
     );
     if (this.#patience.nudges !== nudges) this.#attempt = 0;
-    else if (nowMs() >= untilMs) this.#attempt += 1;
+    else if (Date.now() >= untilMs) this.#attempt += 1;
     await this.#patience.refresh();
   }
 }

@@ -1,5 +1,4 @@
 import { condition, currentUpdateInfo, setHandler } from "@temporalio/workflow";
-import { nowMs } from "./clock.ts";
 import { closeUpdate, extendUpdate, type MeetingInput, overruleUpdate } from "./messages.ts";
 import type { MeetingStory } from "./meeting-story.ts";
 import { checkOperator, refuse, setCommonCommands } from "./operators.ts";
@@ -16,7 +15,7 @@ export function setMeetingCommands(
   const checkCommand = (by: string): void => {
     if (by !== input.host) refuse("not_the_host", "only the host of this meeting can do that");
     const closing = story.phase === "closing" || story.phase === "closed";
-    if (story.isOver || nowMs() >= story.endsAtMs || closing)
+    if (story.isOver || Date.now() >= story.endsAtMs || closing)
       refuse("meeting_over", "this meeting is over");
   };
 
@@ -56,7 +55,7 @@ export function setMeetingCommands(
     async (command) => {
       // Closing early pays the host, so it must not be possible before the winner had the meeting.
       await steps.checkEarlyClose(input.meetingId);
-      if (nowMs() < story.endsAtMs) story.closedBy ??= command.by;
+      if (Date.now() < story.endsAtMs) story.closedBy ??= command.by;
       // Answered once the room is closed and it is decided how the meeting came out.
       await condition(() => story.current.outcome !== null || story.withdrawn);
       if (story.withdrawn)

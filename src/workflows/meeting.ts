@@ -1,5 +1,4 @@
 import { allHandlersFinished, condition, continueAsNew, setHandler } from "@temporalio/workflow";
-import { nowMs, waitUntil } from "./clock.ts";
 import { setMeetingCommands } from "./meeting-commands.ts";
 import { type MeetingProgress, MeetingStory } from "./meeting-story.ts";
 import {
@@ -10,7 +9,7 @@ import {
   type Outcome,
   roomLeftSignal,
 } from "./messages.ts";
-import { Patience, pauseMs } from "./patience.ts";
+import { Patience, pauseMs, waitUntil } from "./patience.ts";
 import { ASK_AGAIN_MS, sideSteps, steps } from "./steps.ts";
 
 /** How long a room that cannot be ended is tried: by then Prosody has long ended what its reservation covers. */
@@ -39,7 +38,7 @@ export async function meeting(input: MeetingArguments): Promise<MeetingState> {
   // Beside everything else: the money must not wait for Jitsi.
   setHandler(roomLeftSignal, async () => {
     await patience.until(
-      nowMs() + ROOM_PATIENCE_MS,
+      Date.now() + ROOM_PATIENCE_MS,
       () => sideSteps.endRooms(input.meetingId),
       (problem) => story.onRoomProblem(problem),
     );
@@ -75,7 +74,7 @@ export async function meeting(input: MeetingArguments): Promise<MeetingState> {
     story.onProblem(null);
     story.set({ phase: "open" }, "the room is open");
   }
-  while (story.phase === "open" && !story.isOver && nowMs() < story.endsAtMs) {
+  while (story.phase === "open" && !story.isOver && Date.now() < story.endsAtMs) {
     const untilMs = story.endsAtMs;
     await waitUntil(
       untilMs,
@@ -98,14 +97,14 @@ export async function meeting(input: MeetingArguments): Promise<MeetingState> {
       seen?.status === "refused" ? { code: `settle:${reason}`, text: `settle: ${reason}` } : null,
     );
     const { nudges } = patience;
-    const untilMs = nowMs() + pauseMs(ASK_AGAIN_MS, attempt);
+    const untilMs = Date.now() + pauseMs(ASK_AGAIN_MS, attempt);
     await waitUntil(
       untilMs,
       () => story.settlement !== seen || story.withdrawn || patience.nudges !== nudges,
       "waiting for the settlement on chain",
     );
     if (patience.nudges !== nudges) attempt = 0;
-    else if (nowMs() >= untilMs) attempt += 1;
+    else if (Date.now() >= untilMs) attempt += 1;
     if (story.settlement !== seen || story.withdrawn) continue;
     await patience.refresh();
     await close();

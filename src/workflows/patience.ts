@@ -2,12 +2,12 @@ import {
   ActivityFailure,
   allHandlersFinished,
   ApplicationFailure,
+  condition,
   isCancellation,
   log,
   patched,
   workflowInfo,
 } from "@temporalio/workflow";
-import { nowMs, waitFor } from "./clock.ts";
 
 /** How long a step that was refused waits before it is tried again by itself, the first time. */
 const RETRY_STEP_AFTER_MS = 5 * 60_000;
@@ -99,14 +99,14 @@ export class Patience {
       const outcome = await attemptOf(step);
       onProblem(outcome.problem);
       if (outcome.problem === null) return outcome.value;
-      if (nowMs() + RETRY_STEP_AFTER_MS > giveUpAtMs) return undefined;
+      if (Date.now() + RETRY_STEP_AFTER_MS > giveUpAtMs) return undefined;
       await this.#pause(RETRY_STEP_AFTER_MS, outcome.step);
     }
   }
 
   async #pause(ms: number, step: string): Promise<void> {
     const seen = this.#nudges;
-    await waitFor(() => this.#nudges !== seen, ms, `try ${step} again`);
+    await condition(() => this.#nudges !== seen, ms, { summary: `try ${step} again` });
   }
 }
 
@@ -131,4 +131,18 @@ async function attemptOf<T>(step: () => Promise<T>): Promise<Outcome<T>> {
       step: activityType,
     };
   }
+}
+
+/**
+ * Waits until `done()` holds or the time has come. The boolean of `condition` is not used: after an outage a message that
+ * came after the time is applied in the same activation as the timer, so only the clock says whether it was in time.
+ */
+export async function waitUntil(
+  timeMs: number,
+  done: () => boolean,
+  summary: string,
+): Promise<void> {
+  const remainingMs = timeMs - Date.now();
+  if (remainingMs <= 0 || done()) return;
+  await condition(done, remainingMs, { summary });
 }

@@ -1,5 +1,3 @@
-import { nowMs } from "./clock.ts";
-
 /** One thing that happened to a process, for people. */
 export interface Happening {
   readonly atMs: number;
@@ -20,7 +18,7 @@ export class Timeline {
   /** Notes what happens now; the same thing twice in a row is one thing. */
   note(text: string): void {
     if (this.#happenings.at(-1)?.text === text) return;
-    this.#happenings = [...this.#happenings, { atMs: nowMs(), text }].slice(-KEPT);
+    this.#happenings = [...this.#happenings, { atMs: Date.now(), text }].slice(-KEPT);
   }
 
   /** For the next run. */

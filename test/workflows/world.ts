@@ -23,6 +23,7 @@ import {
   type WorkflowBundle,
 } from "@temporalio/worker";
 import { TASK_QUEUES } from "../../src/domain/process.ts";
+import { ASK_AGAIN } from "../../src/workflows/query-guard.ts";
 import { getTestWorkflowBundle } from "../support/stack.ts";
 import { FakeActivities } from "./activities.ts";
 import { replayAll } from "./replays.ts";
@@ -193,6 +194,8 @@ export async function until<T>(
   }
 }
 
+const REFUSED_QUERY = new RegExp(`Nondeterminism|${ASK_AGAIN}`);
+
 /**
  * Waits until the `state` query of a workflow gives what the condition asks for. A query that is answered from a replay, while the
  * workflow goes on, may meet a history that is longer than it was when the query was sent, and then fails as if the code did not fit
@@ -208,7 +211,7 @@ export function stateOf<State>(
     try {
       last = await handle.query<State>("state");
     } catch (error) {
-      if (!(error instanceof QueryNotRegisteredError) || !/Nondeterminism/.test(error.message))
+      if (!(error instanceof QueryNotRegisteredError) || !REFUSED_QUERY.test(error.message))
         throw error;
       process.stdout.write(`a query of ${handle.workflowId} failed: ${error.message}\n`);
       return undefined;

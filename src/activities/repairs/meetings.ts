@@ -1,12 +1,13 @@
-import type { Client } from "@temporalio/client";
+import { type Client, QueryNotRegisteredError } from "@temporalio/client";
 import { loadAuction } from "../../chain/indexing/auctions.ts";
 import { isRebuilding } from "../../chain/indexing/store.ts";
 import type { Queryable } from "../../db/database.ts";
 import { restoreMeeting } from "../../db/meetings.ts";
 import type { AuctionRef, MeetingInput, MeetingState } from "../../domain/process.ts";
-import { messageOf } from "../../errors.ts";
+import { unavailable } from "../../errors.ts";
 import { createRoomName } from "../../jitsi/index.ts";
 import { meetingInputQuery, meetingStateQuery } from "../../workflows/messages.ts";
+import { ASK_AGAIN } from "../../workflows/query-guard.ts";
 import type { RepairOptions } from "./processes.ts";
 
 /** A process that cannot answer must not hold up the others. */
@@ -24,7 +25,12 @@ export async function restoreMeetings(
   const unknown = new Set<string>();
   let restored = 0;
   for (const meetingId of await meetingsWithoutRow(client, db)) {
-    const known = await askProcess(options, meetingId);
+    const known = await askProcess(client, meetingId).catch((error: unknown) => {
+      logger.warn("the process of a meeting that has no row does not answer", {
+        meetingId,
+        error,
+      });
+    });
     if (known === undefined) continue;
     const { input, state } = known;
     if (input.chainId !== options.chainId || input.contract !== options.auctionContract) continue;
@@ -66,34 +72,46 @@ export interface RunningMeeting {
   readonly state: MeetingState;
 }
 
-/** The meeting of an auction whose process runs, if there is one that answers. */
+/**
+ * The meeting of an auction whose process runs, if there is one.
+ * @throws AppError `process_silent` (retry) when a process does not answer: it may be the one
+ */
 export async function runningMeetingOf(
-  options: Pick<RepairOptions, "client" | "logger">,
+  { client }: Pick<RepairOptions, "client">,
   { chainId, contract, auctionId }: AuctionRef,
 ): Promise<RunningMeeting | undefined> {
   const query = `WorkflowType = 'meeting' AND ExecutionStatus = 'Running' AND ChainId = '${chainId}' AND AuctionId = '${auctionId}'`;
-  for await (const { workflowId } of options.client.workflow.list({ query })) {
-    const known = await askProcess(options, workflowId.slice("meeting/".length));
-    if (known?.input.contract === contract && known.state.phase !== "withdrawn") return known;
+  for await (const { workflowId } of client.workflow.list({ query })) {
+    const known = await askProcess(client, workflowId.slice("meeting/".length));
+    if (known.input.contract === contract && known.state.phase !== "withdrawn") return known;
   }
   return undefined;
 }
 
-async function askProcess(
-  { client, logger }: Pick<RepairOptions, "client" | "logger">,
-  meetingId: string,
-): Promise<RunningMeeting | undefined> {
+async function askProcess(client: Client, meetingId: string): Promise<RunningMeeting> {
   const handle = client.workflow.getHandle(`meeting/${meetingId}`);
   try {
     return await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, async () => ({
-      input: await handle.query(meetingInputQuery),
-      state: await handle.query(meetingStateQuery),
+      input: await untilAnswered(() => handle.query(meetingInputQuery)),
+      state: await untilAnswered(() => handle.query(meetingStateQuery)),
     }));
   } catch (error) {
-    logger.warn("the process of a meeting that has no row does not answer", {
-      meetingId,
-      reason: messageOf(error),
-    });
-    return undefined;
+    throw unavailable(
+      "process_silent",
+      `the process of meeting ${meetingId} does not answer`,
+      error,
+    );
+  }
+}
+
+/** Asks again where the query met news of the process. The deadline of the caller ends it. */
+async function untilAnswered<T>(query: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await query();
+    } catch (error) {
+      const isRefused = error instanceof QueryNotRegisteredError;
+      if (!isRefused || !error.message.includes(ASK_AGAIN)) throw error;
+    }
   }
 }
