@@ -80,7 +80,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresH
   return { process: server, url };
 }
 
-/** Creates a database unless it exists; as a copy of `template` when one is named. */
+/** Creates a database unless it exists; as a copy of `template` when one is named. Copied files cost half of what a logged copy does. */
 export async function createDatabase(
   adminUrl: string,
   name: string,
@@ -90,7 +90,7 @@ export async function createDatabase(
   if (found.length > 0) return;
   await query(
     adminUrl,
-    `create database "${name}"${template === undefined ? "" : ` template "${template}"`}`,
+    `create database "${name}"${template === undefined ? "" : ` template "${template}" strategy file_copy`}`,
   );
 }
 
