@@ -54,6 +54,8 @@ export interface DatabaseOptions {
   readonly maxConnections?: number;
   /** 30 s by default. How long a connection may take says the URL. */
   readonly statementTimeoutMs?: number;
+  /** 15 s by default. A process that is frozen in the middle of a transaction must not hold its locks against all the others. */
+  readonly idleInTransactionTimeoutMs?: number;
   readonly onError?: (error: Error) => void;
 }
 
@@ -104,8 +106,7 @@ export class Database implements Transactor {
       max: options.maxConnections ?? 10,
       connectionTimeoutMillis: connectTimeoutMs(options.url),
       statement_timeout: options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS,
-      // A process that is frozen in the middle of a transaction must not hold its locks against all the others.
-      idle_in_transaction_session_timeout: 15_000,
+      idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 15_000,
       types,
     });
     // An idle connection that breaks is replaced by the pool; without a listener Node would exit.

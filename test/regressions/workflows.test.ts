@@ -114,13 +114,25 @@ describe("frozen-relay", () => {
           }),
         },
       }) as unknown as Client;
-    const relay = (client: Client) =>
-      new OutboxRelay({ db: pool, client, leadMs: 0, logger: testLogger() });
+    // A process that was stopped in the middle of a delivery: its transaction is open, its lock held.
+    const frozenPool = openDatabase(own.url, { idleInTransactionTimeoutMs: 1_000 });
+    const relay = (db: Database, client: Client) =>
+      new OutboxRelay({ db, client, leadMs: 0, logger: testLogger() });
     await pool.transaction((tx) =>
       enqueue(tx, [{ kind: "signal", workflowId: "a", payload: { signal: "extended", args: [] } }]),
     );
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    const other = relay(clientOf(async () => undefined));
+    const begun = Promise.withResolvers<void>();
+    const never = new Promise<never>(() => {});
+    void relay(
+      frozenPool,
+      clientOf(() => (begun.resolve(), never)),
+    ).drain();
+    await begun.promise;
+    const other = relay(
+      pool,
+      clientOf(async () => undefined),
+    );
+    expect(await other.drain()).toBe(0);
     await until("the message", async () => {
       await other.drain();
       return delivered.length > 0;
