@@ -62,6 +62,8 @@ test("a nonce that somebody else used moves its operation only once that is fina
 
 test("a start looks at what the chain counts and at what is stored, and takes the higher", async () => {
   await foreign(await engine.chain.provider.getTransactionCount(engine.signer.address));
+  // The chain answers before it has made the block.
+  await engine.mine();
   const before = await counts();
   const [auctionId = 0n] = await engine.due(1);
   const key = await engine.ask("end", auctionId);
