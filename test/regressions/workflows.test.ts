@@ -116,8 +116,8 @@ describe("frozen-relay", () => {
       }) as unknown as Client;
     // A process that was stopped in the middle of a delivery: its transaction is open, its lock held.
     const frozenPool = openDatabase(own.url, { idleInTransactionTimeoutMs: 1_000 });
-    const relay = (db: Database, client: Client) =>
-      new OutboxRelay({ db, client, leadMs: 0, logger: testLogger() });
+    const relay = (ofPool: Database, client: Client) =>
+      new OutboxRelay({ db: ofPool, client, leadMs: 0, logger: testLogger() });
     await pool.transaction((tx) =>
       enqueue(tx, [{ kind: "signal", workflowId: "a", payload: { signal: "extended", args: [] } }]),
     );
