@@ -82,6 +82,7 @@ async function openSession(
     signal,
     maxRedirects: 0,
     maxContentLength: MAX_ANSWER_BYTES,
+    transformResponse: [readAnswer],
   });
   await para.importSession(exported);
   if (!(await para.isSessionActive())) throw inactive();
@@ -89,6 +90,22 @@ async function openSession(
   if (!answer.success)
     throw unavailable("para_unavailable", "Para issued no JWT for the session. Try again.");
   return answer.data.token;
+}
+
+/**
+ * Without these names JavaScript makes a text of every value. The SDK does so with error answers, in a callback of its own: there a
+ * value that is no text ends the process.
+ */
+const UNTEXTABLE: ReadonlySet<string> = new Set(["toString", "valueOf", "__proto__"]);
+
+/** Parses an answer as axios does (what is no JSON stays a text), without what the SDK cannot bear. */
+function readAnswer(body: unknown): unknown {
+  if (typeof body !== "string") return body;
+  try {
+    return JSON.parse(body, (key, value: unknown) => (UNTEXTABLE.has(key) ? undefined : value));
+  } catch {
+    return body;
+  }
 }
 
 /** The defaults of the SDK's own axios instance; its type is not exported. */

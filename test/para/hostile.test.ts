@@ -73,6 +73,21 @@ test("answers to a session import", async () => {
   );
 });
 
+// Found by the soak: the SDK makes a text of an error's message in a callback, and what it throws there ends the process.
+test.each(["/touch", "/auth/jwt", "/.well-known/jwks.json", "/logout"])(
+  "an error answer of %s that cannot be made a text",
+  async (path) => {
+    const ada = await signIn(para, "ada@example.org");
+    const untextable = { toString: 1, valueOf: null };
+    for (const body of [{ message: untextable }, { error: untextable }, untextable]) {
+      para.clearFaults();
+      para.addFault({ path, mode: "body", status: 500, body });
+      const client = createParaClient({ ...para.config, timeoutMs: 3000 });
+      expect(await isAppErrorOrResult(() => client.importSession(ada.session))).toBe(true);
+    }
+  },
+);
+
 test("whatever is sent as a session", async () => {
   const client = createParaClient({ ...para.config, timeoutMs: 3000 });
   const field = fc.oneof(fc.jsonValue(), fc.constant("__proto__"), fc.constant({ EVM: ["w"] }));
