@@ -27,7 +27,10 @@ const REFERENCES_OF_FILES: readonly (readonly [file: RegExp, to: readonly string
 /** … and by what it asks of the broker of a run (test/support/broker.ts). */
 const REFERENCES_OF_CALLS: readonly (readonly [text: RegExp, to: readonly string[]])[] = [
   [/\bcreateTestDatabase\(/, ["src/db/migrate.ts"]],
-  [/\bgetTestWorkflowBundle\(/, ["src/workers/bundle.ts", "src/workflows/index.ts"]],
+  [
+    /\bgetTestWorkflowBundle\(/,
+    ["src/workers/bundle.ts", "src/workflows/index.ts", "src/workflows/query-guard.ts"],
+  ],
   [
     /\bgetTestTemporal\(/,
     ["dev/stack/temporal.ts", "dev/stack/temporal-binary.ts", "dev/stack/search-attributes.ts"],

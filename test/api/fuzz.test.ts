@@ -32,9 +32,10 @@ const CHECKS = [
 let world: TestWorld;
 let api: TestApi;
 let stage: Stage;
-const folder = mkdtempSync(join(tmpdir(), "meeting-auction-fuzz-"));
+let folder: string;
 
 beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "meeting-auction-fuzz-"));
   world = await createTestWorld();
   api = await world.start({ temporal: willingTemporal });
   stage = await createStage(api);

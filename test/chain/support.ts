@@ -17,7 +17,7 @@ import { rememberSecrets, testLogger } from "../support/logs.ts";
 import { openDatabase } from "../support/database.ts";
 import type { MeetingAuctionConfig } from "../../contracts/deploy.ts";
 import { AuctionChain } from "../contracts/harness.ts";
-import { latestTimestamp } from "../support/anvil.ts";
+import { moveClock } from "../support/anvil.ts";
 import { createTestDatabase, type TestDatabase } from "../support/stack.ts";
 
 /** More than any test pays. */
@@ -250,8 +250,7 @@ export class Engine {
   async mine(seconds = 1): Promise<void> {
     const { chain } = this;
     // What a sender had mined at once follows the wall clock, which on a slow machine may be ahead.
-    chain.nowS = Math.max(chain.nowS, await latestTimestamp(chain.provider)) + seconds;
-    await this.chain.provider.send("evm_setNextBlockTimestamp", [this.chain.nowS]);
+    chain.nowS = await moveClock(chain.provider, chain.nowS, seconds);
     await this.chain.provider.send("evm_mine", []);
   }
 

@@ -6,7 +6,7 @@ import type { MeetingAuctionConfig } from "../../contracts/deploy.ts";
 import { meetingAuctionInterface, meetingPassInterface } from "../../src/chain/contracts.ts";
 import { ContractRevert, expectRevert } from "./reverts.ts";
 import type { Decoded } from "./reverts.ts";
-import { latestTimestamp, setNextBlockTimestamp, startAnvil } from "../support/anvil.ts";
+import { latestTimestamp, moveClock, setNextBlockTimestamp, startAnvil } from "../support/anvil.ts";
 import type { Anvil, AnvilOptions } from "../support/anvil.ts";
 
 export interface Receipt {
@@ -163,8 +163,8 @@ export class AuctionChain {
     options: SendOptions = {},
   ): Promise<Receipt> {
     // Blocks that somebody else mined meanwhile follow the wall clock, which on a slow machine may be ahead.
-    const atS = options.atS ?? Math.max(this.nowS, await latestTimestamp(this.provider)) + 1;
-    await setNextBlockTimestamp(this.provider, atS);
+    const atS = options.atS ?? (await moveClock(this.provider, this.nowS, 1));
+    if (options.atS !== undefined) await setNextBlockTimestamp(this.provider, atS);
     // A gas limit of our own: with an estimate, a revert would be found before the transaction is ever mined.
     const gas = `0x${(options.gasLimit ?? GAS_LIMIT).toString(16)}`;
     const value = `0x${(options.valueWei ?? 0n).toString(16)}`;

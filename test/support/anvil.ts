@@ -22,6 +22,26 @@ export async function setNextBlockTimestamp(
   await provider.send("evm_setNextBlockTimestamp", [timestampS]);
 }
 
+/**
+ * Gives the next block a time `seconds` after the newest one, or after `earliestS` when that is later, and returns it. A chain that
+ * mines by itself may make a block between reading and setting: then it is read again.
+ */
+export async function moveClock(
+  provider: JsonRpcProvider,
+  earliestS: number,
+  seconds: number,
+): Promise<number> {
+  for (;;) {
+    const atS = Math.max(earliestS, await latestTimestamp(provider)) + seconds;
+    try {
+      await setNextBlockTimestamp(provider, atS);
+      return atS;
+    } catch (error) {
+      if (!/lower than previous block/.test(String(error))) throw error;
+    }
+  }
+}
+
 /** The timestamp of the newest block. */
 export async function latestTimestamp(provider: JsonRpcProvider): Promise<number> {
   const block: { readonly timestamp: string } = await provider.send("eth_getBlockByNumber", [

@@ -5,7 +5,8 @@ import type { coresdk } from "@temporalio/proto";
 import { ASK_AGAIN, interceptors } from "../../src/workflows/query-guard.ts";
 import { getTestTemporal } from "../support/stack.ts";
 import { startAuction } from "./auctions.ts";
-import { startMeeting } from "./meetings.ts";
+import { endNowUpdate } from "../../src/workflows/messages.ts";
+import { refusalOf, startMeeting } from "./meetings.ts";
 import { createWorld, until, type World } from "./world.ts";
 
 const WORKFLOWS = 25;
@@ -82,38 +83,81 @@ test("auctions replay after queries that met them together with messages", async
   await Promise.all(auctions.map((one) => one.handle.result()));
 });
 
-const activation = (
-  startedAtNs: number,
-  historyLength: number,
-  job: coresdk.workflow_activation.IWorkflowActivationJob,
-  isReplaying = false,
-): coresdk.workflow_activation.IWorkflowActivation => ({
-  timestamp: { seconds: 1_796_053_526 as never, nanos: startedAtNs },
-  historyLength,
-  isReplaying,
-  jobs: [job],
+test("auctions replay after an update that was refused and queries that met them together with their timers", async () => {
+  const auctions = await all((index) =>
+    startAuction(world, { endsInMs: 4_000 + index * 90, leadMs: 200 }),
+  );
+  // The server drops the task of a refused update, and two events that the worker has seen with it.
+  await Promise.all(
+    auctions.map(async ({ handle }) => {
+      const args = [{ by: "ops:alice", reason: "impatient as always" }] as const;
+      const asked = handle.executeUpdate(endNowUpdate, { args: [...args] });
+      expect(["not_over_yet", "the update was accepted"]).toContain(await refusalOf(asked));
+    }),
+  );
+  await Promise.all(auctions.map((one) => queryUntil(["ending"], one.handle)));
+  for (const one of auctions) await one.settle("end");
+  await Promise.all(auctions.map((one) => one.handle.result()));
 });
 
-test("more history at the time of the task before is refused, and nothing else is", () => {
-  const fire = { fireTimer: { seq: 1 } };
-  const query = { queryWorkflow: { queryId: "legacy" } };
-  const signal = { signalWorkflow: { signalName: "extended" } };
-  let applied = 0;
-  const guard = interceptors().internals?.[0]?.activate;
-  const apply = (one: coresdk.workflow_activation.IWorkflowActivation): void =>
-    guard?.({ activation: one, batchIndex: 0 }, () => (applied += 1));
+type Job = coresdk.workflow_activation.IWorkflowActivationJob;
+const START_S = 1_796_053_526;
 
-  apply(activation(1, 3, { initializeWorkflow: {} }));
-  apply(activation(1, 3, query));
+interface More {
+  readonly batchIndex?: number;
+  readonly isReplaying?: boolean;
+}
+
+/** A guard, and a way to bring it activations: what it lets through is counted. */
+function createGuard(realTimeMs = () => (START_S + 60) * 1_000): {
+  readonly apply: (startedAtNs: number, historyLength: number, job: Job, more?: More) => void;
+  readonly applied: () => number;
+} {
+  let applied = 0;
+  const guard = interceptors(realTimeMs).internals?.[0]?.activate;
+  return {
+    apply(nanos, historyLength, job, { batchIndex = 0, isReplaying = false }: More = {}) {
+      const timestamp = { seconds: START_S as never, nanos };
+      const activation = { timestamp, historyLength, isReplaying, jobs: [job] };
+      guard?.({ activation, batchIndex }, () => (applied += 1));
+    },
+    applied: () => applied,
+  };
+}
+const fire: Job = { fireTimer: { seq: 1 } };
+const query: Job = { queryWorkflow: { queryId: "legacy" } };
+const signal: Job = { signalWorkflow: { signalName: "extended" } };
+const update: Job = { doUpdate: { name: "endNow" } };
+const resolve: Job = { resolveActivity: { seq: 1 } };
+
+test("more history at the time of the task before is refused, and nothing else is", () => {
+  const { apply, applied } = createGuard();
+  apply(1, 3, { initializeWorkflow: {} });
+  apply(1, 3, query);
   // The second half of one task.
-  apply(activation(1, 3, signal));
-  apply(activation(2, 8, fire));
-  apply(activation(2, 12, query));
-  expect(applied).toBe(5);
-  for (const job of [fire, signal, { resolveActivity: { seq: 1 } }])
-    expect(() => apply(activation(2, 12, job))).toThrow(ASK_AGAIN);
+  apply(1, 3, signal, { batchIndex: 1 });
+  apply(2, 8, fire);
+  apply(2, 12, query);
+  expect(applied()).toBe(5);
+  for (const job of [fire, signal, resolve]) expect(() => apply(2, 12, job)).toThrow(ASK_AGAIN);
   // The same events in their own task, and those after the last task of a replay.
-  apply(activation(3, 13, fire));
-  apply(activation(3, 15, fire, true));
-  expect(applied).toBe(7);
+  apply(3, 13, fire);
+  apply(3, 15, fire, { isReplaying: true });
+  expect(applied()).toBe(7);
+});
+
+test("after a refused update, whose task the server drops, as much history as before is news too", () => {
+  const { apply } = createGuard();
+  apply(1, 3, { initializeWorkflow: {} });
+  apply(2, 7, update);
+  // Another update of the same task is no event.
+  apply(2, 7, update);
+  for (const job of [fire, signal, resolve]) expect(() => apply(2, 7, job)).toThrow(ASK_AGAIN);
+});
+
+test("a server whose clock went back stops nobody: the time of its tasks stands still meanwhile", () => {
+  const { apply, applied } = createGuard(() => (START_S - 1) * 1_000);
+  apply(5_000_000, 3, { initializeWorkflow: {} });
+  apply(5_000_000, 8, fire);
+  expect(applied()).toBe(2);
 });

@@ -1,4 +1,4 @@
-import { type Client, QueryNotRegisteredError } from "@temporalio/client";
+import { type Client, QueryNotRegisteredError, WorkflowNotFoundError } from "@temporalio/client";
 import { loadAuction } from "../../chain/indexing/auctions.ts";
 import { isRebuilding } from "../../chain/indexing/store.ts";
 import type { Queryable } from "../../db/database.ts";
@@ -12,6 +12,9 @@ import type { RepairOptions } from "./processes.ts";
 
 /** A process that cannot answer must not hold up the others. */
 const QUERY_TIMEOUT_MS = 5_000;
+
+/** The task that brings the events a query had met is done in less. */
+const ASK_AGAIN_AFTER_MS = 100;
 
 /**
  * Meetings whose process runs and that the database does not know (it was lost, or restored from a backup) are written down again,
@@ -83,12 +86,15 @@ export async function runningMeetingOf(
   const query = `WorkflowType = 'meeting' AND ExecutionStatus = 'Running' AND ChainId = '${chainId}' AND AuctionId = '${auctionId}'`;
   for await (const { workflowId } of client.workflow.list({ query })) {
     const known = await askProcess(client, workflowId.slice("meeting/".length));
+    // The list is behind: it has come to its end, or the server has lost it.
+    if (known === undefined) continue;
     if (known.input.contract === contract && known.state.phase !== "withdrawn") return known;
   }
   return undefined;
 }
 
-async function askProcess(client: Client, meetingId: string): Promise<RunningMeeting> {
+/** Undefined when there is no such workflow. */
+async function askProcess(client: Client, meetingId: string): Promise<RunningMeeting | undefined> {
   const handle = client.workflow.getHandle(`meeting/${meetingId}`);
   try {
     return await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, async () => ({
@@ -96,6 +102,7 @@ async function askProcess(client: Client, meetingId: string): Promise<RunningMee
       state: await untilAnswered(() => handle.query(meetingStateQuery)),
     }));
   } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
     throw unavailable(
       "process_silent",
       `the process of meeting ${meetingId} does not answer`,
@@ -112,6 +119,7 @@ async function untilAnswered<T>(query: () => Promise<T>): Promise<T> {
     } catch (error) {
       const isRefused = error instanceof QueryNotRegisteredError;
       if (!isRefused || !error.message.includes(ASK_AGAIN)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_AFTER_MS));
     }
   }
 }
