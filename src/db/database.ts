@@ -1,5 +1,13 @@
 import pg from "pg";
 import { unavailable } from "../errors.ts";
+import {
+  Connection,
+  connectTimeoutMs,
+  KEEPALIVE,
+  newClient,
+  silentConnection,
+} from "./connection.ts";
+import { SilenceWatch } from "./silence.ts";
 
 /** bigint columns hold block numbers, nonces and seconds, all far below 2^53; wei is numeric and stays text. */
 const types = {
@@ -59,60 +67,49 @@ export interface DatabaseOptions {
   readonly onError?: (error: Error) => void;
 }
 
-const DEFAULT_CONNECT_TIMEOUT_S = 5;
-/** Longer than anybody waits, and shorter than what overflows a timer. */
-const LONGEST_CONNECT_TIMEOUT_S = 3_600;
-
-/**
- * `connect_timeout` of the URL, in seconds as libpq knows it, which node-postgres itself does not read. 5 s without it, or when
- * it is no number above zero: libpq's 0, "for ever", would let a server that is silent stop us.
- */
-export function connectTimeoutMs(url: string): number {
-  const given = Number(new URL(url).searchParams.get("connect_timeout") ?? Number.NaN);
-  const timeoutS =
-    given > 0 ? Math.min(given, LONGEST_CONNECT_TIMEOUT_S) : DEFAULT_CONNECT_TIMEOUT_S;
-  return timeoutS * 1_000;
-}
-
 /** No request hangs for ever. */
 const STATEMENT_TIMEOUT_MS = 30_000;
 
-/**
- * A connection that is not of a pool. A server that goes away says so in an "error" event, and Node ends the process for one that
- * nobody listens to: it can come before the caller has the connection, or between two queries. The "end" event and the next query
- * tell the caller.
- */
-export function newClient(
-  config: pg.ClientConfig & { readonly connectionString: string },
-): pg.Client {
-  const client = new pg.Client({
-    connectionTimeoutMillis: connectTimeoutMs(config.connectionString),
-    ...config,
-  });
-  client.on("error", () => undefined);
-  return client;
-}
+/** Where slow cannot be told from silent, a statement may take this much longer than the server allows those of the pool. */
+const SILENT_AFTER_LIMIT_MS = 5_000;
+
+/** The pool makes its clients of the class that it is given, and its types do not know. */
+const connectionOf = (client: pg.PoolClient): Connection => client as unknown as Connection;
 
 /** The connection pool of a process. */
 export class Database implements Transactor {
   readonly #pool: pg.Pool;
   readonly #options: DatabaseOptions;
+  readonly #silence: SilenceWatch;
 
   constructor(options: DatabaseOptions) {
     this.#options = options;
+    const unused = new Set<Connection>();
+    const statementTimeoutMs = options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS;
+    this.#silence = new SilenceWatch({
+      url: options.url,
+      applicationName: options.applicationName,
+      giveUpAfterMs: statementTimeoutMs + SILENT_AFTER_LIMIT_MS,
+      isUnused: (connection) => unused.has(connection),
+      onSilent: (waitedMs) => options.onError?.(silentConnection(waitedMs)),
+    });
     this.#pool = new pg.Pool({
+      Client: Connection,
       connectionString: options.url,
       application_name: options.applicationName,
       max: options.maxConnections ?? 10,
       connectionTimeoutMillis: connectTimeoutMs(options.url),
-      statement_timeout: options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS,
+      statement_timeout: statementTimeoutMs,
+      ...KEEPALIVE,
       idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 15_000,
       types,
     });
     // An idle connection that breaks is replaced by the pool; without a listener Node would exit.
     this.#pool.on("error", (error) => options.onError?.(error));
-    // The pool takes its own listener off a connection before the one who asked for it can put on another.
-    this.#pool.on("connect", (client) => client.on("error", () => undefined));
+    this.#pool.on("connect", (client) => this.#silence.add(connectionOf(client)));
+    this.#pool.on("acquire", (client) => unused.delete(connectionOf(client)));
+    this.#pool.on("release", (_error, client) => unused.add(connectionOf(client)));
+    this.#pool.on("remove", (client) => unused.delete(connectionOf(client)));
   }
 
   async query<T extends object>(sql: string, parameters: readonly unknown[] = []): Promise<T[]> {
@@ -136,19 +133,23 @@ export class Database implements Transactor {
   }
 
   /** A connection of its own, outside the pool, for LISTEN and for leadership. The caller ends it. */
-  async dedicated(purpose: string): Promise<pg.Client> {
+  async dedicated(purpose: string): Promise<Connection> {
     const client = newClient({
       connectionString: this.#options.url,
       application_name: `${this.#options.applicationName} ${purpose}`,
-      keepAlive: true,
       types,
     });
     await client.connect();
+    this.#silence.add(client);
     return client;
   }
 
   async close(): Promise<void> {
-    await this.#pool.end();
+    try {
+      await this.#pool.end();
+    } finally {
+      this.#silence.close();
+    }
   }
 }
 
@@ -242,6 +243,6 @@ export async function withLeadership<T>(
     }
     return await work(new LeaderConnection(client, lost));
   } finally {
-    await client.end().catch(() => undefined);
+    await client.close();
   }
 }

@@ -19,7 +19,7 @@ import { Migration20261123810000_creations } from "../../migrations/Migration202
 import { Migration20261123820000_done_by_others } from "../../migrations/Migration20261123820000_done_by_others.ts";
 import { Migration20261123830000_announced_by_user } from "../../migrations/Migration20261123830000_announced_by_user.ts";
 import { refused } from "../errors.ts";
-import { newClient } from "./database.ts";
+import { newClient } from "./connection.ts";
 import { entities } from "./entities.ts";
 import { DB_ROLES, ensureLogins, grantPrivileges, type Login } from "./privileges.ts";
 

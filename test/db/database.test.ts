@@ -2,7 +2,8 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { afterAll, expect, test } from "@jest/globals";
-import { connectTimeoutMs, Database, withLeadership } from "../../src/db/database.ts";
+import { connectTimeoutMs } from "../../src/db/connection.ts";
+import { Database, withLeadership } from "../../src/db/database.ts";
 import { Listener } from "../../src/db/listen.ts";
 import { migrate, pendingMigrations } from "../../src/db/migrate.ts";
 
