@@ -17,6 +17,33 @@ export interface LeadOptions {
 }
 
 /**
+ * Aborted when Temporal says that the activity shall end. The SDK also cancels one by itself, when no heartbeat was acknowledged for
+ * some seconds: Temporal is away, and says nothing. The lock in Postgres then still holds, and so the work goes on; should Temporal
+ * have given the job to another worker, that one takes the lock, and `leader.lost` tells.
+ */
+class Orders {
+  readonly #context: Context;
+  readonly #ordered = new AbortController();
+
+  constructor(context: Context) {
+    this.#context = context;
+    const { cancellationSignal } = context;
+    if (cancellationSignal.aborted) this.look();
+    else cancellationSignal.addEventListener("abort", () => this.look(), { once: true });
+  }
+
+  get toEnd(): AbortSignal {
+    return this.#ordered.signal;
+  }
+
+  /** To be called now and then: after a time-out of its own the SDK may still bring an order, without another event. */
+  look(): void {
+    const { cancellationSignal, cancellationDetails } = this.#context;
+    if (cancellationSignal.aborted && cancellationDetails?.timedOut !== true) this.#ordered.abort();
+  }
+}
+
+/**
  * Holds the leadership of `name` and does `work` until the turn is over or the worker shuts down. The heartbeat beats from
  * a timer and not from the rounds: a slow node must not look like a dead worker.
  */
@@ -26,15 +53,19 @@ export async function lead(
   work: (leader: LeaderConnection, running: () => boolean) => Promise<void>,
 ): Promise<void> {
   const context = Context.current();
-  const ending = AbortSignal.any([context.cancellationSignal, stopping]);
+  const orders = new Orders(context);
+  const ending = AbortSignal.any([orders.toEnd, stopping]);
   const startedAtMs = Date.now();
-  const heart = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
+  const heart = setInterval(() => {
+    orders.look();
+    context.heartbeat();
+  }, HEARTBEAT_MS);
   const running = (): boolean => !ending.aborted && Date.now() - startedAtMs < TURN_MS;
   try {
     await withLeadership(db, name, ending, (leader) =>
       Promise.race([work(leader, running), leader.lost]),
     );
-    if (context.cancellationSignal.aborted) await context.cancelled;
+    if (orders.toEnd.aborted) await context.cancelled;
     // Reported as a failure to be retried, so that another worker takes the job up at once.
     if (stopping.aborted) throw workerStopping();
   } catch (error) {
