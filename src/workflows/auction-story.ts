@@ -1,4 +1,4 @@
-import { log, patched, setCurrentDetails, setHandler } from "@temporalio/workflow";
+import { patched, setCurrentDetails, setHandler } from "@temporalio/workflow";
 import { auctionDetails } from "./details.ts";
 import {
   type AuctionInput,
@@ -9,8 +9,16 @@ import {
   type OperationKind,
   type OperationSettledMessage,
   operationSettledSignal,
+  type RevertedMessage,
   revertedSignal,
 } from "./messages.ts";
+import {
+  cancelledSchema,
+  extendedSchema,
+  operationSettledSchema,
+  revertedSchema,
+  understood,
+} from "./message-schemas.ts";
 import type { Problem } from "./patience.ts";
 import { tag } from "./tags.ts";
 import { type Happening, Timeline } from "./timeline.ts";
@@ -110,46 +118,52 @@ export class AuctionStory {
   /** Takes note of what the chain says. To be called before the first wait. */
   listen(): void {
     setHandler(auctionStateQuery, () => this.current, { description: "Where this auction stands" });
-    setHandler(extendedSignal, (message) => {
-      if (!isTime(message?.endsAtMs)) return ignore("extended");
+    setHandler(extendedSignal, (given) => {
+      const message = understood("extended", extendedSchema, given);
+      if (message === undefined) return;
       this.endsAtMs = Math.max(this.endsAtMs, message.endsAtMs);
       this.set({}, `a late bid moved the end to ${new Date(this.endsAtMs).toISOString()}`);
     });
-    setHandler(cancelledSignal, (message) => {
-      if (message?.blockNumber === undefined) return ignore("cancelled");
+    setHandler(cancelledSignal, (given) => {
+      const message = understood("cancelled", cancelledSchema, given);
+      if (message === undefined) return;
       this.cancelledAt = message.blockNumber;
       this.news += 1;
     });
-    setHandler(revertedSignal, (message) => {
-      if (!isTime(message?.endsAtMs)) return ignore("reverted");
-      this.endsAtMs = message.endsAtMs;
-      this.cancelledAt = message.cancelled ? message.blockNumber : undefined;
-      if (message.undone !== undefined) {
-        for (const kind of message.undone) this.#settled.delete(kind);
-        // A refusal of another fork is no verdict either.
-        for (const [kind, { status }] of this.#settled)
-          if (status === "refused") this.#settled.delete(kind);
-        this.reverts += 1;
-        this.news += 1;
-      }
-      this.set({}, `the chain was reorganised above block ${message.blockNumber}`);
+    setHandler(revertedSignal, (given) => {
+      const message = understood("reverted", revertedSchema, given);
+      if (message !== undefined) this.#takeBack(message);
     });
-    setHandler(operationSettledSignal, (message) => {
-      if (message?.kind === undefined) return ignore("operationSettled");
-      // What is done stays done, in whatever order its messages come.
-      if (this.#settled.get(message.kind)?.status !== "done")
-        this.#settled.set(message.kind, message);
-      this.news += 1;
-      // The contract says so itself, deep enough: the indexer's word has not come or was lost with a change of settings.
-      if (
-        message.status === "refused" &&
-        message.reason === "cancelled" &&
-        patched("end-cancelled")
-      )
-        this.cancelledAt ??= message.blockNumber ?? 0;
-      this.#timeline.note(told(message));
+    setHandler(operationSettledSignal, (given) => {
+      const message = understood("operationSettled", operationSettledSchema, given);
+      if (message !== undefined) this.#note(message);
     });
     this.#show();
+  }
+
+  #takeBack(message: RevertedMessage): void {
+    this.endsAtMs = message.endsAtMs;
+    this.cancelledAt = message.cancelled ? message.blockNumber : undefined;
+    if (message.undone !== undefined) {
+      for (const kind of message.undone) this.#settled.delete(kind);
+      // A refusal of another fork is no verdict either.
+      for (const [kind, { status }] of this.#settled)
+        if (status === "refused") this.#settled.delete(kind);
+      this.reverts += 1;
+      this.news += 1;
+    }
+    this.set({}, `the chain was reorganised above block ${message.blockNumber}`);
+  }
+
+  #note(message: OperationSettledMessage): void {
+    // What is done stays done, in whatever order its messages come.
+    if (this.#settled.get(message.kind)?.status !== "done")
+      this.#settled.set(message.kind, message);
+    this.news += 1;
+    // The contract says so itself, deep enough: the indexer's word has not come or was lost with a change of settings.
+    if (message.status === "refused" && message.reason === "cancelled" && patched("end-cancelled"))
+      this.cancelledAt ??= message.blockNumber ?? 0;
+    this.#timeline.note(told(message));
   }
 
   #show(): void {
@@ -160,13 +174,6 @@ export class AuctionStory {
       failureCode: this.#problem?.code ?? null,
     });
   }
-}
-
-const isTime = (ms: unknown): boolean => Number.isSafeInteger(ms);
-
-/** Somebody sent it by hand. One that threw here would stop the whole process. */
-function ignore(signal: string): void {
-  log.error("a message that makes no sense is ignored", { signal });
 }
 
 /** One line about an operation that settled. */

@@ -1,7 +1,14 @@
 import { condition, currentUpdateInfo, setHandler } from "@temporalio/workflow";
-import { closeUpdate, extendUpdate, type MeetingInput, overruleUpdate } from "./messages.ts";
+import {
+  type CloseCommand,
+  closeUpdate,
+  type ExtendCommand,
+  extendUpdate,
+  type MeetingInput,
+  overruleUpdate,
+} from "./messages.ts";
 import type { MeetingStory } from "./meeting-story.ts";
-import { checkOperator, refuse, setCommonCommands } from "./operators.ts";
+import { checkOperator, checkUpdateId, refuse, setCommonCommands } from "./operators.ts";
 import type { Patience } from "./patience.ts";
 import { steps } from "./steps.ts";
 
@@ -12,11 +19,12 @@ export function setMeetingCommands(
   patience: Patience,
 ): void {
   // The clock decides, not the phase: after an outage a message sent after the end is handled before the timer is.
-  const checkCommand = (by: string): void => {
+  const checkCommand = (by: string | undefined): void => {
     if (by !== input.host) refuse("not_the_host", "only the host of this meeting can do that");
     const closing = story.phase === "closing" || story.phase === "closed";
     if (story.isOver || Date.now() >= story.endsAtMs || closing)
       refuse("meeting_over", "this meeting is over");
+    checkUpdateId();
   };
 
   setHandler(
@@ -39,7 +47,8 @@ export function setMeetingCommands(
     {
       description: "Extend the meeting by whole minutes",
       validator: (command) => {
-        checkCommand(command.by);
+        // Sent by hand it may be anything.
+        checkCommand((command as ExtendCommand | null)?.by);
         if (!Number.isInteger(command.minutes) || command.minutes < 1)
           refuse("bad_minutes", "minutes must be a whole number of at least 1");
         if (story.endsAtMs + command.minutes * 60_000 > input.latestEndsAtMs)
@@ -62,7 +71,10 @@ export function setMeetingCommands(
         refuse("meeting_over", "this meeting is withdrawn: the chain took back the sale");
       return story.current;
     },
-    { description: "Close the meeting now", validator: (command) => checkCommand(command.by) },
+    {
+      description: "Close the meeting now",
+      validator: (command) => checkCommand((command as CloseCommand | null)?.by),
+    },
   );
   setHandler(
     overruleUpdate,

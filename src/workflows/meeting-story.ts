@@ -11,6 +11,7 @@ import {
   type Outcome,
   withdrawnSignal,
 } from "./messages.ts";
+import { operationSettledSchema, understood } from "./message-schemas.ts";
 import type { Problem } from "./patience.ts";
 import { tag } from "./tags.ts";
 import { type Happening, Timeline } from "./timeline.ts";
@@ -116,8 +117,9 @@ export class MeetingStory {
   listen(): void {
     setHandler(meetingStateQuery, () => this.current, { description: "Where this meeting stands" });
     setHandler(meetingInputQuery, () => this.#input, { description: "What it began with" });
-    setHandler(operationSettledSignal, (message) => {
-      if (message?.kind === undefined) return;
+    setHandler(operationSettledSignal, (given) => {
+      const message = understood("operationSettled", operationSettledSchema, given);
+      if (message === undefined) return;
       // What is done stays done, in whatever order its messages come.
       if (this.settlement?.status !== "done") this.settlement = message;
       this.#timeline.note(told(message));

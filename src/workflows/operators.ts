@@ -18,6 +18,11 @@ import { operatorSteps } from "./steps.ts";
 
 const TEXT_LENGTH = { by: [1, 200], reason: [10, 1_000] } as const;
 
+const UPDATE_ID_LENGTH = 200;
+/** Line breaks are fine in a reason. */
+// oxlint-disable-next-line no-control-regex -- they are what is looked for
+const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
+
 /** A refusal that only this update sees. */
 export function refuse(type: string, message: string): never {
   throw ApplicationFailure.create({ type, message, nonRetryable: true });
@@ -32,7 +37,20 @@ export function checkOperator(command: OperatorCommand): void {
     const text = given?.[name];
     if (typeof text !== "string" || text.trim().length < least || text.length > most)
       refuse(`bad_${name}`, `${name} must be a text of ${least} to ${most} characters`);
+    // Postgres stores no NUL, and nobody should have to read the others.
+    if (CONTROL.test(text)) refuse(`bad_${name}`, `${name} must be without control characters`);
   }
+  checkUpdateId();
+}
+
+/** The id of an update is the caller's, and is written down. */
+export function checkUpdateId(): void {
+  const id = currentUpdateInfo()?.id ?? "";
+  if (id.length > UPDATE_ID_LENGTH || CONTROL.test(id))
+    refuse(
+      "bad_update_id",
+      `the id of the update must be printable, of at most ${UPDATE_ID_LENGTH} characters`,
+    );
 }
 
 /** Writes the command down before anything is done. Once for each update, however often the step runs. */
