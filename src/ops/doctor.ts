@@ -32,7 +32,7 @@ const AWAY = {
  * end: what cannot be looked at is said too.
  */
 export async function examine(sight: Sight, limits: Partial<DoctorLimits> = {}): Promise<Report> {
-  const { checkMs, pollerS } = { ...DOCTOR_LIMITS, ...limits };
+  const { checkMs, pollerS, reconcileMs } = { ...DOCTOR_LIMITS, ...limits };
   const found: Record<Area, Finding[]> = {
     chain: [],
     database: [],
@@ -93,7 +93,7 @@ export async function examine(sight: Sight, limits: Partial<DoctorLimits> = {}):
   if (isMigrated) await check("database", "the outbox", () => checkOutbox(sight));
   if (hasNamespace) {
     await check("temporal", "the workers", () => checkPollers(sight, pollerS));
-    await check("temporal", "the Schedule", () => checkSchedule(sight));
+    await check("temporal", "the Schedule", () => checkSchedule(sight, reconcileMs));
     if (!found.temporal.some((one) => one.code === "search-attributes-missing"))
       await check("processes", "failed steps", () => checkNeedsOperator(sight));
     await check("processes", "failing processes", () => checkFailing(sight));

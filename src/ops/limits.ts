@@ -4,6 +4,12 @@ export interface DoctorLimits {
   readonly checkMs: number;
   /** A worker that has not asked for tasks for so many seconds is gone. One that waits asks again within a minute. */
   readonly pollerS: number;
+  /** A run of reconcile that lasts longer hangs: see SCHEDULED_RUN_LIMIT_MS in src/workers/schedule.ts. */
+  readonly reconcileMs: number;
 }
 
-export const DOCTOR_LIMITS: DoctorLimits = { checkMs: 20_000, pollerS: 90 };
+export const DOCTOR_LIMITS: DoctorLimits = {
+  checkMs: 20_000,
+  pollerS: 90,
+  reconcileMs: 12 * 60_000,
+};

@@ -9,6 +9,12 @@ import {
 import { RECONCILE_SCHEDULE_ID, TASK_QUEUES } from "../domain/process.ts";
 import type { reconcile } from "../workflows/services.ts";
 
+/**
+ * A run that hangs would keep every later one from beginning: the policy below skips them. One that works takes seconds, and at most
+ * six minutes, its activity tried three times.
+ */
+const SCHEDULED_RUN_LIMIT_MS = 10 * 60_000;
+
 /** Makes the Schedule when there is none (somebody deleted it, or the Temporal server is another); one that is there is left alone. */
 export async function restoreReconcileSchedule(client: Client, cron: string): Promise<void> {
   try {
@@ -29,6 +35,7 @@ export async function ensureReconcileSchedule(client: Client, cron: string): Pro
       workflowType: "reconcile",
       taskQueue: TASK_QUEUES.auction,
       args: [],
+      workflowExecutionTimeout: SCHEDULED_RUN_LIMIT_MS,
       staticSummary: "Compare chain, Postgres and workflows",
     },
     // A short window: after an outage one run repairs as much as sixty would.

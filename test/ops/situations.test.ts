@@ -6,7 +6,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { repositoryRoot } from "../../dev/stack/paths.ts";
 import { enqueue } from "../../src/db/outbox.ts";
-import { auctionWorkflowId, RECONCILE_SCHEDULE_ID, TASK_QUEUES } from "../../src/domain/process.ts";
+import {
+  auctionWorkflowId,
+  chainIndexerWorkflowId,
+  RECONCILE_SCHEDULE_ID,
+  TASK_QUEUES,
+} from "../../src/domain/process.ts";
 import { OpsStage, WHY } from "./stage.ts";
 
 let stage: OpsStage;
@@ -36,6 +41,29 @@ test("a paused Schedule, and one that is gone", async () => {
   await stage.finds("schedule-missing");
   const cron = await stage.run("src/cron.ts");
   expect(cron).toMatchObject({ code: 0 });
+  await stage.healthy();
+});
+
+test("a run of reconcile that hangs, and a step that somebody paused", async () => {
+  const { client, connection, namespace } = stage.sight;
+  // Nobody takes its tasks.
+  const hanging = await client.workflow.start("reconcile", {
+    workflowId: "reconcile-that-hangs",
+    taskQueue: "nobody",
+    args: [],
+  });
+  const found = await stage.finds("reconcile-hangs", () => ({ reconcileMs: 1_000 }));
+  expect(found.todo).toContain(`terminate -w '${hanging.workflowId}'`);
+  await hanging.terminate();
+  await stage.healthy();
+
+  const execution = { workflowId: chainIndexerWorkflowId(stage.chain.ref("1").chainId) };
+  const type = "runIndexer";
+  await connection.workflowService.pauseActivity({ namespace, execution, type });
+  expect((await stage.finds("step-paused")).what).toContain(
+    `runIndexer of ${execution.workflowId}`,
+  );
+  await connection.workflowService.unpauseActivity({ namespace, execution, type });
   await stage.healthy();
 });
 

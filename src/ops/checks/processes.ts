@@ -38,20 +38,35 @@ export async function checkNeedsOperator({ client }: Sight): Promise<Finding[]> 
   );
 }
 
-/** Processes whose code, or one step, fails over and over: what is not shown by the process itself. */
+/** The ids of what runs beside auctions and meetings, of whatever type: a handful. */
+async function runningJobs(client: Sight["client"]): Promise<string[]> {
+  const ids: string[] = [];
+  const query = "WorkflowType NOT IN ('auction', 'meeting') AND ExecutionStatus = 'Running'";
+  for await (const { workflowId } of client.workflow.list({ query, pageSize: LOOKED_AT })) {
+    ids.push(workflowId);
+    if (ids.length === LOOKED_AT) break;
+  }
+  return ids;
+}
+
+/** Processes whose code, or one step, fails over and over, and steps that somebody paused: what is not shown by the process itself. */
 export async function checkFailing({ client }: Sight): Promise<Finding[]> {
   const broken: string[] = [];
   const stuck: string[] = [];
+  const paused: string[] = [];
   let why = "";
   const look = async (workflowId: string): Promise<void> => {
     const { raw } = await client.workflow.getHandle(workflowId).describe();
     if ((raw.pendingWorkflowTask?.attempt ?? 0) >= FAILING_TASKS) broken.push(workflowId);
+    for (const { paused: isPaused, activityId, activityType } of raw.pendingActivities ?? [])
+      if (isPaused === true)
+        paused.push(`${activityType?.name} of ${workflowId} (activity ${activityId})`);
     const failing = raw.pendingActivities?.find((one) => (one.attempt ?? 0) >= FAILING_STEPS);
     if (failing === undefined) return;
     stuck.push(workflowId);
     why ||= `${failing.activityType?.name}: ${failing.lastFailure?.message}`;
   };
-  const all = [...(await runningProcesses(client))];
+  const all = [...(await runningJobs(client)), ...(await runningProcesses(client))];
   const ids = all.slice(0, LOOKED_AT);
   for (let from = 0; from < ids.length; from += AT_ONCE)
     await Promise.all(
@@ -65,6 +80,14 @@ export async function checkFailing({ client }: Sight): Promise<Finding[]> {
         "processes-not-looked-at",
         `${ids.length} of ${all.length} running processes were asked whether they fail`,
         "the alert WorkflowTaskFailures is about all of them; npm run ops -- show <auction id> about one",
+      ),
+    );
+  if (paused.length > 0)
+    findings.push(
+      problem(
+        "step-paused",
+        `somebody has paused, in Temporal, ${listed("step", paused)}: it waits until it is unpaused`,
+        "temporal activity unpause -w '<workflow id>' --activity-id '<activity id>', or Unpause in the Web UI",
       ),
     );
   if (broken.length > 0)

@@ -77,10 +77,12 @@ export async function checkPollers(
 }
 
 /** Whether reconcile is run. */
-export async function checkSchedule({ client }: Sight): Promise<Finding[]> {
+export async function checkSchedule({ client }: Sight, reconcileMs: number): Promise<Finding[]> {
   const handle = client.schedule.getHandle(RECONCILE_SCHEDULE_ID);
+  let nextRuns: readonly Date[] = [];
   try {
     const { state, info } = await handle.describe();
+    nextRuns = info.nextActionTimes;
     if (state.paused)
       return [
         problem(
@@ -108,26 +110,62 @@ export async function checkSchedule({ client }: Sight): Promise<Finding[]> {
       ),
     ];
   }
-  return checkReconcile(client);
+  return checkReconcile(client, nextRuns, reconcileMs);
 }
 
-/** The last run that ended. */
-async function checkReconcile(client: Sight["client"]): Promise<Finding[]> {
-  const query = "WorkflowType = 'reconcile' AND ExecutionStatus != 'Running'";
-  for await (const { status, workflowId } of client.workflow.list({ query, pageSize: 1 })) {
-    if (status.name === "COMPLETED") return [];
-    return [
-      problem(
-        "reconcile-fails",
-        `the last run of reconcile (${workflowId}) has not come to its end: ${status.name}`,
-        "see its failure in the Web UI and the log of the auction worker",
-      ),
-    ];
+/** The last run that ended, and how long ago one came to its end: a run that hangs makes the Schedule skip all others. */
+async function checkReconcile(
+  client: Sight["client"],
+  next: readonly Date[],
+  limitMs: number,
+): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const ended = "WorkflowType = 'reconcile' AND ExecutionStatus != 'Running'";
+  for await (const { status, workflowId } of client.workflow.list({ query: ended, pageSize: 1 })) {
+    if (status.name !== "COMPLETED")
+      findings.push(
+        problem(
+          "reconcile-fails",
+          `the last run of reconcile (${workflowId}) has not come to its end: ${status.name}`,
+          "see its failure in the Web UI and the log of the auction worker",
+        ),
+      );
+    break;
   }
-  return [];
+  const [first, second] = next;
+  const everyMs =
+    first === undefined || second === undefined ? 0 : second.getTime() - first.getTime();
+  const overdueMs = Math.max(limitMs, 3 * everyMs);
+  const running = "WorkflowType = 'reconcile' AND ExecutionStatus = 'Running'";
+  for await (const { workflowId, startTime } of client.workflow.list({ query: running })) {
+    const ranMs = Date.now() - startTime.getTime();
+    if (ranMs < limitMs) continue;
+    findings.push(
+      problem(
+        "reconcile-hangs",
+        `a run of reconcile (${workflowId}) has not ended for ${Math.round(ranMs / 60_000)} min, and the Schedule starts no other meanwhile`,
+        `temporal workflow terminate -w '${workflowId}' --reason "it hangs", and see why in the Web UI first`,
+      ),
+    );
+  }
+  if (findings.length > 0) return findings;
+  const completed = "WorkflowType = 'reconcile' AND ExecutionStatus = 'Completed'";
+  for await (const { closeTime } of client.workflow.list({ query: completed, pageSize: 1 })) {
+    const agoMs = Date.now() - (closeTime?.getTime() ?? 0);
+    if (agoMs > overdueMs)
+      findings.push(
+        problem(
+          "reconcile-overdue",
+          `reconcile last came to its end ${Math.round(agoMs / 60_000)} min ago`,
+          "npm run cron runs it now; see that an auction worker runs, and what the Schedule says in the Web UI",
+        ),
+      );
+    break;
+  }
+  return findings;
 }
 
-/** The jobs that run for ever. */
+/** The jobs that run for ever: whether they run, whether their code fails, and whether somebody paused what they do. */
 export async function checkJobs(
   { client }: Sight,
   chainId: number,
