@@ -3,6 +3,7 @@ import { STREAM } from "../../chain/indexing/store.ts";
 import type { Database, Queryable } from "../../db/database.ts";
 import { enqueue } from "../../db/outbox.ts";
 import type { OperationKind, OperationSettledMessage } from "../../domain/process.ts";
+import { Isolated } from "./isolated.ts";
 import type { RepairOptions } from "./processes.ts";
 
 type Options = Pick<RepairOptions, "db" | "chainId" | "auctionContract" | "logger"> & {
@@ -23,8 +24,9 @@ export async function missingProjections(options: Options): Promise<number> {
     [chainId, auctionContract],
   );
   let added = 0;
+  const isolated = new Isolated(logger);
   for (const { auctionId } of missing) {
-    const isNew = await db.transaction(async (tx) => {
+    const project = async (tx: Queryable): Promise<boolean> => {
       // The indexer takes the two locks in the other order; whoever waits here gives way.
       await tx.query("SET LOCAL lock_timeout = '500ms'");
       await tx.query("SELECT FROM chain_cursors WHERE chain_id = $1 AND stream = $2 FOR UPDATE", [
@@ -35,8 +37,9 @@ export async function missingProjections(options: Options): Promise<number> {
       if (auction === undefined || !(await addMissingAuction(tx, auction))) return false;
       await insertBidsOf(tx, chainId, auctionContract, auctionId);
       return true;
-    });
-    if (!isNew) continue;
+    };
+    const isNew = await isolated.run(`auction ${auctionId}`, () => db.transaction(project));
+    if (isNew !== true) continue;
     added += 1;
     logger.warn("an auction that the logs tell of had no row and got one", { auctionId });
   }

@@ -8,6 +8,7 @@ import { unavailable } from "../../errors.ts";
 import { createRoomName } from "../../jitsi/index.ts";
 import { meetingInputQuery, meetingStateQuery } from "../../workflows/messages.ts";
 import { ASK_AGAIN } from "../../workflows/query-guard.ts";
+import { Isolated } from "./isolated.ts";
 import type { RepairOptions } from "./processes.ts";
 
 /** A process that cannot answer must not hold up the others. */
@@ -27,6 +28,7 @@ export async function restoreMeetings(
   const { db, client, logger } = options;
   const unknown = new Set<string>();
   let restored = 0;
+  const isolated = new Isolated(logger);
   for (const meetingId of await meetingsWithoutRow(client, db)) {
     const known = await askProcess(client, meetingId).catch((error: unknown) => {
       logger.warn("the process of a meeting that has no row does not answer", {
@@ -37,21 +39,25 @@ export async function restoreMeetings(
     if (known === undefined) continue;
     const { input, state } = known;
     if (input.chainId !== options.chainId || input.contract !== options.auctionContract) continue;
-    const auction = await loadAuction(db, input.chainId, input.contract, input.auctionId);
-    const isSold = auction?.winner === input.winner && auction.host === input.host;
-    if (!isSold || (await isRebuilding(db, input.chainId))) {
-      // It may become so: the indexer is still on its way there.
-      unknown.add(input.auctionId);
-      continue;
-    }
-    const row = { ...input, auctionSalt: auction.salt, roomName: createRoomName() };
-    if (await db.transaction((tx) => restoreMeeting(tx, row, state))) {
-      restored += 1;
-      logger.warn("a meeting that the database did not know is written down again", {
-        meetingId,
-        auctionId: input.auctionId,
-      });
-    }
+    const isRestored = await isolated.run(`meeting ${meetingId}`, async () => {
+      const auction = await loadAuction(db, input.chainId, input.contract, input.auctionId);
+      const isSold = auction?.winner === input.winner && auction.host === input.host;
+      if (!isSold || (await isRebuilding(db, input.chainId))) {
+        // It may become so: the indexer is still on its way there.
+        unknown.add(input.auctionId);
+        return false;
+      }
+      const row = { ...input, auctionSalt: auction.salt, roomName: createRoomName() };
+      return db.transaction((tx) => restoreMeeting(tx, row, state));
+    });
+    // No other meeting is made for its auction while this one is not written down.
+    if (isRestored === undefined) unknown.add(input.auctionId);
+    if (isRestored !== true) continue;
+    restored += 1;
+    logger.warn("a meeting that the database did not know is written down again", {
+      meetingId,
+      auctionId: input.auctionId,
+    });
   }
   return { restored, unknown };
 }

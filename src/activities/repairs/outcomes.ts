@@ -4,6 +4,8 @@ import { STREAM } from "../../chain/indexing/store.ts";
 import { type AuctionRef, auctionWorkflowId, operationKey } from "../../domain/process.ts";
 import type { AuctionProgress } from "../../workflows/auction-story.ts";
 import { startAuctionWorkflow } from "../../workflows/start.ts";
+import type { Queryable } from "../../db/database.ts";
+import { Isolated } from "./isolated.ts";
 import { isRunning, type RepairOptions } from "./processes.ts";
 
 /** How long ago an auction may have ended whose host is still to be told, in days: later nobody cares. */
@@ -29,6 +31,37 @@ export async function untoldOutcomes(
        AND (a.steps->(CASE a.phase WHEN 'unsold' THEN 'ended' ELSE 'cancelled' END)->>'blockNumber')::bigint <= c.block_number - $3`,
     [chainId, auctionContract, finalityDepth, STREAM, NEWS_DAYS],
   );
+  let repaired = 0;
+  const isolated = new Isolated(logger);
+  const ids = await untoldOf(db, over);
+  for (const auction of await loadAuctions(db, chainId, auctionContract, ids)) {
+    const workflowId = auctionWorkflowId(auction);
+    const isStarted = await isolated.run(workflowId, async () => {
+      if (await isRunning(client, workflowId)) return false;
+      // Its process may have told and come to its end since.
+      if ((await untoldOf(db, [auction])).length === 0) return false;
+      const { contract, auctionId, host } = auction;
+      const endsAtMs = auction.endsAtS * 1000;
+      const progress = progressOf(auction, endsAtMs);
+      const input = { chainId, contract, auctionId, host, endsAtMs, progress };
+      await startAuctionWorkflow(client, input, leadMs, true);
+      return true;
+    });
+    if (isStarted !== true) continue;
+    repaired += 1;
+    logger.warn("a host was not told how an auction came out, and a process does it", {
+      workflowId,
+      phase: auction.phase,
+    });
+  }
+  return repaired;
+}
+
+/** The ids of those whose host was not told. */
+async function untoldOf(
+  db: Queryable,
+  over: readonly (AuctionRef & { readonly host: string; readonly phase: string })[],
+): Promise<string[]> {
   const untold = await db.query<{ auctionId: string }>(
     `SELECT o.auction_id AS "auctionId" FROM unnest($1::numeric[], $2::text[], $3::text[]) AS o (auction_id, host, cause)
      WHERE NOT EXISTS (SELECT FROM kept_notifications k WHERE k.wallet = o.host AND k.cause = o.cause)
@@ -39,23 +72,7 @@ export async function untoldOutcomes(
       over.map((one) => causeOf(one, one.phase)),
     ],
   );
-  let repaired = 0;
-  const ids = untold.map((one) => one.auctionId);
-  for (const auction of await loadAuctions(db, chainId, auctionContract, ids)) {
-    const workflowId = auctionWorkflowId(auction);
-    if (await isRunning(client, workflowId)) continue;
-    const { contract, auctionId, host } = auction;
-    const endsAtMs = auction.endsAtS * 1000;
-    const progress = progressOf(auction, endsAtMs);
-    const input = { chainId, contract, auctionId, host, endsAtMs, progress };
-    await startAuctionWorkflow(client, input, leadMs, true);
-    repaired += 1;
-    logger.warn("a host was not told how an auction came out, and a process does it", {
-      workflowId,
-      phase: auction.phase,
-    });
-  }
-  return repaired;
+  return untold.map((one) => one.auctionId);
 }
 
 /** What the lost process had been told, or would have been. */

@@ -7,6 +7,7 @@ import { auctionWorkflowId, meetingWorkflowId } from "../../domain/process.ts";
 import type { Logger } from "../../logging.ts";
 import { startAuctionWorkflow, startMeetingWorkflow } from "../../workflows/start.ts";
 import { meetingInputOf, type MeetingTimes } from "../meeting-input.ts";
+import { Isolated } from "./isolated.ts";
 
 export interface RepairOptions extends MeetingTimes {
   readonly db: Database;
@@ -49,7 +50,12 @@ export async function isRunning(client: Client, workflowId: string): Promise<boo
   }
 }
 
-/** Of every auction that is not over, in the order of their ends, page by page. */
+const UNFINISHED = `SELECT a.auction_id AS "auctionId", a.steps ? 'minted' AS minted, m.id AS "meetingId", coalesce(m.ends_at < now(), false) AS overdue
+  FROM auctions a LEFT JOIN meetings m
+    ON m.chain_id = a.chain_id AND m.contract = a.contract AND m.auction_id = a.auction_id AND m.state NOT IN ('withdrawn', 'closed')
+  WHERE a.chain_id = $1 AND a.contract = $2 AND (a.phase IN ('bidding', 'sold') OR m.id IS NOT NULL)`;
+
+/** Of every auction that is not over, in the order of their ids, page by page. */
 export async function* unfinished({
   db,
   chainId,
@@ -58,11 +64,7 @@ export async function* unfinished({
   let after = "-1";
   for (;;) {
     const rows = await db.query<Unfinished>(
-      `SELECT a.auction_id AS "auctionId", a.steps ? 'minted' AS minted, m.id AS "meetingId", coalesce(m.ends_at < now(), false) AS overdue
-       FROM auctions a LEFT JOIN meetings m
-         ON m.chain_id = a.chain_id AND m.contract = a.contract AND m.auction_id = a.auction_id AND m.state NOT IN ('withdrawn', 'closed')
-       WHERE a.chain_id = $1 AND a.contract = $2 AND a.auction_id > $3 AND (a.phase IN ('bidding', 'sold') OR m.id IS NOT NULL)
-       ORDER BY a.auction_id LIMIT $4`,
+      `${UNFINISHED} AND a.auction_id > $3 ORDER BY a.auction_id LIMIT $4`,
       [chainId, auctionContract, after, PAGE],
     );
     yield* rows;
@@ -83,6 +85,7 @@ export async function lostProcesses(
 ): Promise<{ readonly lostWorkflows: number; readonly overdueMeetings: number }> {
   const { db, client, chainId, auctionContract } = options;
   const running = await runningProcesses(client);
+  const isolated = new Isolated(options.logger);
   const repaired = { lostWorkflows: 0, overdueMeetings: 0 };
   for await (const one of unfinished(options)) {
     const workflowId = auctionWorkflowId({
@@ -92,12 +95,21 @@ export async function lostProcesses(
     });
     const ids = [workflowId, ...(one.meetingId === null ? [] : [meetingWorkflowId(one.meetingId)])];
     if (meetingOf.has(one.auctionId) || ids.some((id) => running.has(id))) continue;
-    // The list is behind: only the process itself knows.
-    if ((await Promise.all(ids.map((id) => isRunning(client, id)))).includes(true)) continue;
-    const [auction] = await loadAuctions(db, chainId, auctionContract, [one.auctionId]);
-    if (auction === undefined) continue;
-    await startProcess(options, auction, one);
-    repaired[one.overdue ? "overdueMeetings" : "lostWorkflows"] += 1;
+    const what = await isolated.run(workflowId, async () => {
+      // The list is behind: only the process itself knows.
+      if ((await Promise.all(ids.map((id) => isRunning(client, id)))).includes(true)) return;
+      // It may have come to its end since the row was read.
+      const [still] = await db.query<Unfinished>(`${UNFINISHED} AND a.auction_id = $3`, [
+        chainId,
+        auctionContract,
+        one.auctionId,
+      ]);
+      const [auction] = await loadAuctions(db, chainId, auctionContract, [one.auctionId]);
+      if (still === undefined || auction === undefined || still.meetingId !== one.meetingId) return;
+      await startProcess(options, auction, still);
+      return still.overdue ? "overdueMeetings" : "lostWorkflows";
+    });
+    if (what !== undefined) repaired[what] += 1;
   }
   return repaired;
 }
