@@ -1,4 +1,4 @@
-import { connect, createServer } from "node:net";
+import { connect, createServer, type Server } from "node:net";
 import { StackError } from "./errors.ts";
 import { portHolder } from "./port-holder.ts";
 
@@ -70,25 +70,34 @@ export function portFlags(): Record<string, { type: "string" }> {
 
 /** Outside the range that the system gives to outgoing connections. */
 const FIRST_FREE = 20_000;
-const SLICE = 100;
-const SLICES = 120;
-const given = new Set<number>();
+const END_FREE = 32_000;
+/** One port for each part, and before them one that claims the others. */
+const BLOCK = NAMES.length + 1;
 
 /**
- * A set of ports nobody listens on. Each process looks in a slice of its own, and gives no port twice: several stacks that
- * start at the same moment do not choose the same port, which nobody listens on yet.
+ * A set of ports nobody listens on, and which no other call gives, in this process or in another, for as long as this process runs.
+ * Whoever was given ports listens on them only seconds later, so "nobody listens" does not mean "free": listening on a block's
+ * first port claims the block.
  */
 export async function freePorts(): Promise<Ports> {
-  const ports = defaultPorts();
-  const first = FIRST_FREE + (process.pid % SLICES) * SLICE;
-  // Nearly all of the slice were given: those that are free now may be given again.
-  if (given.size > SLICE - 2 * NAMES.length) given.clear();
-  for (const name of NAMES) {
-    do ports[name] = first + Math.floor(Math.random() * SLICE);
-    while (given.has(ports[name]) || (await isTaken(ports[name])));
-    given.add(ports[name]);
+  const blocks = Math.floor((END_FREE - FIRST_FREE) / BLOCK);
+  const start = Math.floor(Math.random() * blocks);
+  for (let tried = 0; tried < blocks; tried += 1) {
+    const first = FIRST_FREE + ((start + tried) % blocks) * BLOCK;
+    const claim = await listenOn(first);
+    if (claim === undefined) continue;
+    const ports = defaultPorts();
+    for (const [index, name] of NAMES.entries()) ports[name] = first + 1 + index;
+    const taken = await Promise.all(Object.values(ports).map(isTaken));
+    if (!taken.includes(true)) {
+      claim.unref();
+      return ports;
+    }
+    claim.close();
   }
-  return ports;
+  throw new StackError(`no ${NAMES.length} ports in a row are free from ${FIRST_FREE} on`, {
+    tryThis: "stop what holds them, or choose the ports with flags (--help names them)",
+  });
 }
 
 /** One port nobody listens on. */
@@ -136,13 +145,19 @@ export async function isTaken(port: number): Promise<boolean> {
   });
 }
 
-function canListen(port: number): Promise<boolean> {
+async function canListen(port: number): Promise<boolean> {
+  const server = await listenOn(port);
+  if (server === undefined) return false;
+  await new Promise((resolve) => server.close(resolve));
+  return true;
+}
+
+/** A server on this port, which it alone may listen on; undefined when the port is taken. */
+function listenOn(port: number): Promise<Server | undefined> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen({ port, host: "127.0.0.1", exclusive: true }, () =>
-      server.close(() => resolve(true)),
-    );
+    server.once("error", () => resolve(undefined));
+    server.listen({ port, host: "127.0.0.1", exclusive: true }, () => resolve(server));
   });
 }
 

@@ -16,8 +16,9 @@ import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { JsonRpcProvider } from "ethers";
 import { demoUsers } from "../../dev/stack/demo-users.ts";
 import { repositoryRoot } from "../../dev/stack/paths.ts";
-import { type Stack, startStack } from "../../dev/stack/stack.ts";
+import type { Stack } from "../../dev/stack/stack.ts";
 import { waitFor } from "../../dev/stack/wait.ts";
+import { startStackForTest } from "../process/support.ts";
 import { latestTimestamp, mine } from "../support/anvil.ts";
 import { isSoak } from "../support/random.ts";
 
@@ -72,7 +73,7 @@ beforeAll(async () => {
   ] as const)
     writeFileSync(join(folder, `${name}.ts`), name === "frontend" ? walkCode() : codeOf(page));
   const env = isSoak ? {} : { MEETING_MIN_TOGETHER_S: "1" };
-  stack = await startStack({ dataDir: join(folder, "data"), ports: "free", env });
+  stack = await startStackForTest({ dataDir: join(folder, "data"), ports: "free", env });
 });
 
 afterAll(async () => {

@@ -3,8 +3,9 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { failureBlock } from "../../dev/stack/errors.ts";
 import { repositoryRoot } from "../../dev/stack/paths.ts";
-import { startStack, type Stack } from "../../dev/stack/stack.ts";
+import { startStack, type Stack, type StackOptions } from "../../dev/stack/stack.ts";
 
 export interface ProductProcess {
   readonly pid: number;
@@ -15,6 +16,15 @@ export interface ProductProcess {
   stop(): Promise<number | null>;
 }
 
+/** The local stack. When it does not start, the failure shows the end of the log of the part that failed. */
+export async function startStackForTest(options: StackOptions): Promise<Stack> {
+  try {
+    return await startStack(options);
+  } catch (error) {
+    throw new Error(failureBlock(error), { cause: error });
+  }
+}
+
 /** Everything but the API and the worker, in a folder of its own. */
 export async function startParts(): Promise<{
   readonly stack: Stack;
@@ -22,7 +32,7 @@ export async function startParts(): Promise<{
   stop(): Promise<void>;
 }> {
   const folder = mkdtempSync(join(tmpdir(), "meeting-auction-process-"));
-  const stack = await startStack({ dataDir: folder, ports: "free", app: false });
+  const stack = await startStackForTest({ dataDir: folder, ports: "free", app: false });
   return {
     stack,
     folder,

@@ -1,5 +1,7 @@
+import { spawn } from "node:child_process";
 import { createServer } from "node:net";
 import type { Server } from "node:net";
+import { createInterface } from "node:readline";
 import {
   checkPorts,
   choosePorts,
@@ -66,9 +68,29 @@ test.each(["0", "65536", "no", "80.5"])("%s is no port", (text) => {
   expect(() => choosePorts({ "lit-port": text }, {})).toThrow(`--lit-port=${text} is not a port`);
 });
 
-test("no set of ports holds one twice, however many a process asks for", async () => {
-  for (let set = 0; set < 40; set += 1) {
-    const ports = Object.values(await freePorts());
-    expect(new Set(ports).size).toBe(ports.length);
+test("no port is given twice, to this process or to another, before anybody listens on it", async () => {
+  const url = new URL("../../dev/stack/ports.ts", import.meta.url).href;
+  const program = `const { freePorts } = await import(${JSON.stringify(url)});
+    for (let set = 0; set < 100; set += 1) console.log(Object.values(await freePorts()).join("\\n"));
+    process.stdin.resume();`;
+  const others = [1, 2].map(() =>
+    spawn(process.execPath, ["--input-type=module", "--eval", program], {
+      stdio: ["pipe", "pipe", "inherit"],
+    }),
+  );
+  const wanted = 100 * Object.keys(PORTS).length;
+  try {
+    const given = await Promise.all(
+      others.map(async ({ stdout }) => {
+        const ports: string[] = [];
+        for await (const line of createInterface({ input: stdout }))
+          if (ports.push(line) === wanted) break;
+        return ports;
+      }),
+    );
+    for (let set = 0; set < 100; set += 1) given.push(Object.values(await freePorts()).map(String));
+    expect(new Set(given.flat()).size).toBe(3 * wanted);
+  } finally {
+    for (const other of others) other.kill("SIGKILL");
   }
 });
