@@ -68,6 +68,7 @@ export class Connection extends pg.Client {
   /** Says good-bye to the server, and does not wait long for its answer. */
   async close(): Promise<void> {
     const limit = setTimeout(() => this.destroy(silentConnection(GOOD_BYE_MS)), GOOD_BYE_MS);
+    // It is closed either way: that the server could not be told changes nothing.
     await this.end().catch(() => undefined);
     clearTimeout(limit);
   }

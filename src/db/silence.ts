@@ -19,16 +19,16 @@ export interface SilenceOptions {
 }
 
 /**
- * Finds connections that have fallen silent: a load balancer, a NAT or a host went away, nothing was closed, and whoever waits for an
- * answer would wait for ever. What is merely slow must not be cut off. So a statement that has waited for a while is looked up, over
- * another connection: its server process works on it, or has long answered, or is not there. The latter two are silence: the
- * connection is destroyed here, and ended there, so that the locks which it held are free.
+ * Finds silent connections: a load balancer, a NAT or a host went away, nothing was closed, and a statement would wait forever. A slow
+ * statement must not be cut off. So one that has waited for a while is looked up over another connection: the server process works on
+ * it, or has answered long ago, or does not exist. The latter two are silence: the connection is destroyed here and terminated there,
+ * which frees its locks.
  */
 export class SilenceWatch {
   readonly #o: SilenceOptions;
   readonly #connections = new Set<Connection>();
-  /** When the statement of a connection was last seen at work. */
-  readonly #busyAtMs = new WeakMap<Connection, number>();
+  /** When the statement of a connection was last seen at work, and how much had been read by then. */
+  readonly #seen = new WeakMap<Connection, { readonly atMs: number; readonly bytesRead: number }>();
   readonly #timer: NodeJS.Timeout;
   #looking = false;
 
@@ -52,7 +52,7 @@ export class SilenceWatch {
     const nowMs = performance.now();
     /** For how long nothing was known of the statement that runs on a connection. */
     const unknownMs = (one: Connection): number =>
-      Math.min(waitedMs(one, nowMs), nowMs - (this.#busyAtMs.get(one) ?? -Infinity));
+      Math.min(waitedMs(one, nowMs), nowMs - (this.#seen.get(one)?.atMs ?? -Infinity));
     for (const one of this.#connections)
       if (unknownMs(one) > this.#o.giveUpAfterMs) this.#giveUp(one, nowMs);
     const late = [...this.#connections].filter(
@@ -84,30 +84,29 @@ export class SilenceWatch {
     try {
       await looker.connect();
       const pids = late.map((one) => one.backendPid);
-      const { rows } = await looker.query<{ own: number; busy: number[] }>(
-        `SELECT pg_backend_pid() AS own,
-           ARRAY(SELECT pid FROM pg_stat_activity WHERE pid = ANY($1::int[]) AND state IN ('active', 'fastpath function call')
-             -- One that waits for us to read what it sends has nothing else to do.
-             AND NOT (wait_event_type = 'Client' AND state_change < clock_timestamp() - interval '3 seconds' AND wait_event = 'ClientWrite')) AS busy`,
+      const { rows } = await looker.query<{ own: number; busy: number[]; writing: number[] }>(
+        `WITH active AS (SELECT pid, wait_event FROM pg_stat_activity
+           WHERE pid = ANY($1::int[]) AND state IN ('active', 'fastpath function call'))
+         SELECT pg_backend_pid() AS own, ARRAY(SELECT pid FROM active) AS busy,
+           ARRAY(SELECT pid FROM active WHERE wait_event = 'ClientWrite') AS writing`,
         [pids],
       );
       // A pooler in between has ids of its own: what they stand for cannot be seen.
       const [seen] = rows;
       if (seen === undefined || seen.own !== looker.backendPid) return;
-      const seenAtMs = performance.now();
-      for (const { one } of before)
-        if (one.backendPid !== null && seen.busy.includes(one.backendPid))
-          this.#busyAtMs.set(one, seenAtMs);
-      const silent = before.filter(
-        ({ one, sinceMs, bytesRead }) =>
-          one.backendPid !== null &&
-          !seen.busy.includes(one.backendPid) &&
-          // Not answered meanwhile, not even in part.
-          one.waitingSinceMs === sinceMs &&
-          one.bytesRead === bytesRead,
-      );
-      if (silent.length === 0) return;
       const nowMs = performance.now();
+      const silent = before.filter(({ one, sinceMs, bytesRead }) => {
+        const pid = one.backendPid ?? 0;
+        // One that waits for us to read what it sends, of which nothing has come since the last look, has nothing else to do.
+        const isStuck = seen.writing.includes(pid) && this.#seen.get(one)?.bytesRead === bytesRead;
+        if (seen.busy.includes(pid) && !isStuck) {
+          this.#seen.set(one, { atMs: nowMs, bytesRead });
+          return false;
+        }
+        // Not answered meanwhile, not even in part.
+        return one.waitingSinceMs === sinceMs && one.bytesRead === bytesRead;
+      });
+      if (silent.length === 0) return;
       for (const { one } of silent) this.#giveUp(one, nowMs);
       await looker.query("SELECT pg_terminate_backend(pid) FROM unnest($1::int[]) AS pid", [
         silent.map(({ one }) => one.backendPid),
@@ -122,7 +121,7 @@ export class SilenceWatch {
     this.#connections.delete(connection);
     connection.destroy(silentConnection(waited));
     this.#o.onSilent?.(waited);
-    // Others may have gone the same way. Nobody shall have to wait to find out: those that nobody uses go, the others are asked.
+    // Others may be silent too, and no caller should wait to find out: unused ones are destroyed, the rest are asked.
     for (const one of this.#connections)
       if (this.#o.isUnused(one)) one.destroy(silentConnection(waited));
       else if (one.waitingSinceMs === undefined) one.query("SELECT 1").catch(() => undefined);

@@ -133,9 +133,6 @@ async function attemptOf<T>(step: () => Promise<T>): Promise<Outcome<T>> {
   }
 }
 
-/** The server's durations end at 292 years; what lies further away than this is waited for in parts. */
-const LONGEST_TIMER_MS = 10 * 365 * 24 * 3_600_000;
-
 /**
  * Waits until `done()` holds or the time has come. The boolean of `condition` is not used: after an outage a message that
  * came after the time is applied in the same activation as the timer, so only the clock says whether it was in time.
@@ -145,9 +142,7 @@ export async function waitUntil(
   done: () => boolean,
   summary: string,
 ): Promise<void> {
-  let remainingMs = timeMs - Date.now();
-  for (; remainingMs > LONGEST_TIMER_MS; remainingMs = timeMs - Date.now())
-    if (done() || (await condition(done, LONGEST_TIMER_MS, { summary }))) return;
+  const remainingMs = timeMs - Date.now();
   if (remainingMs <= 0 || done()) return;
   await condition(done, remainingMs, { summary });
 }

@@ -68,6 +68,15 @@ test.concurrent("a slow statement is not taken for silence, nor is one that wait
     expect(errors).toEqual([]);
   }));
 
+test.concurrent("a statement that only computes, and waits for nothing, is not taken for silence either", () =>
+  behindProxy(async (db, _proxy, errors) => {
+    await db.query(
+      `DO $$ DECLARE began timestamptz := clock_timestamp();
+         BEGIN WHILE clock_timestamp() < began + interval '8 s' LOOP END LOOP; END $$`,
+    );
+    expect(errors).toEqual([]);
+  }));
+
 test.concurrent("a leader whose connection fell silent knows it, and another leads at once", () =>
   behindProxy(async (db, proxy) => {
     const never = new AbortController().signal;

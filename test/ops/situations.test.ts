@@ -55,6 +55,8 @@ test("a run of reconcile that hangs, and a step that somebody paused", async () 
   const found = await stage.finds("reconcile-hangs", () => ({ reconcileMs: 1_000 }));
   expect(found.todo).toContain(`terminate -w '${hanging.workflowId}'`);
   await hanging.terminate();
+  // The last run that ended has failed, until another one has not.
+  expect(await stage.run("src/cron.ts")).toMatchObject({ code: 0 });
   await stage.healthy();
 
   const execution = { workflowId: chainIndexerWorkflowId(stage.chain.ref("1").chainId) };

@@ -29,6 +29,25 @@ afterAll(async () => {
   await database?.drop();
 });
 
+/** Runs reconcile over the auctions of the test's contract. */
+const reconcileAll = () =>
+  createReconcileActivities({
+    db,
+    client: world.client,
+    chainId: CHAIN_ID,
+    auctionContract: AUCTION_CONTRACT,
+    leadMs: 200,
+    eventsKeptDays: 30,
+    logger: testLogger(),
+  }).reconcile();
+
+const processOf = (auctionId: string): Promise<string> =>
+  statusOf(
+    world.client.workflow.getHandle(
+      auctionWorkflowId({ chainId: CHAIN_ID, contract: AUCTION_CONTRACT, auctionId }),
+    ),
+  ).catch(() => "none");
+
 describe("lost-meeting", () => {
   test("a sold auction whose meeting is written down but has no process (Temporal restored or reset) gets one", async () => {
     const auctionId = await seedAuction(db, {
@@ -44,16 +63,7 @@ describe("lost-meeting", () => {
       winner: WINNER,
       state: "scheduled",
     });
-    const { reconcile } = createReconcileActivities({
-      db,
-      client: world.client,
-      chainId: CHAIN_ID,
-      auctionContract: AUCTION_CONTRACT,
-      leadMs: 200,
-      eventsKeptDays: 30,
-      logger: testLogger(),
-    });
-    await reconcile();
+    await reconcileAll();
     const running = async (workflowId: string) =>
       statusOf(world.client.workflow.getHandle(workflowId)).catch(() => "none");
     const states = [
@@ -139,5 +149,20 @@ describe("frozen-relay", () => {
     expect(delivered).toEqual(["a"]);
     await pool.close();
     await own.drop();
+  });
+});
+
+describe("reconcile-alone", () => {
+  test("an auction whose process Temporal refuses does not keep the next one from getting its own", async () => {
+    const impossible = await seedAuction(db, { host: HOST, auctionId: "1" });
+    // A year that Temporal has no date for.
+    await db.query(
+      "UPDATE auctions SET ends_at = to_timestamp(900000000000) WHERE auction_id = $1",
+      [impossible],
+    );
+    const others = [await seedAuction(db, { host: HOST }), await seedAuction(db, { host: HOST })];
+    expect(await reconcileAll()).toMatchObject({ lostWorkflows: 2 });
+    expect(await Promise.all(others.map(processOf))).toEqual(["RUNNING", "RUNNING"]);
+    expect(await processOf(impossible)).toBe("none");
   });
 });

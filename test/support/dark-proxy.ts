@@ -9,11 +9,6 @@ export interface DarkProxy {
   through(url: string): string;
   /** From now on the connections that are open carry nothing. New ones do. */
   goDark(): void;
-  /** New connections are accepted and carry nothing either, until `comeBack`. */
-  stayDark(): void;
-  comeBack(): void;
-  /** The ports from which the proxy is connected to the target, of connections that carry something. */
-  readonly farPorts: readonly number[];
   /** How many connections were made so far. */
   readonly accepted: number;
   close(): Promise<void>;
@@ -24,7 +19,6 @@ export async function startDarkProxy(target: string): Promise<DarkProxy> {
   const { hostname, port } = new URL(target.includes("://") ? target : `tcp://${target}`);
   const pairs = new Set<{ near: Socket; far: Socket }>();
   let accepted = 0;
-  let darkForNew = false;
 
   const server = createServer((near) => {
     accepted += 1;
@@ -42,7 +36,6 @@ export async function startDarkProxy(target: string): Promise<DarkProxy> {
         if (!dark.has(pair)) far.destroy();
       });
     }
-    if (darkForNew) silence(pair);
   });
   const dark = new Set<{ near: Socket; far: Socket }>();
   const silence = (pair: { near: Socket; far: Socket }): void => {
@@ -66,19 +59,6 @@ export async function startDarkProxy(target: string): Promise<DarkProxy> {
     },
     goDark() {
       for (const pair of pairs) silence(pair);
-    },
-    stayDark() {
-      darkForNew = true;
-      for (const pair of pairs) silence(pair);
-    },
-    comeBack() {
-      darkForNew = false;
-    },
-    get farPorts() {
-      return [...pairs]
-        .filter((one) => !dark.has(one))
-        .map(({ far }) => far.localPort)
-        .filter((one) => one !== undefined);
     },
     get accepted() {
       return accepted;

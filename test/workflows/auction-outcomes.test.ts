@@ -1,18 +1,11 @@
 import { type AuctionState, meetingWorkflowId } from "../../src/domain/process.ts";
-import { getTestTemporal } from "../support/stack.ts";
 import { failure, meetingOf } from "./activities.ts";
 import { SALE, startBidding, startDue } from "./auctions.ts";
-import { createWorld, detailsOf, eventsOf, statusOf, until, type World } from "./world.ts";
+import { detailsOf, eventsOf, statusOf, until, type World } from "./world.ts";
+import { useOwnWorld } from "./own-world.ts";
 
 let world: World;
-beforeAll(async () => {
-  world = await createWorld(await getTestTemporal());
-  await world.startWorkers();
-});
-afterAll(async () => {
-  await world.close();
-  expect(world.taskFailures).toEqual([]);
-});
+useOwnWorld((own) => void (world = own));
 
 const ending = ({ phase }: AuctionState): boolean => phase === "ending";
 

@@ -1,16 +1,9 @@
-import { getTestTemporal } from "../support/stack.ts";
 import { SALE, startBidding, type TestAuction } from "./auctions.ts";
-import { createWorld, until, type World } from "./world.ts";
+import { until, type World } from "./world.ts";
+import { useOwnWorld } from "./own-world.ts";
 
 let world: World;
-beforeAll(async () => {
-  world = await createWorld(await getTestTemporal());
-  await world.startWorkers();
-});
-afterAll(async () => {
-  await world.close();
-  expect(world.taskFailures).toEqual([]);
-});
+useOwnWorld((own) => void (world = own));
 
 /** The id of the newest run. */
 async function runOf(auction: TestAuction): Promise<string> {

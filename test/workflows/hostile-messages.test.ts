@@ -1,22 +1,15 @@
 // Whoever may signal a workflow can send it anything, by hand too: no argument whatever makes a workflow task fail.
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import type { WorkflowHandle } from "@temporalio/client";
 import { OPERATION_KINDS } from "../../src/domain/process.ts";
 import { fc, runs } from "../support/random.ts";
-import { getTestTemporal } from "../support/stack.ts";
 import { startBidding } from "./auctions.ts";
 import { refusalOf, startMeeting } from "./meetings.ts";
-import { createWorld, stateOf, type World } from "./world.ts";
+import { stateOf, type World } from "./world.ts";
+import { useOwnWorld } from "./own-world.ts";
 
 let world: World;
-beforeAll(async () => {
-  world = await createWorld(await getTestTemporal());
-  await world.startWorkers();
-});
-afterAll(async () => {
-  await world.close();
-  expect(world.taskFailures).toEqual([]);
-});
+useOwnWorld((own) => void (world = own));
 
 /** What a field that is a number, a text or a list may hold instead. */
 const odd = fc.oneof(

@@ -1,18 +1,11 @@
 // What operators and Jitsi do to a meeting's process: outcomes that are overruled, rooms that cannot be ended.
-import { getTestTemporal } from "../support/stack.ts";
 import { failure } from "./activities.ts";
 import { refusalOf, startMeeting } from "./meetings.ts";
-import { createWorld, detailsOf, statusOf, until, type World } from "./world.ts";
+import { detailsOf, statusOf, until, type World } from "./world.ts";
+import { useOwnWorld } from "./own-world.ts";
 
 let world: World;
-beforeAll(async () => {
-  world = await createWorld(await getTestTemporal());
-  await world.startWorkers();
-});
-afterAll(async () => {
-  await world.close();
-  expect(world.taskFailures).toEqual([]);
-});
+useOwnWorld((own) => void (world = own));
 
 describe("overrule", () => {
   test.concurrent("after the closing changes the outcome, which is shown and stays", async () => {

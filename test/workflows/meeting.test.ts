@@ -1,18 +1,11 @@
 import { WorkflowIdReusePolicy } from "@temporalio/client";
-import { getTestTemporal } from "../support/stack.ts";
 import { failure } from "./activities.ts";
 import { refusalOf, startMeeting } from "./meetings.ts";
-import { createWorld, detailsOf, statusOf, until, type World } from "./world.ts";
+import { detailsOf, statusOf, until, type World } from "./world.ts";
+import { useOwnWorld } from "./own-world.ts";
 
 let world: World;
-beforeAll(async () => {
-  world = await createWorld(await getTestTemporal());
-  await world.startWorkers();
-});
-afterAll(async () => {
-  await world.close();
-  expect(world.taskFailures).toEqual([]);
-});
+useOwnWorld((own) => void (world = own));
 
 test.concurrent("a meeting reminds, opens, closes at its end, settles and tells", async () => {
   const reminded = Promise.withResolvers<void>();

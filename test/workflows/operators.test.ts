@@ -6,23 +6,16 @@ import {
   retryFailedStepUpdate,
 } from "../../src/workflows/messages.ts";
 import { NEEDS_OPERATOR } from "../../src/workflows/search-attributes.ts";
-import { getTestTemporal } from "../support/stack.ts";
 import { failure, REPORT } from "./activities.ts";
 import { SALE, startBidding, startDue, tagsOf } from "./auctions.ts";
 import { refusalOf, startMeeting } from "./meetings.ts";
-import { createWorld, detailsOf, eventsOf, historyOf, until, type World } from "./world.ts";
+import { detailsOf, eventsOf, historyOf, until, type World } from "./world.ts";
+import { useOwnWorld } from "./own-world.ts";
 
 const WHY = { by: "ops:alice", reason: "the role is granted again" };
 
 let world: World;
-beforeAll(async () => {
-  world = await createWorld(await getTestTemporal());
-  await world.startWorkers();
-});
-afterAll(async () => {
-  await world.close();
-  expect(world.taskFailures).toEqual([]);
-});
+useOwnWorld((own) => void (world = own));
 
 test.concurrent("an auction is found by its phase, its end, and what is wrong with it", async () => {
   const auction = await startBidding(world);

@@ -1,26 +1,19 @@
 // Queries that reach workflows in the instant in which they wake: an operator's page in the Temporal Web UI is enough.
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import type { WorkflowHandle } from "@temporalio/client";
 import type { coresdk } from "@temporalio/proto";
 import { ASK_AGAIN, interceptors } from "../../src/workflows/query-guard.ts";
-import { getTestTemporal } from "../support/stack.ts";
 import { startAuction } from "./auctions.ts";
 import { endNowUpdate } from "../../src/workflows/messages.ts";
 import { refusalOf, startMeeting } from "./meetings.ts";
-import { createWorld, until, type World } from "./world.ts";
+import { until, type World } from "./world.ts";
+import { useOwnWorld } from "./own-world.ts";
 
 const WORKFLOWS = 25;
 
 let world: World;
-beforeAll(async () => {
-  world = await createWorld(await getTestTemporal());
-  await world.startWorkers();
-});
-// Replays every execution, which is the point of this file.
-afterAll(async () => {
-  await world.close();
-  expect(world.taskFailures).toEqual([]);
-});
+// At the end every execution is replayed, which is the point of this file.
+useOwnWorld((own) => void (world = own));
 
 /**
  * A client that asks without pause until a phase is reached. A query that is refused harms nobody. One client only: with two queries

@@ -1,21 +1,14 @@
 // The chain takes back what a process was told: what it does then.
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import { type AuctionState, CHAIN_CHANGED, meetingWorkflowId } from "../../src/domain/process.ts";
-import { getTestTemporal } from "../support/stack.ts";
 import { HOST, meetingOf } from "./activities.ts";
 import { FAR_MS, SALE, startDue, type TestAuction } from "./auctions.ts";
 import { startMeeting } from "./meetings.ts";
-import { createWorld, sleepsUntil, statusOf, until, type World } from "./world.ts";
+import { sleepsUntil, statusOf, until, type World } from "./world.ts";
+import { useOwnWorld } from "./own-world.ts";
 
 let world: World;
-beforeAll(async () => {
-  world = await createWorld(await getTestTemporal());
-  await world.startWorkers();
-});
-afterAll(async () => {
-  await world.close();
-  expect(world.taskFailures).toEqual([]);
-});
+useOwnWorld((own) => void (world = own));
 
 const OTHER = "0x4444444444444444444444444444444444444444";
 const ending = ({ phase }: AuctionState): boolean => phase === "ending";

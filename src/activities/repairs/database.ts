@@ -3,7 +3,7 @@ import { STREAM } from "../../chain/indexing/store.ts";
 import type { Database, Queryable } from "../../db/database.ts";
 import { enqueue } from "../../db/outbox.ts";
 import type { OperationKind, OperationSettledMessage } from "../../domain/process.ts";
-import { Isolated } from "./isolated.ts";
+import { isolated } from "./isolated.ts";
 import type { RepairOptions } from "./processes.ts";
 
 type Options = Pick<RepairOptions, "db" | "chainId" | "auctionContract" | "logger"> & {
@@ -24,7 +24,6 @@ export async function missingProjections(options: Options): Promise<number> {
     [chainId, auctionContract],
   );
   let added = 0;
-  const isolated = new Isolated(logger);
   for (const { auctionId } of missing) {
     const project = async (tx: Queryable): Promise<boolean> => {
       // The indexer takes the two locks in the other order; whoever waits here gives way.
@@ -38,7 +37,7 @@ export async function missingProjections(options: Options): Promise<number> {
       await insertBidsOf(tx, chainId, auctionContract, auctionId);
       return true;
     };
-    const isNew = await isolated.run(`auction ${auctionId}`, () => db.transaction(project));
+    const isNew = await isolated(logger, `auction ${auctionId}`, () => db.transaction(project));
     if (isNew !== true) continue;
     added += 1;
     logger.warn("an auction that the logs tell of had no row and got one", { auctionId });

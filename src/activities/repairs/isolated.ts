@@ -17,27 +17,22 @@ function isGeneral(error: unknown): boolean {
 }
 
 /**
- * Runs pieces of a repair so that one of them that fails does not keep the others from being repaired. Where Postgres or Temporal is
- * away it fails itself, and the next run tries again.
+ * Runs one piece of a repair, so that a piece that fails does not keep the others from being repaired. Returns undefined when it failed.
+ * @throws what says that Postgres or Temporal is away: then the whole run fails, and the next one tries again
  */
-export class Isolated {
-  readonly #logger: Logger;
-
-  constructor(logger: Logger) {
-    this.#logger = logger;
-  }
-
-  /** What `work` gave, or undefined when it failed. @throws what says that the other side is away */
-  async run<T>(item: string, work: () => Promise<T>): Promise<T | undefined> {
-    try {
-      return await work();
-    } catch (error) {
-      if (isGeneral(error)) throw error;
-      this.#logger.error("a repair has failed and is tried again with the next run", {
-        item,
-        reason: messageOf(error).slice(0, 500),
-      });
-      return undefined;
-    }
+export async function isolated<T>(
+  logger: Logger,
+  item: string,
+  work: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isGeneral(error)) throw error;
+    logger.error("a repair has failed and is tried again with the next run", {
+      item,
+      reason: messageOf(error).slice(0, 500),
+    });
+    return undefined;
   }
 }

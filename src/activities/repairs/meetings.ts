@@ -8,7 +8,7 @@ import { unavailable } from "../../errors.ts";
 import { createRoomName } from "../../jitsi/index.ts";
 import { meetingInputQuery, meetingStateQuery } from "../../workflows/messages.ts";
 import { ASK_AGAIN } from "../../workflows/query-guard.ts";
-import { Isolated } from "./isolated.ts";
+import { isolated } from "./isolated.ts";
 import type { RepairOptions } from "./processes.ts";
 
 /** A process that cannot answer must not hold up the others. */
@@ -28,7 +28,6 @@ export async function restoreMeetings(
   const { db, client, logger } = options;
   const unknown = new Set<string>();
   let restored = 0;
-  const isolated = new Isolated(logger);
   for (const meetingId of await meetingsWithoutRow(client, db)) {
     const known = await askProcess(client, meetingId).catch((error: unknown) => {
       logger.warn("the process of a meeting that has no row does not answer", {
@@ -39,7 +38,7 @@ export async function restoreMeetings(
     if (known === undefined) continue;
     const { input, state } = known;
     if (input.chainId !== options.chainId || input.contract !== options.auctionContract) continue;
-    const isRestored = await isolated.run(`meeting ${meetingId}`, async () => {
+    const isRestored = await isolated(logger, `meeting ${meetingId}`, async () => {
       const auction = await loadAuction(db, input.chainId, input.contract, input.auctionId);
       const isSold = auction?.winner === input.winner && auction.host === input.host;
       if (!isSold || (await isRebuilding(db, input.chainId))) {

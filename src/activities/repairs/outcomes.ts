@@ -5,7 +5,7 @@ import { type AuctionRef, auctionWorkflowId, operationKey } from "../../domain/p
 import type { AuctionProgress } from "../../workflows/auction-story.ts";
 import { startAuctionWorkflow } from "../../workflows/start.ts";
 import type { Queryable } from "../../db/database.ts";
-import { Isolated } from "./isolated.ts";
+import { isolated } from "./isolated.ts";
 import { isRunning, type RepairOptions } from "./processes.ts";
 
 /** How long ago an auction may have ended whose host is still to be told, in days: later nobody cares. */
@@ -32,11 +32,10 @@ export async function untoldOutcomes(
     [chainId, auctionContract, finalityDepth, STREAM, NEWS_DAYS],
   );
   let repaired = 0;
-  const isolated = new Isolated(logger);
   const ids = await untoldOf(db, over);
   for (const auction of await loadAuctions(db, chainId, auctionContract, ids)) {
     const workflowId = auctionWorkflowId(auction);
-    const isStarted = await isolated.run(workflowId, async () => {
+    const isStarted = await isolated(logger, workflowId, async () => {
       if (await isRunning(client, workflowId)) return false;
       // Its process may have told and come to its end since.
       if ((await untoldOf(db, [auction])).length === 0) return false;

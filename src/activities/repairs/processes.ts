@@ -7,7 +7,7 @@ import { auctionWorkflowId, meetingWorkflowId } from "../../domain/process.ts";
 import type { Logger } from "../../logging.ts";
 import { startAuctionWorkflow, startMeetingWorkflow } from "../../workflows/start.ts";
 import { meetingInputOf, type MeetingTimes } from "../meeting-input.ts";
-import { Isolated } from "./isolated.ts";
+import { isolated } from "./isolated.ts";
 
 export interface RepairOptions extends MeetingTimes {
   readonly db: Database;
@@ -85,7 +85,6 @@ export async function lostProcesses(
 ): Promise<{ readonly lostWorkflows: number; readonly overdueMeetings: number }> {
   const { db, client, chainId, auctionContract } = options;
   const running = await runningProcesses(client);
-  const isolated = new Isolated(options.logger);
   const repaired = { lostWorkflows: 0, overdueMeetings: 0 };
   for await (const one of unfinished(options)) {
     const workflowId = auctionWorkflowId({
@@ -95,7 +94,7 @@ export async function lostProcesses(
     });
     const ids = [workflowId, ...(one.meetingId === null ? [] : [meetingWorkflowId(one.meetingId)])];
     if (meetingOf.has(one.auctionId) || ids.some((id) => running.has(id))) continue;
-    const what = await isolated.run(workflowId, async () => {
+    const what = await isolated(options.logger, workflowId, async () => {
       // The list is behind: only the process itself knows.
       if ((await Promise.all(ids.map((id) => isRunning(client, id)))).includes(true)) return;
       // It may have come to its end since the row was read.

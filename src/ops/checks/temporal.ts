@@ -79,10 +79,8 @@ export async function checkPollers(
 /** Whether reconcile is run. */
 export async function checkSchedule({ client }: Sight, reconcileMs: number): Promise<Finding[]> {
   const handle = client.schedule.getHandle(RECONCILE_SCHEDULE_ID);
-  let nextRuns: readonly Date[] = [];
   try {
     const { state, info } = await handle.describe();
-    nextRuns = info.nextActionTimes;
     if (state.paused)
       return [
         problem(
@@ -110,15 +108,11 @@ export async function checkSchedule({ client }: Sight, reconcileMs: number): Pro
       ),
     ];
   }
-  return checkReconcile(client, nextRuns, reconcileMs);
+  return checkReconcile(client, reconcileMs);
 }
 
-/** The last run that ended, and how long ago one came to its end: a run that hangs makes the Schedule skip all others. */
-async function checkReconcile(
-  client: Sight["client"],
-  next: readonly Date[],
-  limitMs: number,
-): Promise<Finding[]> {
+/** The last run that ended, and those that have not: while one hangs the Schedule skips all others. */
+async function checkReconcile(client: Sight["client"], limitMs: number): Promise<Finding[]> {
   const findings: Finding[] = [];
   const ended = "WorkflowType = 'reconcile' AND ExecutionStatus != 'Running'";
   for await (const { status, workflowId } of client.workflow.list({ query: ended, pageSize: 1 })) {
@@ -132,10 +126,6 @@ async function checkReconcile(
       );
     break;
   }
-  const [first, second] = next;
-  const everyMs =
-    first === undefined || second === undefined ? 0 : second.getTime() - first.getTime();
-  const overdueMs = Math.max(limitMs, 3 * everyMs);
   const running = "WorkflowType = 'reconcile' AND ExecutionStatus = 'Running'";
   for await (const { workflowId, startTime } of client.workflow.list({ query: running })) {
     const ranMs = Date.now() - startTime.getTime();
@@ -148,24 +138,10 @@ async function checkReconcile(
       ),
     );
   }
-  if (findings.length > 0) return findings;
-  const completed = "WorkflowType = 'reconcile' AND ExecutionStatus = 'Completed'";
-  for await (const { closeTime } of client.workflow.list({ query: completed, pageSize: 1 })) {
-    const agoMs = Date.now() - (closeTime?.getTime() ?? 0);
-    if (agoMs > overdueMs)
-      findings.push(
-        problem(
-          "reconcile-overdue",
-          `reconcile last came to its end ${Math.round(agoMs / 60_000)} min ago`,
-          "npm run cron runs it now; see that an auction worker runs, and what the Schedule says in the Web UI",
-        ),
-      );
-    break;
-  }
   return findings;
 }
 
-/** The jobs that run for ever: whether they run, whether their code fails, and whether somebody paused what they do. */
+/** The jobs that run for ever. */
 export async function checkJobs(
   { client }: Sight,
   chainId: number,
