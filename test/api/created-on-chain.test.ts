@@ -55,14 +55,17 @@ async function host(): Promise<Person> {
   return one;
 }
 
-/** Sends a call of the contract from a wallet, without waiting for a block. Returns the transaction's hash. */
+/** Sends a call of the contract from a wallet. Returns the transaction's hash. */
 async function submit(from: Person, method: string, args: readonly unknown[]): Promise<string> {
   const { chain } = engine;
   const data = meetingAuctionInterface.encodeFunctionData(method, args);
   const gas = "0x1e8480";
-  return chain.provider.send("eth_sendTransaction", [
-    { from: from.wallet.address, to: chain.auction, data, gas },
-  ]);
+  return engine.send("eth_sendTransaction", {
+    from: from.wallet.address,
+    to: chain.auction,
+    data,
+    gas,
+  });
 }
 
 const create = (from: Person): Promise<string> =>
@@ -223,9 +226,11 @@ test("reverted, another call, another contract, another creator: refused by name
   });
   // There is nothing to withdraw, so that this one reverts too; a transfer succeeds and creates nothing.
   expect((await record(ada, withdrawal)).body.status).toBe(422);
-  const transfer: string = await engine.chain.provider.send("eth_sendTransaction", [
-    { from: ada.wallet.address, to: bob.wallet.address, value: "0x1" },
-  ]);
+  const transfer = await engine.send("eth_sendTransaction", {
+    from: ada.wallet.address,
+    to: bob.wallet.address,
+    value: "0x1",
+  });
   await engine.mine();
   expect((await record(ada, transfer)).body).toMatchObject({
     status: 422,

@@ -17,7 +17,7 @@ import { rememberSecrets, testLogger } from "../support/logs.ts";
 import { openDatabase } from "../support/database.ts";
 import type { MeetingAuctionConfig } from "../../contracts/deploy.ts";
 import { AuctionChain } from "../contracts/harness.ts";
-import { moveClock } from "../support/anvil.ts";
+import { awaitOwnBlock, moveClock } from "../support/anvil.ts";
 import { createTestDatabase, type TestDatabase } from "../support/stack.ts";
 
 /** More than any test pays. */
@@ -52,6 +52,8 @@ export class TappedRpc extends JsonRpc {
   ): Promise<unknown> {
     await this.before(method, parameters, index);
     const answer = await super.callEndpoint(index, method, parameters, timeoutMs);
+    if (method === "eth_sendRawTransaction")
+      await awaitOwnBlock((...asked) => super.callEndpoint(index, ...asked), String(answer));
     return this.after(method, parameters, answer, index);
   }
 
@@ -239,6 +241,17 @@ export class Engine {
     return this.db.query(
       `SELECT workflow_id AS "workflowId", payload->>'signal' AS signal, payload->'args' AS args FROM outbox WHERE kind = 'signal' ORDER BY id`,
     );
+  }
+
+  /** Sends a transaction past the product, and waits for its block if it gets one at once. Returns its hash. */
+  async send(
+    method: "eth_sendTransaction" | "eth_sendRawTransaction",
+    transaction: unknown,
+  ): Promise<string> {
+    const { provider } = this.chain;
+    const hash = String(await provider.send(method, [transaction]));
+    await awaitOwnBlock((name, parameters) => provider.send(name, [...parameters]), hash);
+    return hash;
   }
 
   /** Whether each transaction gets a block at once, or blocks are mined by `mine`. */

@@ -103,7 +103,7 @@ describe("pruned-state-stops-wallet", () => {
       maxFeePerGas: 10n ** 12n,
       maxPriorityFeePerGas: 10n ** 10n,
     });
-    await engine.chain.provider.send("eth_sendRawTransaction", [raw]);
+    await engine.send("eth_sendRawTransaction", raw);
     // The worker was away: what it signed is older than the states the node keeps.
     for (let block = 0; block < 12; block += 1) await engine.mine();
     const keeps = 4;

@@ -42,6 +42,29 @@ export async function moveClock(
   }
 }
 
+/**
+ * anvil answers a send before it has made the block, and on a slow machine long before. Waits for that block, when the node makes one
+ * for each transaction and can include this one.
+ */
+export async function awaitOwnBlock(
+  call: (method: string, parameters: readonly unknown[]) => Promise<unknown>,
+  hash: string,
+): Promise<void> {
+  while ((await call("anvil_getAutomine", [])) === true) {
+    const sent = (await call("eth_getTransactionByHash", [hash])) as SentTransaction | null;
+    if (sent === null || sent.blockNumber !== null) return;
+    // It waits for another one to come before it.
+    const next = await call("eth_getTransactionCount", [sent.from, "latest"]);
+    if (Number(sent.nonce) > Number(next)) return;
+  }
+}
+
+interface SentTransaction {
+  readonly blockNumber: string | null;
+  readonly from: string;
+  readonly nonce: string;
+}
+
 /** The timestamp of the newest block. */
 export async function latestTimestamp(provider: JsonRpcProvider): Promise<number> {
   const block: { readonly timestamp: string } = await provider.send("eth_getBlockByNumber", [
