@@ -1,7 +1,7 @@
 // One run of jest, as npm test and the soak start it.
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { repositoryRoot } from "../dev/stack/paths.ts";
 import type { Processes } from "../dev/stack/processes.ts";
 
@@ -54,13 +54,20 @@ export const WORKERS = Math.max(2, Math.min(8, availableParallelism() * 2));
 export const escapePath = (path: string): string =>
   path.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
 
-/** Runs jest with its output shown here. `report` is a file for its results; `processes` ends it when this process ends. */
+/**
+ * Runs jest with its output shown here. `report` is a file for its results; `processes` ends it when this process ends. What tests put
+ * into the folder for temporary files is beside the report: a run that is killed leaves nothing if its folder is removed.
+ */
 export async function runJest(
   processes: Processes,
   report: string,
   run: JestRun,
 ): Promise<JestOutcome> {
   rmSync(report, { force: true });
+  const folder = dirname(report);
+  chmodSync(folder, 0o755); // Postgres may run as another user.
+  const temporary = join(folder, "tmp");
+  mkdirSync(temporary, { recursive: true });
   const given = process.env["NODE_OPTIONS"] ?? "";
   const nodeOptions = `${given} --experimental-vm-modules --disable-warning=ExperimentalWarning`;
   // What a test forgot to close must not keep the run from ending; the servers are stopped before.
@@ -81,6 +88,7 @@ export async function runJest(
     env: {
       ...process.env,
       ...run.variables,
+      TMPDIR: temporary,
       NODE_OPTIONS: nodeOptions.trim(),
       NO_DEPRECATION: "*",
     },

@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { rmSync } from "node:fs";
+import { cpSync, rmSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { leaksOf } from "./logs.ts";
 
 // oxlint-disable-next-line import/no-default-export -- jest calls the default export
@@ -12,7 +13,12 @@ export default async function tearDown() {
   }
   const folder = process.env.MEETING_AUCTION_TEST_LOGS;
   const leaks = leaksOf(folder);
-  // Kept when something was found: it is what one has to look at.
-  if (leaks.length > 0) throw new Error(`the product logged secrets:\n${leaks.join("\n")}`);
+  if (leaks.length > 0) {
+    // Kept: it is what one has to look at.
+    cpSync(folder, fileURLToPath(new URL("../../.dev/leaks", import.meta.url)), {
+      recursive: true,
+    });
+    throw new Error(`the product logged secrets (kept in .dev/leaks):\n${leaks.join("\n")}`);
+  }
   rmSync(folder, { recursive: true, force: true });
 }

@@ -6,7 +6,7 @@ import { ASK_AGAIN, interceptors } from "../../src/workflows/query-guard.ts";
 import { startAuction } from "./auctions.ts";
 import { endNowUpdate } from "../../src/workflows/messages.ts";
 import { refusalOf, startMeeting } from "./meetings.ts";
-import { until, type World } from "./world.ts";
+import { isRefusedQuery, until, type World } from "./world.ts";
 import { useOwnWorld } from "./own-world.ts";
 
 const WORKFLOWS = 25;
@@ -23,7 +23,10 @@ async function queryUntil(phases: readonly string[], handle: WorkflowHandle): Pr
   for (let phase = ""; !phases.includes(phase);)
     phase = await handle.query<{ phase: string }>("state").then(
       (state) => state.phase,
-      () => "unknown",
+      (error: unknown) => {
+        if (!isRefusedQuery(error)) throw error;
+        return "unknown";
+      },
     );
 }
 

@@ -1,10 +1,10 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Client } from "@temporalio/client";
 import type { DataConverter } from "@temporalio/common";
 import type { temporal } from "@temporalio/proto";
 import { Worker, type WorkflowBundle } from "@temporalio/worker";
+import { repositoryRoot } from "../../dev/stack/paths.ts";
 import { historyToJson } from "../histories/json.ts";
 
 type History = temporal.api.history.v1.IHistory;
@@ -40,7 +40,9 @@ export async function replayAll(
     )) {
       replayed += 1;
       if (error === undefined) continue;
-      const file = join(mkdtempSync(join(tmpdir(), "meeting-auction-history-")), "histories.json");
+      const folder = join(repositoryRoot, ".dev/failed-replays");
+      mkdirSync(folder, { recursive: true });
+      const file = join(mkdtempSync(join(folder, "run-")), "histories.json");
       // Of every run that has this id.
       const runs = histories.filter((one) => one.workflowId === workflowId);
       writeFileSync(file, JSON.stringify(runs.map((one) => historyToJson(one.history))));

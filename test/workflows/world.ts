@@ -194,14 +194,11 @@ export async function until<T>(
   }
 }
 
-const REFUSED_QUERY = new RegExp(`Nondeterminism|${ASK_AGAIN}`);
+/** Whether a query was refused because its workflow had just taken in news (docs/adr/0016-queries-never-move-a-workflow.md). */
+export const isRefusedQuery = (error: unknown): boolean =>
+  error instanceof QueryNotRegisteredError && error.message.includes(ASK_AGAIN);
 
-/**
- * Waits until the `state` query of a workflow gives what the condition asks for. A query that is answered from a replay, while the
- * workflow goes on, may meet a history that is longer than it was when the query was sent, and then fails as if the code did not fit
- * (known as temporalio/sdk-go#755; seen once here): it is asked again. A workflow that really does not replay fails its tasks too,
- * which `taskFailures` and the replays of `World.close` show, and never answers.
- */
+/** Waits until the `state` query of a workflow gives what the condition asks for. A query that is refused is asked again. */
 export function stateOf<State>(
   handle: WorkflowHandle,
   condition: (state: State) => boolean,
@@ -211,9 +208,7 @@ export function stateOf<State>(
     try {
       last = await handle.query<State>("state");
     } catch (error) {
-      if (!(error instanceof QueryNotRegisteredError) || !REFUSED_QUERY.test(error.message))
-        throw error;
-      process.stdout.write(`a query of ${handle.workflowId} failed: ${error.message}\n`);
+      if (!isRefusedQuery(error)) throw error;
       return undefined;
     }
     return condition(last) ? (last as object) : undefined;
