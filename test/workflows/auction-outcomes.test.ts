@@ -1,7 +1,7 @@
 import { type AuctionState, meetingWorkflowId } from "../../src/domain/process.ts";
 import { failure, meetingOf } from "./activities.ts";
 import { SALE, startBidding, startDue } from "./auctions.ts";
-import { detailsOf, eventsOf, statusOf, until, type World } from "./world.ts";
+import { ask, detailsOf, eventsOf, statusOf, until, type World } from "./world.ts";
 import { useOwnWorld } from "./own-world.ts";
 
 let world: World;
@@ -33,7 +33,7 @@ test.concurrent("a sold auction mints the pass and leaves the meeting to a proce
   expect(await statusOf(meeting)).toBe("RUNNING");
   const [started] = await eventsOf(meeting, "workflowExecutionStartedEventAttributes");
   expect(started?.attributes.parentWorkflowExecution?.workflowId).toBe(auction.id);
-  expect(await meeting.query("state")).toMatchObject({ phase: "scheduled" });
+  expect(await ask(meeting, "state")).toMatchObject({ phase: "scheduled" });
 });
 
 test.concurrent("an auction without a bid ends unsold", async () => {

@@ -6,7 +6,7 @@ import { ASK_AGAIN, interceptors } from "../../src/workflows/query-guard.ts";
 import { startAuction } from "./auctions.ts";
 import { endNowUpdate } from "../../src/workflows/messages.ts";
 import { refusalOf, startMeeting } from "./meetings.ts";
-import { isRefusedQuery, until, type World } from "./world.ts";
+import { ask, until, type World } from "./world.ts";
 import { useOwnWorld } from "./own-world.ts";
 
 const WORKFLOWS = 25;
@@ -21,13 +21,7 @@ useOwnWorld((own) => void (world = own));
  */
 async function queryUntil(phases: readonly string[], handle: WorkflowHandle): Promise<void> {
   for (let phase = ""; !phases.includes(phase);)
-    phase = await handle.query<{ phase: string }>("state").then(
-      (state) => state.phase,
-      (error: unknown) => {
-        if (!isRefusedQuery(error)) throw error;
-        return "unknown";
-      },
-    );
+    ({ phase } = await ask<{ phase: string }>(handle, "state"));
 }
 
 const all = <T>(start: (index: number) => Promise<T>): Promise<T[]> =>

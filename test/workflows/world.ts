@@ -195,22 +195,28 @@ export async function until<T>(
 }
 
 /** Whether a query was refused because its workflow had just taken in news (docs/adr/0016-queries-never-move-a-workflow.md). */
-export const isRefusedQuery = (error: unknown): boolean =>
+const isRefusedQuery = (error: unknown): boolean =>
   error instanceof QueryNotRegisteredError && error.message.includes(ASK_AGAIN);
 
-/** Waits until the `state` query of a workflow gives what the condition asks for. A query that is refused is asked again. */
+/** The answer of a query. One that is refused is asked again. */
+export async function ask<T>(handle: WorkflowHandle, query: string): Promise<T> {
+  for (;;) {
+    try {
+      return await handle.query<T>(query);
+    } catch (error) {
+      if (!isRefusedQuery(error)) throw error;
+    }
+  }
+}
+
+/** Waits until the `state` query of a workflow gives what the condition asks for. */
 export function stateOf<State>(
   handle: WorkflowHandle,
   condition: (state: State) => boolean,
 ): Promise<State> {
   let last: State | undefined;
   return until(`the state of ${handle.workflowId}`, async () => {
-    try {
-      last = await handle.query<State>("state");
-    } catch (error) {
-      if (!isRefusedQuery(error)) throw error;
-      return undefined;
-    }
+    last = await ask<State>(handle, "state");
     return condition(last) ? (last as object) : undefined;
   }).then(
     (state) => state as State,
@@ -269,6 +275,6 @@ function msOf(time: { seconds?: unknown; nanos?: number | null } | null | undefi
 
 /** What an operator reads in the Web UI. */
 export async function detailsOf(handle: WorkflowHandle): Promise<string> {
-  const metadata = await handle.query<{ currentDetails?: string }>("__temporal_workflow_metadata");
+  const metadata = await ask<{ currentDetails?: string }>(handle, "__temporal_workflow_metadata");
   return metadata.currentDetails ?? "";
 }
