@@ -25,7 +25,12 @@ export function parseOptions<const T extends ParseArgsOptionsConfig>(
     if (error instanceof UsageError) throw error;
     // Node goes on with advice in further sentences.
     const message = error instanceof Error ? error.message : String(error);
-    throw new UsageError(message.split(/\. |\n/)[0]);
+    const ambiguous = /'(--[\w-]+)' argument is ambiguous/.exec(message)?.[1];
+    throw new UsageError(
+      ambiguous === undefined
+        ? message.split(/\. |\n/)[0]
+        : `${ambiguous} takes no value that begins with -; if yours does, write ${ambiguous}=VALUE`,
+    );
   }
 }
 

@@ -12,7 +12,8 @@ export interface SoakContext {
   readonly folder: string;
   /** For what was found. */
   readonly found: string;
-  isOver(): boolean;
+  /** When the time is over: properties then end after the case that runs. */
+  readonly endsAtMs: number;
   print(line: string): void;
 }
 
@@ -51,6 +52,7 @@ function jestPart(
           TEST_SOAK: "1",
           TEST_SEED: String(seed),
           TEST_COUNTEREXAMPLES: context.found,
+          TEST_ENDS_AT_MS: String(context.endsAtMs),
           ...variables,
         },
       }),
@@ -131,7 +133,7 @@ const simulation: Part = {
 
 export const PARTS: readonly Part[] = [
   simulation,
-  jestPart("properties", "every property with ten times as many cases", propertyFiles, {
+  jestPart("properties", "every property with up to ten times as many cases", propertyFiles, {
     TEST_RUNS_FACTOR: String(RUNS_FACTOR),
   }),
   jestPart(

@@ -13,7 +13,7 @@ import type { Outcome } from "./jest-run.ts";
 import { PARTS, type SoakContext } from "./soak-parts.ts";
 
 const USAGE = `npm run test:soak -- [options]
-  --minutes N        how long to search; a part that has begun is finished. 30 by default
+  --minutes N        how long to search; then what has begun is brought to its end, which may take minutes more. 30 by default
   --seed N           the first seed; a new one by default. The same seed searches the same way again
   --only PART,…      only these parts: ${PARTS.map(({ name }) => name).join(", ")}`;
 
@@ -61,6 +61,8 @@ async function stop(): Promise<void> {
 const startedAtMs = performance.now();
 const elapsedS = (): number => (performance.now() - startedAtMs) / 1_000;
 const isOver = (): boolean => elapsedS() >= options.minutes * 60;
+/** The parts of which a round has begun. */
+const begun = new Set<string>();
 const rounds: { readonly part: string; readonly seed: number; readonly outcome: Outcome }[] = [];
 
 /** Runs parts one after the other, round after round, until the time is over. */
@@ -74,6 +76,7 @@ async function lane(parts: typeof options.parts): Promise<void> {
       print(
         `\n── soak: ${part.name} from seed ${seed}, after ${elapsedS().toFixed(0)} s (${part.what})`,
       );
+      begun.add(part.name);
       const outcome = await part.run(context, seed).catch((error: unknown): Outcome => {
         print(`soak: ${part.name} could not be run: ${messageOf(error)}`);
         return { passed: 0, failed: 1 };
@@ -85,8 +88,9 @@ async function lane(parts: typeof options.parts): Promise<void> {
 
 mkdirSync(found, { recursive: true });
 stopOnSignals({ stop, force: processes.killAll }, () => 130);
-const context: SoakContext = { processes, folder, found, isOver, print };
-print(`soak: ${options.minutes} minutes, --seed ${options.seed}`);
+const endsAtMs = Date.now() + options.minutes * 60_000;
+const context: SoakContext = { processes, folder, found, endsAtMs, print };
+print(`soak: ${options.minutes} minutes and what it takes to finish, --seed ${options.seed}`);
 // The simulation waits most of its time: it fills what the others leave. They begin elsewhere each time, so that each
 // comes first now and then.
 const isBeside = ({ name }: { name: string }): boolean => name === "simulation";
@@ -109,9 +113,14 @@ function summarize(): void {
   print(`\nsoak: ${elapsedS().toFixed(0)} s from seed ${options.seed}${isCut}`);
   for (const { part, seed, outcome } of rounds)
     print(`  ${part} from seed ${seed}: ${outcome.passed} passed, ${outcome.failed} failed`);
-  const unreached = options.parts.filter(({ name }) => rounds.every(({ part }) => part !== name));
-  if (unreached.length > 0)
-    print(`  not finished in this time: ${unreached.map(({ name }) => name).join(", ")}`);
+  const unfinished = options.parts
+    .map(({ name }) => name)
+    .filter((name) => rounds.every(({ part }) => part !== name));
+  for (const [what, names] of [
+    ["interrupted, and not counted", unfinished.filter((name) => begun.has(name))],
+    ["not begun in this time", unfinished.filter((name) => !begun.has(name))],
+  ] as const)
+    if (names.length > 0) print(`  ${what}: ${names.join(", ")}`);
   const file = join(found, "counterexamples.txt");
   if (existsSync(file))
     print(`\ncounterexamples (${file}):\n${readFileSync(file, "utf8").slice(0, MOST_SHOWN)}`);

@@ -88,13 +88,14 @@ export class References {
     this.#users.set(used, users);
   }
 
-  /** The test files from which one of these is reached; every test file when one may matter to anything. */
+  /** The test files from which one of these is reached, nearest first; every test file when one may matter to anything. */
   testsOf(changed: readonly string[]): string[] {
     const tests = this.#files.filter((file) => /^test\/.*\.test\.ts$/.test(file));
     if (changed.some((file) => EVERYTHING.test(file))) return tests;
     const reached = new Set(changed);
     for (const file of reached) for (const user of this.#users.get(file) ?? []) reached.add(user);
-    return tests.filter((file) => reached.has(file));
+    const known = new Set(tests);
+    return [...reached].filter((file) => known.has(file));
   }
 }
 

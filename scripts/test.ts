@@ -1,14 +1,15 @@
 // `npm test`: types, lint, format and every test file; the last line is `N passed, N failed`.
 // `npm test -- NAME …` runs the test files whose path matches, and nothing else. `npm test -- --changed` runs the checks and the
 // test files that the change since main can affect. Other flags go to jest: `-t "a hole"`.
-import { mkdtempSync, rmSync } from "node:fs";
+import { globSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { repositoryRoot } from "../dev/stack/paths.ts";
 import { createProcesses } from "../dev/stack/processes.ts";
 import { stopOnSignals } from "../dev/stack/signals.ts";
 import { escapePath, type FileTime, type Outcome, runJest, slowestFiles } from "./jest-run.ts";
-import { splitTestArguments } from "./test-arguments.ts";
+import { readOptions } from "./command-line.ts";
+import { patternOf, splitTestArguments } from "./test-arguments.ts";
 import { changedFiles, testsOfChange } from "./test-changed.ts";
 
 const USAGE = `npm test                      types, lint, format and every test file
@@ -18,11 +19,13 @@ npm test -- --changed         types, lint, format, and the test files that the c
                               with NAME only those of them whose path matches
 TEST_SEED=N npm test -- NAME  random tests from another seed (docs/testing.md)`;
 
-const { names, flags: given } = splitTestArguments(process.argv.slice(2));
-if (given.includes("--help") || given.includes("-h")) {
-  process.stdout.write(`${USAGE}\n`);
-  process.exit(0);
-}
+const { patterns, flags: given } = readOptions(USAGE, (args) => {
+  const { names, flags: jestFlags } = splitTestArguments(args);
+  const files = globSync("test/**/*.test.ts", { cwd: repositoryRoot });
+  const paths = files.map((file) => join(repositoryRoot, file));
+  const test = join(repositoryRoot, "test");
+  return { patterns: names.map((name) => patternOf(name, test, paths)), flags: jestFlags };
+});
 const onlyChanged = given.includes("--changed");
 const flags = given.filter((flag) => flag !== "--changed");
 
@@ -32,12 +35,13 @@ processes.removeIfKilled(folder);
 
 let isStopping = false;
 
-async function stop(): Promise<void> {
+async function stop(isInterrupted = false): Promise<void> {
+  if (isInterrupted && !isStopping) print("\ninterrupted: not all tests have run");
   isStopping = true;
   await processes.stopAll();
   rmSync(folder, { recursive: true, force: true });
 }
-stopOnSignals({ stop, force: processes.killAll }, () => 130);
+stopOnSignals({ stop: () => stop(true), force: processes.killAll }, () => 130);
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const times: FileTime[] = [];
@@ -78,25 +82,25 @@ async function checks(): Promise<Outcome[]> {
   ];
 }
 
-function tests(files: readonly string[]): Promise<Outcome> {
+function tests(
+  files: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
   return phase("tests", async () => {
-    const outcome = await runJest(processes, join(folder, "jest.json"), { files, flags });
+    const report = join(folder, "jest.json");
+    const outcome = await runJest(processes, report, { files, flags, variables });
     times.push(...outcome.times);
     return outcome;
   });
 }
 
-/** jest matches against whole paths; a name must match below test/, wherever the clone is. */
-const patternOf = (name: string): string =>
-  `${escapePath(join(repositoryRoot, "test"))}/.*${name.replace(/^(\.\/)?test\//, "")}`;
-
 const MOST_LISTED = 20;
 
 async function runChanged(): Promise<Outcome[]> {
   const { since, files } = changedFiles();
-  const patterns = names.map((name) => new RegExp(patternOf(name)));
+  const named = patterns.map((pattern) => new RegExp(pattern, "i"));
   const affected = testsOfChange(files).filter(
-    (file) => patterns.length === 0 || patterns.some((one) => one.test(join(repositoryRoot, file))),
+    (file) => named.length === 0 || named.some((one) => one.test(join(repositoryRoot, file))),
   );
   print(
     `${files.length} files changed since ${since.slice(0, 10)}; ${affected.length} test files can be affected${affected.length === 0 ? "." : ":"}`,
@@ -104,13 +108,17 @@ async function runChanged(): Promise<Outcome[]> {
   for (const file of affected.slice(0, MOST_LISTED)) print(`  ${file}`);
   if (affected.length > MOST_LISTED) print(`  … and ${affected.length - MOST_LISTED} more`);
   const outcomes = await checks();
-  const paths = affected.map((file) => escapePath(join(repositoryRoot, file)));
-  return affected.length === 0 ? outcomes : [...outcomes, await tests(paths)];
+  const paths = affected.map((file) => join(repositoryRoot, file));
+  // What is nearest to the change turns red first.
+  const variables = { TEST_ORDER: JSON.stringify(paths) };
+  return affected.length === 0
+    ? outcomes
+    : [...outcomes, await tests(paths.map(escapePath), variables)];
 }
 
 async function runAll(): Promise<Outcome[]> {
   if (onlyChanged) return runChanged();
-  if (names.length > 0) return [await tests(names.map(patternOf))];
+  if (patterns.length > 0) return [await tests(patterns)];
   return [...(await checks()), await tests([])];
 }
 

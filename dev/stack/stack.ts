@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { endLeftovers } from "./leftovers.ts";
 import { lockFolder } from "./lock.ts";
@@ -73,6 +74,8 @@ export function prepareStack(options: StackOptions): PreparedStack {
     async start() {
       try {
         lock = lockFolder(dataDir);
+        // Data of a stack is no part of any repository, wherever --data-dir puts it.
+        writeFileSync(join(dataDir, ".gitignore"), "*\n");
         if (lock.wasStale) await endLeftovers(pidFile);
         const parts = await startParts(options, dataDir, processes);
         return { ...parts, dataDir, processes, stop, kill: () => processes.killAll() };

@@ -6,7 +6,8 @@ import type { Figure } from "../../bench/bench.ts";
 import { benchOptions } from "../../bench/options.ts";
 import { medians, verdictOf } from "../../bench/report.ts";
 import { repositoryRoot } from "../../dev/stack/paths.ts";
-import { splitTestArguments } from "../../scripts/test-arguments.ts";
+import { UsageError } from "../../scripts/command-line.ts";
+import { patternOf, splitTestArguments } from "../../scripts/test-arguments.ts";
 import { simulationOptions } from "./options.ts";
 import { makePlan, MOST_AUCTIONS } from "./plan.ts";
 import { planText } from "./plan-text.ts";
@@ -44,7 +45,7 @@ describe("npm run simulate", () => {
     ["--auctions 0", "--auctions takes a whole number"],
     [`--auctions ${MOST_AUCTIONS + 1}`, "--auctions takes a whole number"],
     ["--seed", "'--seed <value>' argument missing"],
-    ["--seed --calm", "'--seed' argument is ambiguous"],
+    ["--seed --calm", "--seed takes no value that begins with -"],
     ["--calm=1", "does not take an argument"],
     ["--foo", "Unknown option '--foo'"],
     ["7", "Unexpected argument '7'"],
@@ -186,4 +187,23 @@ test.each([
   [["--verbose", "chain"], ["chain"], ["--verbose"]],
 ])("npm test -- %j", (args, names, flags) => {
   expect(splitTestArguments(args)).toEqual({ names, flags });
+});
+
+test.each([
+  [["--nosuchflag"], "unknown option --nosuchflag"],
+  [["chain", "-t"], "-t needs a value"],
+  [["chain", "--testNamePattern"], "--testNamePattern needs a value"],
+])("npm test -- %j is refused", (args, message) => {
+  expect(() => splitTestArguments(args)).toThrow(new UsageError(message));
+});
+
+test("a name that is no regular expression, or that no test file has, is refused", () => {
+  const files = ["/a/test/chain/sender.test.ts"];
+  for (const name of ["chain", "test/chain/sender.test.ts", "./test/chain", "CHAIN/s.n"])
+    expect(patternOf(name, "/a/test", files)).toMatch(/^\/a\/test\/\.\*/);
+  expect(() => patternOf("(", "/a/test", files)).toThrow(/^\( is no regular expression; put a \\/);
+  expect(() => patternOf("a", "/a/test", ["/a/test/b.test.js"])).toThrow(UsageError);
+  expect(() => patternOf("workflows", "/a/test", files)).toThrow(
+    "no test file below test/ has a path that matches workflows",
+  );
 });

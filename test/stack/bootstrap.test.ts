@@ -54,11 +54,13 @@ test.each(["SIGINT", "SIGTERM", "SIGKILL"] as const)(
 );
 
 test("arguments and the exit code go through, and the last line counts", async () => {
-  const run = spawn("npm", ["test", "--", "no-test-file-has-this-name"], { cwd: repositoryRoot });
+  const run = spawn("npm", ["test", "--", "stack/gate", "-t", "no test has this name"], {
+    cwd: repositoryRoot,
+  });
   let output = "";
   run.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
   const [code] = await once(run, "close");
-  expect(output).toContain("no-test-file-has-this-name");
+  expect(output).toContain("No test has such a name.");
   expect(output.trimEnd().split("\n").at(-1)).toBe("0 passed, 1 failed");
   expect(code).toBe(1);
 });

@@ -41,9 +41,9 @@ export function keepCounterexample(form: string): void {
   if (!isSoak) return;
   const folder = process.env["TEST_COUNTEREXAMPLES"] ?? join(repositoryRoot, ".dev/soak");
   mkdirSync(folder, { recursive: true });
-  const { testPath = "", currentTestName = "" } = expect.getState();
-  const where = `${relative(repositoryRoot, testPath)} › ${currentTestName}`;
-  const entry = `// ${where}\n// again: ${againWith(testPath)}\n${form}\n\n`;
+  const { testPath = "" } = expect.getState();
+  // Not the name of the test: of concurrent ones jest names the last.
+  const entry = `// ${relative(repositoryRoot, testPath)}\n// again: ${againWith(testPath)}\n${form}\n\n`;
   appendFileSync(join(folder, "counterexamples.txt"), entry);
 }
 
@@ -57,7 +57,8 @@ function againWith(testPath: string): string {
 }
 
 function report(details: fc.RunDetails<unknown>): void {
-  if (!details.failed) return;
+  // A search that the soak ended before its first case had ended has found nothing.
+  if (!details.failed || (details.interrupted && details.counterexample === null)) return;
   if (details.counterexample !== null)
     keepCounterexample(
       `// into the settings of this fc.assert (a further row, when it has examples)\nexamples: [${fc.stringify(details.counterexample)}],`,
@@ -75,8 +76,20 @@ function wholeNumber(variable: string): number | undefined {
   return value;
 }
 
+/** In the soak, the longest that one property searches, in milliseconds: tests have limits of their own. */
+const LONGEST_SEARCH_MS = 60_000;
+
+/** Ends a search of the soak in time. What it has tried by then counts. */
+function searchLimit(): { interruptAfterTimeLimit?: number } {
+  const endsAtMs = wholeNumber("TEST_ENDS_AT_MS");
+  if (endsAtMs === undefined) return {};
+  const leftMs = Math.max(1_000, endsAtMs - Date.now());
+  return { interruptAfterTimeLimit: Math.min(LONGEST_SEARCH_MS, leftMs) };
+}
+
 // fast-check takes 32 bits. This reporter serves asynchronous properties too.
 fc.configureGlobal({
+  ...searchLimit(),
   seed: SEED % 2 ** 31,
   numRuns: runs(100),
   reporter: report,
