@@ -21,6 +21,11 @@ const CLOSE_TIMEOUT_MS = 10_000;
 
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
+/**
+ * Longer than proxies keep an idle connection (nginx and most load balancers: 60 s). With Node's five seconds a request could meet a
+ * connection that is just being closed, which its sender sees as a 502 or a reset.
+ */
+const KEEP_ALIVE_MS = 75_000;
 
 export interface Api {
   readonly httpServer: HttpServer;
@@ -68,6 +73,7 @@ export function createApi(deps: ApiDeps): Api {
   // Somebody who sends a request byte by byte holds a connection no longer than this.
   httpServer.headersTimeout = HEADERS_TIMEOUT_MS;
   httpServer.requestTimeout = REQUEST_TIMEOUT_MS;
+  httpServer.keepAliveTimeout = KEEP_ALIVE_MS;
   answerUnreadable(httpServer);
   const realtime = createRealtime(httpServer, deps);
 

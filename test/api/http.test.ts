@@ -81,6 +81,10 @@ describe("the table of routes", () => {
   });
 });
 
+test("an idle connection is kept for longer than proxies keep theirs", async () => {
+  expect((await api.request("/healthz")).headers.get("keep-alive")).toBe("timeout=75");
+});
+
 describe("errors", () => {
   test("are problem documents that carry the request's id, also where there is no route", async () => {
     const answer = await api.request("/nowhere", { headers: { "x-request-id": "my-request-1" } });

@@ -57,7 +57,8 @@ const RUNS: readonly Run[] = [
     },
   },
   {
-    points: ["indexer.rolled-back", "receipts.vanished"],
+    // The second is on the way of every reorg.
+    points: ["receipts.vanished", "indexer.rolled-back"],
     instead: {
       // Blocks are replaced again and again, and the platform's transactions are forgotten each time.
       reorgs: Array.from({ length: 30 }, (_, index) => ({
@@ -65,6 +66,7 @@ const RUNS: readonly Run[] = [
         depth: 3,
         longerBy: 0,
         mode: "product-forgotten" as const,
+        whenNoted: true,
       })),
       lastBlock: 126,
     },

@@ -17,6 +17,8 @@ export interface ReorgPlan {
   /** How many blocks longer the new branch is. */
   readonly longerBy: number;
   readonly mode: (typeof REORG_MODES)[number];
+  /** Only once the product knows what of its own the dropped blocks hold. */
+  readonly whenNoted?: boolean;
 }
 
 export type Spacing = "1s" | "12s" | "irregular";

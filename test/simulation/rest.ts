@@ -51,6 +51,20 @@ export class RestProbe {
     return reasons;
   }
 
+  /** Whether the product has noted every transaction of its wallets that the newest blocks hold. */
+  async hasNoted(blocks: number): Promise<boolean> {
+    const head = Number(await this.#node.send<string>("eth_blockNumber"));
+    const hashes: string[] = [];
+    for (let height = head - blocks + 1; height <= head; height += 1)
+      for (const { hash, from } of (await this.#node.block(height)).transactions)
+        if (this.#wallets.includes(from)) hashes.push(hash);
+    const { rows } = await this.#client.query(
+      "SELECT FROM chain_transactions WHERE hash = ANY($1) AND state IN ('mined', 'final')",
+      [hashes],
+    );
+    return rows.length === hashes.length;
+  }
+
   async close(): Promise<void> {
     await this.#client.end();
   }

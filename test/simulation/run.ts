@@ -125,9 +125,18 @@ class Player {
       const reorg = this.#reorgs.find((one) => one.block <= story.block);
       if (reorg === undefined) continue;
       this.#reorgs.splice(this.#reorgs.indexOf(reorg), 1);
+      if (reorg.whenNoted === true) await this.#untilNoted(reorg.depth);
       await story.reorg(reorg);
     }
     await this.#faults.end();
+  }
+
+  /** Waits until the product knows its transactions in the newest blocks, unless it is away. */
+  async #untilNoted(blocks: number): Promise<void> {
+    const { product, rest } = this.#stage;
+    const deadlineMs = performance.now() + START_PATIENCE_MS;
+    while (product.alive && performance.now() < deadlineMs && !(await rest.hasNoted(blocks)))
+      await sleep(20);
   }
 
   /**
