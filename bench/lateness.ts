@@ -40,6 +40,11 @@ interface Scenario {
   /** Ends are spread over this time; 0 lets all end in one second. */
   readonly spreadS: number;
   readonly lateBids: number;
+  /**
+   * For so long, in seconds, around the ends the Temporal server is frozen, and the connections of the worker to Postgres that are
+   * open when it begins carry nothing any more.
+   */
+  readonly awayS?: number;
   /** An operation that fails every time, in the midst of the others, and three auctions that somebody else ends first. */
   readonly disturbed?: boolean;
   targets(this: void, lateness: readonly number[]): Partial<Record<FigureName, Figure["target"]>>;
@@ -86,6 +91,17 @@ const scenarios: readonly Scenario[] = [
     targets: () => ({}),
   },
   {
+    name: "lateness-away",
+    what: "50 auctions with random end times while Temporal is frozen for 60 s and the connections to Postgres go dark",
+    blockTimeS: 1,
+    auctions: 50,
+    firstEndInS: 45,
+    spreadS: 40,
+    lateBids: 10,
+    awayS: 60,
+    targets: (lateness) => ({ latest: atMost(Math.max(...lateness), 10) }),
+  },
+  {
     name: "lateness-500",
     what: "500 auctions ending in one second, 1 s blocks, 20 late bids, one poisoned, three ended by others",
     blockTimeS: 1,
@@ -122,7 +138,7 @@ async function run(scenario: Scenario, context: BenchContext): Promise<Figure[]>
     const mining = await mineIrregularly(product.rpcUrl);
     context.atEnd(() => mining.stop());
   }
-  await product.startWorker();
+  await product.startWorker(scenario.awayS === undefined ? {} : product.darkEnv);
   return report(scenario, await play(scenario, product, context));
 }
 
@@ -152,6 +168,16 @@ async function play(
     context.note(`${await running()} processes run, ${firstS - nowS()} s before the first end`);
   });
 
+  if (scenario.awayS !== undefined) {
+    const { awayS } = scenario;
+    const beginsInMs = (firstS - 10 - nowS()) * 1_000;
+    const timer = setTimeout(() => {
+      context.note(`Temporal is frozen and the database's connections are dark, for ${awayS} s`);
+      product.freezeTemporal(awayS * 1_000);
+      product.darken();
+    }, beginsInMs);
+    context.atEnd(async () => clearTimeout(timer));
+  }
   const byOthers = scenario.disturbed === true ? [7, 8, 9] : [];
   const bids = ends
     .map((endS, index) => ({ id: index + 1, endS }))

@@ -9,13 +9,22 @@ import { backfill } from "./backfill.ts";
 import type { Bench, Figure } from "./bench.ts";
 import { Ending } from "./ending.ts";
 import { lateness } from "./lateness.ts";
+import { takeover } from "./takeover.ts";
 import { benchOptions, USAGE } from "./options.ts";
 import { realtime } from "./realtime.ts";
 import { recovery } from "./recovery.ts";
 import { lineOf, medians, verdictOf } from "./report.ts";
 import { sender } from "./sender.ts";
 
-const BENCHES: readonly Bench[] = [...lateness, recovery, backfill, sender, api, ...realtime];
+const BENCHES: readonly Bench[] = [
+  ...lateness,
+  recovery,
+  ...takeover,
+  backfill,
+  sender,
+  api,
+  ...realtime,
+];
 
 const { names, runs, json, logs } = readOptions(USAGE, (args) =>
   benchOptions(

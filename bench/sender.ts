@@ -49,7 +49,7 @@ async function run(context: BenchContext): Promise<Figure[]> {
   context.atEnd(() => anvil.stop());
   const [deployer, platform] = anvil.accounts;
   if (deployer === undefined || platform === undefined) throw new Error("anvil has no accounts");
-  const { auctionAddress } = await deployContracts({
+  const { auctionAddress, passAddress } = await deployContracts({
     rpcUrl: anvil.rpcUrl,
     deployerKey: deployer.privateKey,
     operatorAddresses: [platform.address],
@@ -64,6 +64,7 @@ async function run(context: BenchContext): Promise<Figure[]> {
     signer: new Wallet(platform.privateKey),
     chainId,
     auctionContract,
+    passContract: passAddress.toLowerCase(),
     confirmations: 1,
     finalityDepth: 1,
     feeCaps: { end: CAP_WEI, mint: CAP_WEI, settle: CAP_WEI, cancel: CAP_WEI },

@@ -95,7 +95,7 @@ export function createSenderMetrics(registry: Registry): SenderObserver {
 
 /** What the indexer reports, as its options name it. */
 export interface IndexerMetrics extends Required<
-  Pick<IndexerOptions, "onStep" | "onReorg" | "onLag" | "onRange">
+  Pick<IndexerOptions, "onStep" | "onReorg" | "onLag" | "onRange" | "onUnread">
 > {
   /** This process indexes no more: how far the index is is for another to say. */
   readonly onGivenUp: () => void;
@@ -116,6 +116,11 @@ export function createIndexerMetrics(registry: Registry): IndexerMetrics {
     registers,
   });
   const reorgs = new Counter({ name: "reorgs_total", help: "Reorganisations followed", registers });
+  const unread = new Counter({
+    name: "unread_logs_total",
+    help: "Logs of the contracts that made no sense and were left out",
+    registers,
+  });
   const depths = new Histogram({
     name: "reorg_depth",
     help: "Blocks dropped by a reorganisation",
@@ -131,6 +136,7 @@ export function createIndexerMetrics(registry: Registry): IndexerMetrics {
     },
     onLag: (seconds) => lagSeconds.observe(Math.max(0, seconds)),
     onRange: (blocks) => range.set(blocks),
+    onUnread: (count) => unread.inc(count),
   };
 }
 

@@ -169,6 +169,12 @@ export const cron = (value: string): string =>
 
 const FEE_KINDS = ["end", "mint", "settle", "cancel"] as const;
 
+/** The least priority fee, in gwei per gas; in wei afterwards. */
+export function leastTip(value: string): bigint {
+  if (!/^\d{1,5}(\.\d{1,9})?$/.test(value)) fail("must be a number of gwei below 100000");
+  return parseUnits(value, "gwei");
+}
+
 /** `100` for every kind of transaction, or `end:500,mint:200,…`, in gwei per gas; in wei afterwards. */
 export function feeCaps(value: string): Readonly<Record<(typeof FEE_KINDS)[number], bigint>> {
   const wei = (gwei: string): bigint => {

@@ -5,6 +5,7 @@ import {
   cron,
   encryptionKey,
   feeCaps,
+  leastTip,
   file,
   hostName,
   integer,
@@ -247,6 +248,7 @@ export const CHAIN_WORKER = {
     example: "end:500,mint:200,settle:200,cancel:500",
     fallback: "end:500,mint:200,settle:200,cancel:500",
   },
+  CHAIN_MIN_TIP_GWEI: { parse: leastTip, example: "30", fallback: "0" },
   CHAIN_BATCH_ITEMS: { parse: integer(1, 50), example: "50", fallback: "50" },
 } satisfies Record<string, Variable<unknown>>;
 

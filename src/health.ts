@@ -1,4 +1,5 @@
 import type { Connection } from "@temporalio/client";
+import type { Rounds } from "./activities/rounds.ts";
 import type { JsonRpc } from "./chain/rpc.ts";
 import { latestBlock } from "./chain/types.ts";
 import type { Database } from "./db/database.ts";
@@ -37,11 +38,21 @@ export interface HealthOptions {
   readonly temporal: Connection;
   readonly rpc: JsonRpc;
   readonly chainId: number;
+  readonly rounds: Rounds;
 }
+
+/** A round that has lasted longer is a job that nobody does, in milliseconds. */
+const ROUND_TOO_LONG_MS = 30_000;
 
 /** Asks every part that this process cannot work without; each answer names the part. */
 export function createHealth(options: HealthOptions): () => Promise<HealthReport> {
   return async () => {
+    const stuck = [...options.rounds.ages()].filter(([, ms]) => ms > ROUND_TOO_LONG_MS);
+    const [[job, ms] = ["", 0]] = stuck;
+    const rounds =
+      stuck.length === 0
+        ? { ok: true }
+        : { ok: false, detail: `no round of ${job} has ended for ${Math.round(ms / 1_000)} s` };
     const [postgres, temporal, chain] = await Promise.all([
       check(async () => {
         await options.db.query("SELECT 1");
@@ -57,6 +68,9 @@ export function createHealth(options: HealthOptions): () => Promise<HealthReport
         async () => `block ${(await latestBlock(options.rpc)).number} of chain ${options.chainId}`,
       ),
     ]);
-    return { ready: postgres.ok && temporal.ok && chain.ok, checks: { postgres, temporal, chain } };
+    return {
+      ready: postgres.ok && temporal.ok && chain.ok && rounds.ok,
+      checks: { postgres, temporal, chain, rounds },
+    };
   };
 }

@@ -6,6 +6,7 @@ import {
   createSenderMetrics,
   type IndexerMetrics,
 } from "./chain-metrics.ts";
+import type { Rounds } from "./activities/rounds.ts";
 import type { SenderObserver } from "./chain/observer.ts";
 import type { HealthReport } from "./health.ts";
 import type { Logger } from "./logging.ts";
@@ -24,6 +25,8 @@ export interface WorkerMetrics {
   readonly sender: SenderObserver;
   /** Reconcile has run, and has put something right so many times. */
   readonly repaired: (what: string, count: number) => void;
+  /** Shows how long the rounds of the chain's jobs last. */
+  watchRounds(rounds: Rounds): void;
 }
 
 export function createMetrics(): WorkerMetrics {
@@ -53,8 +56,22 @@ export function createMetrics(): WorkerMetrics {
     help: "When everything was last compared and put right by this process",
     registers: [registry],
   });
+  let watched: Rounds | undefined;
+  const lasting: Gauge<"job"> = new Gauge({
+    name: "job_round_seconds",
+    help: "How long the round of a job that this process leads has lasted; 0 between two rounds",
+    labelNames: ["job"],
+    registers: [registry],
+    collect() {
+      lasting.reset();
+      for (const [job, ms] of watched?.ages() ?? []) lasting.set({ job }, ms / 1_000);
+    },
+  });
   return {
     registry,
+    watchRounds(rounds) {
+      watched = rounds;
+    },
     repaired: (what, count) => {
       repairs.inc({ repair: what }, count);
       // A run tells of every kind, also of those that it found nothing of.

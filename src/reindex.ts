@@ -4,7 +4,8 @@
 // nobody is judged by them: no meeting is settled, and nobody loses the room they got into at a later block.
 import { ConfigError, loadDatabaseUrl } from "./config.ts";
 import { markRebuilding } from "./chain/indexing/store.ts";
-import { Database, withLeadership } from "./db/database.ts";
+import { Database } from "./db/database.ts";
+import { withLeadership } from "./db/leadership.ts";
 import { messageOf } from "./errors.ts";
 
 async function main(): Promise<void> {
@@ -26,6 +27,7 @@ async function main(): Promise<void> {
             "chain_logs",
             "chain_blocks",
             "chain_dropped_blocks",
+            "chain_unread_logs",
             "chain_cursors",
           ])
             await tx.query(`DELETE FROM ${table} WHERE chain_id = $1`, [chainId]);

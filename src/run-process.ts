@@ -4,7 +4,9 @@ import { commonOf, ConfigError, type Configs, loadConfigs, type Role, ROLES } fr
 import { armCrash } from "./crash.ts";
 import { Database } from "./db/database.ts";
 import { pendingMigrations } from "./db/migrate.ts";
+import { hasOwnSessions } from "./db/pooler.ts";
 import { AppError, messageOf } from "./errors.ts";
+import { Rounds } from "./activities/rounds.ts";
 import { createHealth } from "./health.ts";
 import { createLogger, type Logger } from "./logging.ts";
 import { createMetrics, serveMetrics } from "./metrics.ts";
@@ -58,6 +60,19 @@ async function start(
   });
   parts.push({ name: "database", close: () => db.close() });
 
+  const isDirect = await patiently("Postgres (DATABASE_URL)", logger, () =>
+    hasOwnSessions(config.DATABASE_URL),
+  );
+  if (!isDirect) {
+    throw new ConfigError([
+      {
+        variable: "DATABASE_URL",
+        problem:
+          "goes through a pooler that shares the server's sessions (PgBouncer in transaction or statement mode), in which advisory locks and LISTEN do not work: use its session mode, or connect to Postgres directly",
+        example: "postgres://app:password@localhost:5432/auctions",
+      },
+    ]);
+  }
   const missing = await patiently("Postgres (DATABASE_URL)", logger, () =>
     pendingMigrations(config.DATABASE_URL),
   );
@@ -84,7 +99,10 @@ async function start(
     ensureSearchAttributes(temporal.connection, temporal.namespace),
   );
   if (registered.length > 0) logger.info("search attributes are registered", { registered });
-  const health = createHealth({ db, temporal: temporal.connection, rpc, chainId: chain.chainId });
+  const rounds = new Rounds();
+  metrics.watchRounds(rounds);
+  const { chainId } = chain;
+  const health = createHealth({ db, temporal: temporal.connection, rpc, chainId, rounds });
 
   let sdkMetrics: (() => Promise<string>) | undefined;
   let finished: Promise<void> = new Promise(() => undefined);
@@ -103,6 +121,7 @@ async function start(
       logger,
       metrics,
       timing,
+      rounds,
     });
     parts.push({ name: "worker", close: () => worker.close() });
     finished = worker.finished;

@@ -8,6 +8,7 @@ import type { JsonRpc } from "./chain/rpc.ts";
 import { type ApiConfig, ConfigError } from "./config.ts";
 import type { Database } from "./db/database.ts";
 import { createOrm } from "./db/migrate.ts";
+import { PoolWatch } from "./db/pool.ts";
 import { messageOf } from "./errors.ts";
 import type { HealthReport } from "./health.ts";
 import { createRoomTokens } from "./jitsi/index.ts";
@@ -40,7 +41,13 @@ export async function startApi(dependencies: ApiDependencies): Promise<{ close()
   const { config, chain, db, rpc, temporal, logger, health, registry } = dependencies;
   // First, because it refuses a wrong configuration.
   const gate = createAccessGate(accessGateOptions(config, chain));
-  const orm = createOrm(config.DATABASE_URL);
+  const watch = new PoolWatch({
+    url: config.DATABASE_URL,
+    applicationName: "meeting-auction records",
+    maxConnections: 5,
+    onError: (error) => logger.warn("a database connection broke", { error }),
+  });
+  const orm = createOrm(config.DATABASE_URL, watch);
   const para = createParaClient({
     environment: config.PARA_ENVIRONMENT,
     apiKey: config.PARA_API_KEY.reveal(),
@@ -83,6 +90,7 @@ export async function startApi(dependencies: ApiDependencies): Promise<{ close()
     await limits.close();
     await wakeUps?.close();
     await orm.close(true);
+    watch.close();
   };
   let port: number;
   try {

@@ -17,6 +17,9 @@ export interface Temporal {
   readonly options: NonNullable<Parameters<typeof NativeConnection.connect>[0]>;
 }
 
+/** A connection that has fallen silent is found within fifteen seconds; servers allow no pings more often than every ten. */
+const KEEPALIVE = { "grpc.keepalive_time_ms": 10_000, "grpc.keepalive_timeout_ms": 5_000 };
+
 /**
  * Prepares the connection to Temporal. TLS and API key come from TEMPORAL_* or a Temporal profile, as envconfig reads them.
  * The connection is made on first use and again whenever it breaks.
@@ -25,7 +28,7 @@ export function connectTemporal(config: TemporalConfig): Temporal {
   const { connectionOptions } = loadClientConnectConfig({});
   const { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace } = config;
   const options = { ...connectionOptions, address };
-  const connection = Connection.lazy(options);
+  const connection = Connection.lazy({ ...options, channelArgs: KEEPALIVE });
   const codec = createPayloadCodec(config.TEMPORAL_PAYLOAD_KEYS ?? NO_PAYLOAD_KEYS);
   const dataConverter: DataConverter = { payloadCodecs: [codec] };
   const client = new Client({ connection, namespace, dataConverter });

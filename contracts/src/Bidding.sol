@@ -17,6 +17,7 @@ abstract contract Bidding is AuctionBook, Credits, Batch, Pausable {
 
     /// @dev Bounds how long a bid can be locked up: without them a host could put the meeting, and with it the
     /// release of the money, beyond any lifetime.
+    uint256 internal constant MAX_START_DELAY_S = 366 days;
     uint256 internal constant MAX_MEETING_DELAY_S = 366 days;
     uint256 internal constant MAX_MEETING_DURATION_S = 31 days;
 
@@ -27,6 +28,8 @@ abstract contract Bidding is AuctionBook, Credits, Batch, Pausable {
 
         // A start already past is not refused: the transaction may have waited longer than the host planned.
         uint64 startTime = Math.max(params.startTime, block.timestamp).toUint64();
+        uint256 latestStartTime = block.timestamp + MAX_START_DELAY_S;
+        if (startTime > latestStartTime) revert InvalidStartTime(startTime, latestStartTime);
         uint256 durationS = params.endTime > startTime ? params.endTime - startTime : 0;
         if (durationS < _minDurationS || durationS > _maxDurationS) {
             revert InvalidBiddingDuration(durationS, _minDurationS, _maxDurationS);

@@ -114,6 +114,7 @@ interface IMeetingAuction {
     error InvalidConfig();
     error AuctionExists(uint256 auctionId);
     error InvalidBiddingDuration(uint256 durationS, uint256 minDurationS, uint256 maxDurationS);
+    error InvalidStartTime(uint256 startTime, uint256 latestStartTime);
     error InvalidMeetingTime(uint256 meetingStart, uint256 meetingDurationS);
     error UnknownAuction(uint256 auctionId);
     error AlreadyCancelled(uint256 auctionId);

@@ -2,7 +2,7 @@ import { crashPoint } from "../crash.ts";
 import { loadAuction } from "../chain/indexing/auctions.ts";
 import { isRebuilding } from "../chain/indexing/store.ts";
 import { requestOperation } from "../chain/sending/operations.ts";
-import type { Database, Queryable } from "../db/database.ts";
+import { clockMs, type Database, type Queryable } from "../db/database.ts";
 import {
   getMeeting,
   lockState,
@@ -11,6 +11,7 @@ import {
   markOpen,
   type Meeting,
   moveEnd,
+  recordExtensionOf,
   tell,
 } from "../db/meetings.ts";
 import { attendanceOf, overruledOutcome } from "../db/attendance.ts";
@@ -33,6 +34,7 @@ import { AppError, refused } from "../errors.ts";
 import type { RoomTokens } from "../jitsi/index.ts";
 import type { Logger } from "../logging.ts";
 import { createRoomActivities } from "./meeting-rooms.ts";
+import { nameOf, tellOfSettlement } from "./settlement-news.ts";
 
 export interface MeetingActivityOptions {
   readonly db: Database;
@@ -47,8 +49,6 @@ export interface MeetingActivityOptions {
 }
 
 const MIN_TOGETHER_S = 60;
-
-const nameOf = (meeting: Meeting): string => `“${meeting.title ?? `Auction ${meeting.auctionId}`}”`;
 
 /** For whoever asks why two have not been together. */
 function whoWasMissing(hostMs: number, winnerMs: number): string {
@@ -124,10 +124,24 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
       );
     },
 
-    /** Records an extension that the workflow has accepted. */
-    async recordExtension(meetingId: string, endsAtMs: number): Promise<void> {
+    /**
+     * Records an extension that the workflow has accepted. `repeated`: the command had been recorded, by this activity or for a run
+     * of the process before this one, and when it had moved the end to.
+     */
+    async recordExtension(
+      meetingId: string,
+      endsAtMs: number,
+      // Absent where a worker of the version before has asked for it.
+      requestId?: string,
+    ): Promise<void | { readonly repeatedEndsAtMs: number }> {
       const endsAt = new Date(endsAtMs);
-      await db.transaction(async (tx) => {
+      return db.transaction(async (tx) => {
+        const before =
+          requestId === undefined || requestId === ""
+            ? undefined
+            : await recordExtensionOf(tx, meetingId, requestId, endsAt);
+        if (before !== undefined && before.getTime() !== endsAtMs)
+          return { repeatedEndsAtMs: before.getTime() };
         await moveEnd(tx, meetingId, endsAt);
         await tell(
           tx,
@@ -145,9 +159,10 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
      */
     async checkEarlyClose(meetingId: string): Promise<void> {
       const meeting = await getMeeting(db, meetingId);
-      if (meeting.startsAt > new Date())
+      const nowMs = await clockMs(db);
+      if (meeting.startsAt.getTime() > nowMs)
         throw refused("meeting_not_started", "this meeting has not begun yet", 409);
-      const { togetherMs, hostMs, winnerMs } = await attendedUntil(db, meeting, Date.now());
+      const { togetherMs, hostMs, winnerMs } = await attendedUntil(db, meeting, nowMs);
       if (togetherMs === 0)
         throw refused(
           "not_both_there_yet",
@@ -185,7 +200,7 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
       const closed = await db.transaction(async (tx) => {
         // Looked at under the row's lock: a settlement must not be asked for of a meeting that is being withdrawn.
         if ((await lockState(tx, meeting.id)) === "withdrawn") return CHAIN_CHANGED;
-        const attendance = await attendedUntil(tx, meeting, Date.now());
+        const attendance = await attendedUntil(tx, meeting, await clockMs(tx));
         const mintedAt = auction?.steps.minted?.at;
         const requiredMs = requiredTogetherMs(meeting.scheduledS, minTogetherS);
         // Without the pass there was no way in, so it must have come while the required time was still left.
@@ -247,46 +262,16 @@ export function createMeetingActivities(options: MeetingActivityOptions) {
       const meeting = await getMeeting(db, meetingId);
       if (meeting.state === "withdrawn") return CHAIN_CHANGED;
       const auction = await loadAuction(db, meeting.chainId, meeting.contract, meeting.auctionId);
-      if (auction?.steps.settled === undefined)
+      const settled = auction?.steps.settled;
+      if (auction === undefined || settled === undefined)
         throw new AppError({
           kind: "retry",
           code: "projection_behind",
           message: "the indexer has not seen the settlement yet",
         });
-      const data = {
-        meetingId,
-        auctionId: meeting.auctionId,
-        outcome: auction.outcome,
-        hostPaidWei: auction.hostPaidWei,
-        refundWei: auction.refundWei,
-        transactionHash: auction.steps.settled.transactionHash,
-      };
-      const refundedInFull = auction.refundWei !== null && auction.refundWei !== "0";
       await db.transaction(async (tx) => {
         await markClosed(tx, meetingId);
-        const cause = `${meetingWorkflowId(meetingId)}:settled`;
-        await notifyWallet(tx, meeting.host, {
-          cause,
-          type: refundedInFull ? "meeting-refunded" : "meeting-paid",
-          title: refundedInFull
-            ? `${nameOf(meeting)} was refunded`
-            : `You are paid for ${nameOf(meeting)}`,
-          body: refundedInFull
-            ? "You were not there, or not for long enough, so whoever holds the pass got the money back."
-            : "The money is credited to you: withdraw it from the contract.",
-          data,
-        });
-        await notifyWallet(tx, meeting.guest, {
-          cause,
-          type: refundedInFull ? "meeting-refunded" : "meeting-paid",
-          title: refundedInFull
-            ? `Your bid for ${nameOf(meeting)} is refunded`
-            : `${nameOf(meeting)} is over`,
-          body: refundedInFull
-            ? "The host was not there, or not for long enough. The money is credited to whoever holds the pass: withdraw it from the contract."
-            : "The pass is burned and the host is paid.",
-          data,
-        });
+        await tellOfSettlement(tx, meeting, auction, settled.transactionHash);
       });
       crashPoint("outcome.announced");
     },

@@ -109,7 +109,7 @@ export function causesOf(error: unknown): string[] {
 
 /** Postgres and pg codes that mean the database is away or going away, not that the statement is wrong. */
 const DATABASE_AWAY =
-  /^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|08...|53...|57P0[1-3])$/;
+  /^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|08...|53...|57P0[1-3]|database_unavailable)$/;
 const POOL_AWAY =
   /^(timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error)/;
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AppError, messageOf, unavailable } from "../errors.ts";
+import { type Endpoint, endpointOf, shown } from "./endpoints.ts";
 
 /** The node answered with an error. Its text decides what it means: see sending/classify.ts. */
 export class RpcError extends Error {
@@ -16,17 +17,23 @@ export class RpcError extends Error {
   }
 }
 
-/** Answers that speak of the node and not of the request: another endpoint may do better, later so may this one. */
-const NODE_TROUBLE =
-  /rate.?limit|too many requests|capacity|request count|quota|header not found|unknown block|internal error|overloaded|timed? ?out|unavailable|syncing|method .*(not found|not supported|not available|does not exist)|unsupported method|resource not found/i;
+/** A contract that refused or failed, in the words of the clients: so it is whoever is asked. */
+const CONTRACT_SAID =
+  /revert|invalid (opcode|jump)|bad instruction|out of ?gas|stack (under|over)flow|write protection|return data out of bounds|max call depth|vm (execution error|exception)|evm error|gas required exceeds|intrinsic gas too low|insufficient (funds|balance)/i;
+/** "Execution reverted", of geth and those who follow it. */
+const REVERTED = 3;
 /** "Too large" in the words of the providers: the request must change, whoever is asked. */
 const TOO_LARGE = /block range|results|response size|query returned|log response/i;
 
-function isNodeTrouble(error: RpcError): boolean {
-  if (/revert/i.test(error.message) || TOO_LARGE.test(error.message)) return false;
+/**
+ * Nodes and providers have endless words for trouble of their own: limits, blocks they do not have yet, state they have thrown away.
+ * So an error speaks of the node, and another endpoint may do better, unless it is known to speak of the request.
+ */
+function isOfRequest(error: RpcError): boolean {
   return (
-    // "Method not found": another client, or another plan of a provider, may have it.
-    [429, -32_005, -32_601].includes(error.code) || NODE_TROUBLE.test(error.message)
+    error.code === REVERTED ||
+    CONTRACT_SAID.test(error.message) ||
+    (error.method === "eth_getLogs" && TOO_LARGE.test(error.message))
   );
 }
 
@@ -57,16 +64,17 @@ const WRITES = new Set(["eth_sendRawTransaction", "eth_sendTransaction"]);
 
 /** How long an endpoint that did not answer is left out where the others suffice. */
 const REST_MS = 10_000;
+/** How long an endpoint counts as one of our chain once it was seen to be. */
+const VERIFIED_FOR_MS = 15_000;
 /** How long the others are waited for once one endpoint has answered. */
 const GRACE_MS = 500;
 
 const BrokenSchema = z.object({ cause: z.object({ code: z.enum(BROKEN) }) });
 
-async function post(endpoint: string, body: string, signal: AbortSignal): Promise<unknown> {
-  const headers = { "content-type": "application/json" };
-  const response = await fetch(endpoint, {
+async function post(endpoint: Endpoint, body: string, signal: AbortSignal): Promise<unknown> {
+  const response = await fetch(endpoint.url, {
     method: "POST",
-    headers,
+    headers: endpoint.headers,
     body,
     signal,
     redirect: "error",
@@ -87,17 +95,21 @@ interface Answer<T> {
  */
 export class JsonRpc {
   readonly endpoints: readonly string[];
+  readonly #endpoints: readonly Endpoint[];
   readonly #timeoutMs: number;
   readonly #onRequest: NonNullable<JsonRpcOptions["onRequest"]>;
   readonly #restsUntilMs: number[] = [];
-  /** The chain that every endpoint must serve, and which of them were seen to since they last failed to answer. */
+  /** The chain that every endpoint must serve, and when each was last seen to; forgotten when one does not answer. */
   #chainId: number | undefined;
-  readonly #verified = new Set<number>();
+  readonly #verifiedAtMs = new Map<number, number>();
+  /** Who asks for the same at once waits for one answer. */
+  readonly #verifying = new Map<number, Promise<void>>();
   #preferred = 0;
   #nextId = 1;
 
   constructor(options: JsonRpcOptions) {
     this.endpoints = options.endpoints;
+    this.#endpoints = options.endpoints.map(endpointOf);
     this.#timeoutMs = options.timeoutMs ?? 5_000;
     this.#onRequest = options.onRequest ?? (() => undefined);
   }
@@ -121,7 +133,7 @@ export class JsonRpc {
         this.#preferred = index;
         return value;
       } catch (error) {
-        if (error instanceof RpcError && !isNodeTrouble(error)) throw error;
+        if (error instanceof RpcError && isOfRequest(error)) throw error;
         last = error;
       }
     }
@@ -209,13 +221,13 @@ export class JsonRpc {
     parameters: readonly unknown[],
     timeoutMs = this.#timeoutMs,
   ): Promise<unknown> {
-    const endpoint = this.endpoints[index];
+    const endpoint = this.#endpoints[index];
     if (endpoint === undefined) throw new Error(`no RPC endpoint ${index}`);
-    const host = new URL(endpoint).host;
-    if (method !== "eth_chainId") await this.#verify(index, host);
+    const { host } = endpoint;
+    if (method !== "eth_chainId") await this.#verify(index, method);
     const startedMs = performance.now();
     const note = (outcome: "ok" | "error" | "unanswered"): void => {
-      if (outcome === "unanswered") this.#verified.delete(index);
+      if (outcome === "unanswered") this.#verifiedAtMs.delete(index);
       this.#restsUntilMs[index] = outcome === "unanswered" ? Date.now() + REST_MS : 0;
       this.#onRequest(method, host, outcome, (performance.now() - startedMs) / 1000);
     };
@@ -240,7 +252,7 @@ export class JsonRpc {
       note("unanswered");
       throw unavailable(
         "rpc_unavailable",
-        `the RPC endpoint ${host} did not answer ${method}: ${messageOf(error).slice(0, 200)}`,
+        `the RPC endpoint ${host} did not answer ${method}: ${shown(error, endpoint)}`,
         error,
       );
     }
@@ -252,15 +264,46 @@ export class JsonRpc {
     return answer.result;
   }
 
-  /** A node that was replaced behind its address may be of another chain: it must not be read, least of all as a reorg. */
-  async #verify(index: number, host: string): Promise<void> {
-    if (this.#chainId === undefined || this.#verified.has(index)) return;
+  /**
+   * Has every endpoint asked for its chain again before it is used: to be called before something is done that only another chain
+   * could cause, a halt or a deep reorg.
+   */
+  doubtChain(): void {
+    this.#verifiedAtMs.clear();
+  }
+
+  /** Whether an endpoint serves our chain at this moment. False also when it does not answer. */
+  async isOurs(index: number): Promise<boolean> {
+    this.#verifiedAtMs.delete(index);
+    try {
+      await this.#verify(index, "eth_chainId");
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /**
+   * A node that was replaced behind its address may be of another chain: it must not be read, least of all as a reorg. Another chain
+   * cannot take our transactions, which name theirs: once an endpoint was seen to serve ours, no send waits for this question.
+   */
+  async #verify(index: number, method: string): Promise<void> {
+    if (this.#chainId === undefined) return;
+    const atMs = this.#verifiedAtMs.get(index);
+    const isFresh = atMs !== undefined && performance.now() - atMs < VERIFIED_FOR_MS;
+    if (isFresh || (atMs !== undefined && WRITES.has(method))) return;
+    const asked = this.#verifying.get(index) ?? this.#askForChain(index, this.#chainId);
+    this.#verifying.set(index, asked);
+    await asked.finally(() => this.#verifying.delete(index));
+  }
+
+  async #askForChain(index: number, chainId: number): Promise<void> {
     const answer = await this.callEndpoint(index, "eth_chainId", []);
-    if (typeof answer !== "string" || Number(answer) !== this.#chainId)
+    if (typeof answer !== "string" || Number(answer) !== chainId)
       throw unavailable(
         "wrong_chain",
-        `the RPC endpoint ${host} serves chain ${String(answer)} and not chain ${this.#chainId}: it is not used`,
+        `the RPC endpoint ${this.#endpoints[index]?.host} serves chain ${String(answer)} and not chain ${chainId}: it is not used`,
       );
-    this.#verified.add(index);
+    this.#verifiedAtMs.set(index, performance.now());
   }
 }

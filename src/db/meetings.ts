@@ -199,6 +199,26 @@ export async function moveEnd(tx: Queryable, meetingId: string, endsAt: Date): P
   );
 }
 
+/** Writes down to when a command of the host extended the meeting; when it has done so before, the end of then. */
+export async function recordExtensionOf(
+  tx: Queryable,
+  meetingId: string,
+  requestId: string,
+  endsAt: Date,
+): Promise<Date | undefined> {
+  const rows = await tx.query(
+    "INSERT INTO meeting_extensions (meeting_id, request_id, ends_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING request_id",
+    [meetingId, requestId, endsAt],
+  );
+  if (rows.length > 0) return undefined;
+  const before = await first<{ endsAt: Date }>(
+    tx,
+    `SELECT ends_at AS "endsAt" FROM meeting_extensions WHERE meeting_id = $1 AND request_id = $2`,
+    [meetingId, requestId],
+  );
+  return before?.endsAt;
+}
+
 /** → closing, with the outcome the contract will be told. An outcome that was decided before stays. */
 export async function markClosing(
   tx: Queryable,

@@ -18,8 +18,11 @@ import { Migration20261123800000_operators } from "../../migrations/Migration202
 import { Migration20261123810000_creations } from "../../migrations/Migration20261123810000_creations.ts";
 import { Migration20261123820000_done_by_others } from "../../migrations/Migration20261123820000_done_by_others.ts";
 import { Migration20261123830000_announced_by_user } from "../../migrations/Migration20261123830000_announced_by_user.ts";
+import { Migration20261130000000_unread_logs } from "../../migrations/Migration20261130000000_unread_logs.ts";
 import { refused } from "../errors.ts";
+import type { Pool } from "pg";
 import { newClient } from "./connection.ts";
+import type { PoolWatch } from "./pool.ts";
 import { entities } from "./entities.ts";
 import { DB_ROLES, ensureLogins, grantPrivileges, type Login } from "./privileges.ts";
 
@@ -43,12 +46,16 @@ const migrations = [
   Migration20261123810000_creations,
   Migration20261123820000_done_by_others,
   Migration20261123830000_announced_by_user,
+  Migration20261130000000_unread_logs,
 ];
 
 const MIGRATIONS_TABLE = "schema_migrations";
 
-/** MikroORM as this product uses it: entities for people's records, migrations for everything. */
-export function createOrm(databaseUrl: string): MikroORM {
+/**
+ * MikroORM as this product uses it: entities for people's records, migrations for everything. With a watch its connections have the
+ * limits of every pool here, which a migration must not have.
+ */
+export function createOrm(databaseUrl: string, watch?: PoolWatch): MikroORM {
   return new MikroORM(
     defineConfig({
       clientUrl: databaseUrl,
@@ -62,6 +69,15 @@ export function createOrm(databaseUrl: string): MikroORM {
         migrationsList: migrations.map((migration) => ({ name: migration.name, class: migration })),
       },
       pool: { min: 0, max: 5 },
+      // MikroORM makes a pool of its own, of what it is given here.
+      ...(watch === undefined
+        ? {}
+        : {
+            driverOptions: {
+              ...watch.config,
+              onPoolCreated: (pool: Pool) => watch.watch(pool),
+            },
+          }),
       discovery: { warnWhenNoEntities: false },
     }),
   );

@@ -72,6 +72,7 @@ export const PRIVILEGES: Readonly<Record<string, Partial<Record<Part, string>>>>
     operator: READ,
   },
   chain_dropped_blocks: ofChain,
+  chain_unread_logs: ofChain,
   chain_logs: ofChain,
   chain_rebuilds: ofChain,
   chain_transactions: ofChain,
@@ -92,6 +93,7 @@ export const PRIVILEGES: Readonly<Record<string, Partial<Record<Part, string>>>>
   meeting_attendance: ofPeople,
   meeting_occupancy: ofPeople,
   meeting_room_ends: ofPeople,
+  meeting_extensions: { api: READ, auctionWorker: WRITE, chainWorker: READ, operator: READ },
   meeting_overrules: { api: READ, auctionWorker: WRITE, chainWorker: READ, operator: READ },
   // What is told to whom.
   events: { api: TELL, auctionWorker: WRITE, chainWorker: TELL, operator: READ },

@@ -1,6 +1,13 @@
 import { messageOf } from "../errors.ts";
 import { checkContract, checkEndpoints, checkRoles, type ChainSight } from "./checks/chain.ts";
-import { checkIndexer, checkOutbox, checkSchema, checkWentBack } from "./checks/database.ts";
+import {
+  checkClocks,
+  checkIndexer,
+  checkOutbox,
+  checkSchema,
+  checkUnreadLogs,
+  checkWentBack,
+} from "./checks/database.ts";
 import { checkFailing, checkLate, checkLost, checkNeedsOperator } from "./checks/processes.ts";
 import { checkJobs, checkNamespace, checkPollers, checkSchedule } from "./checks/temporal.ts";
 import { checkOperations, checkWallets, type WalletRow, walletsOf } from "./checks/wallets.ts";
@@ -73,6 +80,7 @@ export async function examine(sight: Sight, limits: Partial<DoctorLimits> = {}):
     await check("chain", "the contract", () => checkContract(sight, seen));
     if (isMigrated) {
       await check("chain", "the indexer", () => checkIndexer(sight, seen));
+      await check("chain", "the logs", () => checkUnreadLogs(sight, seen));
       let wallets: WalletRow[] = [];
       await check("wallets", "the wallets", async () => {
         wallets = await walletsOf(sight, seen.chainId);
@@ -90,7 +98,10 @@ export async function examine(sight: Sight, limits: Partial<DoctorLimits> = {}):
       }
     }
   }
-  if (isMigrated) await check("database", "the outbox", () => checkOutbox(sight));
+  if (isMigrated) {
+    await check("database", "the outbox", () => checkOutbox(sight));
+    await check("database", "the clocks", () => checkClocks(sight));
+  }
   if (hasNamespace) {
     await check("temporal", "the workers", () => checkPollers(sight, pollerS));
     await check("temporal", "the Schedule", () => checkSchedule(sight, reconcileMs));

@@ -1,44 +1,60 @@
 import type { Client } from "@temporalio/client";
 import { Worker, type WorkerOptions } from "@temporalio/worker";
 import { createChainActivities } from "../activities/chain.ts";
+import { createChainJobs } from "../activities/chain-jobs.ts";
 import type { ChainWorkerConfig } from "../config.ts";
 import { chainIndexerWorkflowId, TASK_QUEUES, walletWorkflowId } from "../domain/process.ts";
 import { platformSigners } from "../platform-wallets.ts";
 import { CHAIN_ID } from "../workflows/search-attributes.ts";
 import type * as workflows from "../workflows/index.ts";
+import { Caretaker } from "./caretaker.ts";
 import { CHAIN_TUNING } from "./tuning.ts";
 import type { WorkerDependencies, WorkerPart } from "./worker.ts";
 
 /** Reads the chain and sends to it: the only part of the product that holds keys of wallets, or may ask a signer that does. It runs no workflow code. */
 export async function createChainWorker(
-  { chain, db, rpc, temporal, logger, metrics, timing }: WorkerDependencies,
+  { chain, db, rpc, temporal, logger, metrics, timing, rounds }: WorkerDependencies,
   config: ChainWorkerConfig,
   shared: Omit<WorkerOptions, "taskQueue">,
 ): Promise<WorkerPart> {
   const { client } = temporal;
   const signers = platformSigners(config);
   const stopping = new AbortController();
+  const jobs = createChainJobs({
+    db,
+    rpc,
+    ...chain,
+    startBlock: config.AUCTION_CONTRACT_BLOCK,
+    confirmations: config.CHAIN_CONFIRMATIONS,
+    finalityDepth: config.CHAIN_FINALITY_DEPTH,
+    signers,
+    feeCaps: config.CHAIN_MAX_FEE_GWEI,
+    leastTipWei: config.CHAIN_MIN_TIP_GWEI,
+    maxBatchItems: config.CHAIN_BATCH_ITEMS,
+    senderObserver: metrics.sender,
+    ...(rounds === undefined ? {} : { rounds }),
+    ...(timing?.haltAfterMs === undefined ? {} : { haltAfterMs: timing.haltAfterMs }),
+    logger,
+    indexerMetrics: metrics.indexer,
+    headsMetrics: metrics.heads,
+    ...(config.ETH_WSS_ENDPOINT === undefined ? {} : { headsEndpoint: config.ETH_WSS_ENDPOINT }),
+  });
   const worker = await Worker.create({
     ...shared,
     ...CHAIN_TUNING,
     taskQueue: TASK_QUEUES.chain,
     activities: createChainActivities({
       db,
-      rpc,
-      ...chain,
-      startBlock: config.AUCTION_CONTRACT_BLOCK,
-      confirmations: config.CHAIN_CONFIRMATIONS,
-      finalityDepth: config.CHAIN_FINALITY_DEPTH,
-      signers,
-      feeCaps: config.CHAIN_MAX_FEE_GWEI,
-      maxBatchItems: config.CHAIN_BATCH_ITEMS,
-      senderObserver: metrics.sender,
+      chainId: chain.chainId,
+      jobs,
       stopping: stopping.signal,
-      logger,
-      indexerMetrics: metrics.indexer,
-      headsMetrics: metrics.heads,
-      ...(config.ETH_WSS_ENDPOINT === undefined ? {} : { headsEndpoint: config.ETH_WSS_ENDPOINT }),
     }),
+  });
+  const caretaker = new Caretaker({
+    db,
+    jobs: [jobs.indexer, ...jobs.wallets.values()],
+    logger,
+    stopping: stopping.signal,
   });
   const wallets = signers.map((one) => one.address);
   const startJobs = (): Promise<void> =>
@@ -47,11 +63,13 @@ export async function createChainWorker(
     worker,
     async start() {
       await startJobs();
+      caretaker.start();
       logger.info("the wallets are served", { chainId: chain.chainId, wallets });
     },
     keep: startJobs,
     async stop() {
       stopping.abort();
+      await caretaker.stop();
     },
   };
 }

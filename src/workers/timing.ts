@@ -6,10 +6,13 @@ export interface WorkerTiming {
   readonly reconcileCron: string | undefined;
   /** How long a paused wallet or a halted indexer waits before it looks again, instead of a minute. */
   readonly jobLooksAgainMs: number | undefined;
+  /** For how long the chain must contradict the index before that halts, instead of half a minute. */
+  readonly haltAfterMs: number | undefined;
 }
 
 export const WORKER_TIMING: WorkerTiming = {
   keepUpEveryMs: 30_000,
   reconcileCron: undefined,
   jobLooksAgainMs: undefined,
+  haltAfterMs: undefined,
 };

@@ -16,8 +16,8 @@ export const SHUTDOWN_GRACE_MS = 5_000;
 /** Of both workers. */
 export const SHARED_TUNING = {
   shutdownGraceTime: SHUTDOWN_GRACE_MS,
-  // A wallet's heartbeat time-out is 5 s: beats must not be held back for longer than a fraction of it.
-  maxHeartbeatThrottleInterval: "1 second",
+  // A wallet's heartbeat time-out is 3 s: beats must not be held back for longer than a fraction of it.
+  maxHeartbeatThrottleInterval: "500 milliseconds",
   // More than ten long polls bring nothing at these rates, and each costs the server a connection's worth of work.
   maxConcurrentActivityTaskPolls: 10,
 } as const satisfies Partial<WorkerOptions>;

@@ -1,5 +1,6 @@
 import { NativeConnection, type Worker, type WorkerOptions } from "@temporalio/worker";
 import { activityInterceptor } from "../activities/failures.ts";
+import type { Rounds } from "../activities/rounds.ts";
 import type { JsonRpc } from "../chain/rpc.ts";
 import type { AuctionWorkerConfig, ChainWorkerConfig } from "../config.ts";
 import type { Database } from "../db/database.ts";
@@ -22,6 +23,7 @@ export interface WorkerDependencies {
   readonly logger: Logger;
   readonly metrics: WorkerMetrics;
   readonly timing?: Partial<WorkerTiming>;
+  readonly rounds?: Rounds;
 }
 
 /** The worker of one task queue, and what runs beside it. */

@@ -35,7 +35,13 @@ export function setMeetingCommands(
       story.endsAtMs += moreMs;
       story.set({}, `the host extended it by ${command.minutes} minutes`);
       try {
-        await steps.recordExtension(input.meetingId, story.endsAtMs);
+        const requestId = currentUpdateInfo()?.id ?? "";
+        const recorded = await steps.recordExtension(input.meetingId, story.endsAtMs, requestId);
+        // A run before this one has done it.
+        if (recorded?.repeatedEndsAtMs !== undefined) {
+          story.endsAtMs = Math.max(story.endsAtMs - moreMs, recorded.repeatedEndsAtMs);
+          story.set({}, "this extension was made before, and is not made again");
+        }
       } catch (error) {
         // Refused for good: whoever asked is told so, and so it must not have happened.
         story.endsAtMs -= moreMs;

@@ -20,7 +20,7 @@ import { tagJob } from "./tags.ts";
 const jobs = proxyActivities<ChainActivities>({
   taskQueue: TASK_QUEUES.chain,
   startToCloseTimeout: "1 hour",
-  heartbeatTimeout: "5 seconds",
+  heartbeatTimeout: "3 seconds",
   retry: {
     initialInterval: "250 milliseconds",
     backoffCoefficient: 1.5,

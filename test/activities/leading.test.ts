@@ -2,10 +2,13 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { ActivityCancellationDetails } from "@temporalio/common";
 import { MockActivityEnvironment } from "@temporalio/testing";
-import { lead } from "../../src/activities/leading.ts";
+import { lead, Turn, workAsLeader } from "../../src/activities/leading.ts";
+import { Rounds } from "../../src/activities/rounds.ts";
 import type { Database } from "../../src/db/database.ts";
+import { withLeadership } from "../../src/db/leadership.ts";
 import { openDatabase } from "../support/database.ts";
 import { createTestDatabase, type TestDatabase } from "../support/stack.ts";
+import { until } from "../workflows/world.ts";
 
 let database: TestDatabase;
 let db: Database;
@@ -20,43 +23,76 @@ afterAll(async () => {
 
 let names = 0;
 
-/** Leads as an activity; the answer tells whether there is to be another round, and ends the work. */
-async function leadAsActivity(environment: MockActivityEnvironment): Promise<{
-  readonly running: () => boolean;
+/** Leads as an activity, and hands the turn to the test. */
+function leadAsActivity(environment: MockActivityEnvironment): {
+  readonly turn: Promise<Turn>;
   readonly end: () => void;
   readonly result: Promise<unknown>;
-}> {
-  const begun = Promise.withResolvers<() => boolean>();
-  const ended = Promise.withResolvers<void>();
+} {
+  const turn = Promise.withResolvers<Turn>();
+  const ended = Promise.withResolvers<string>();
   const stopping = new AbortController().signal;
   const name = `leading-${(names += 1)}`;
-  const result = environment.run(() =>
-    lead({ db, stopping }, name, async (_leader, running) => {
-      begun.resolve(running);
-      await ended.promise;
-    }),
-  );
-  return { running: await begun.promise, end: () => ended.resolve(), result };
+  const work = async (_leader: unknown, given: Turn): Promise<string> => {
+    turn.resolve(given);
+    return ended.promise;
+  };
+  const result = environment.run(() => lead({ db, stopping }, { name, work }));
+  return { turn: turn.promise, end: () => ended.resolve("done"), result };
 }
 
 test("a heartbeat that nobody acknowledged is no order to stop: the lock still holds", async () => {
   const environment = new MockActivityEnvironment();
-  const { running, end, result } = await leadAsActivity(environment);
-  expect(running()).toBe(true);
+  const { turn, end, result } = leadAsActivity(environment);
+  const { isRunning } = await turn;
+  expect(isRunning).toBe(true);
   environment.cancel("TIMED_OUT", new ActivityCancellationDetails({ timedOut: true }));
-  expect(running()).toBe(true);
+  expect((await turn).isRunning).toBe(true);
   end();
-  await result;
+  expect(await result).toBe("done");
 });
 
 test.each([{ cancelRequested: true }, { notFound: true }, { paused: true }])(
-  "what the server says is an order: %j",
+  "what the server says is: %j",
   async (details) => {
     const environment = new MockActivityEnvironment();
-    const { running, end, result } = await leadAsActivity(environment);
+    const { turn, end, result } = leadAsActivity(environment);
+    await turn;
     environment.cancel("CANCELLED", new ActivityCancellationDetails(details));
-    expect(running()).toBe(false);
+    expect((await turn).isRunning).toBe(false);
     end();
     await expect(result).rejects.toThrow();
   },
 );
+
+test("a round that hangs costs the leadership, and its age is shown; a rest between rounds does not", async () => {
+  const never = new AbortController().signal;
+  const rounds = new Rounds();
+  const rested = Promise.withResolvers<void>();
+  const name = `leading-${(names += 1)}`;
+  const leading = withLeadership(db, name, never, (leader) => {
+    const turn = new Turn(never, 700);
+    const work = (): Promise<string> =>
+      rounds.during(name, turn, async () => {
+        // Three beats.
+        await turn.rest(new Promise((resolve) => setTimeout(resolve, 1_500)));
+        rested.resolve();
+        return new Promise<string>(() => undefined);
+      });
+    return workAsLeader(leader, turn, { name, work });
+  });
+  const outcome = leading.catch((error: unknown) => error);
+  await rested.promise;
+  await until("the age of the round", async () => (rounds.ages().get(name) ?? 0) > 0);
+  expect(await outcome).toMatchObject({ code: "round_hangs", kind: "retry" });
+  expect(await withLeadership(db, name, never, async () => "next")).toBe("next");
+});
+
+test("a rest ends with the turn", async () => {
+  const ending = new AbortController();
+  const turn = new Turn(ending.signal);
+  const resting = turn.rest(new Promise(() => undefined));
+  ending.abort();
+  await resting;
+  await turn.rest(new Promise(() => undefined));
+});

@@ -144,6 +144,23 @@ test("pending, then unconfirmed, then unindexed, then recorded: each told as it 
   expect(await workflowsOf(auctionId)).toHaveLength(1);
 });
 
+test("fifty reports of one creation at once, at two nodes, give one auction and one process", async () => {
+  const ada = await host();
+  const hash = await create(ada);
+  await engine.mine();
+  await engine.index();
+  const answers = await Promise.all(
+    Array.from({ length: 50 }, (_, index) => record(ada, hash, nodes[index % 2])),
+  );
+  const ids = new Set(answers.map(({ body }) => body.auctionId as string));
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]));
+  expect(ids.size).toBe(1);
+  for (const auctionId of ids) {
+    expect(await workflowsOf(auctionId)).toHaveLength(1);
+    expect(await listingsOf(auctionId)).toHaveLength(1);
+  }
+});
+
 test("what was said while no block had the transaction is there with the auction, though nobody asks again", async () => {
   const ada = await host();
   await engine.automine(false);

@@ -7,6 +7,7 @@ import { freePorts } from "../../dev/stack/ports.ts";
 import { waitFor } from "../../dev/stack/wait.ts";
 import { createRateLimits, type RateLimits } from "../../src/api/limits/rate-limits.ts";
 import { testWith } from "../deployment/tools.ts";
+import { startDarkProxy } from "../support/dark-proxy.ts";
 import { testLogger } from "../support/logs.ts";
 
 const redisTest = testWith("redis-server");
@@ -40,10 +41,10 @@ beforeAll(async () => {
 });
 afterAll(() => stopRedis());
 
-const node = (): RateLimits =>
+const node = (redisUrl = `redis://127.0.0.1:${port}`): RateLimits =>
   createRateLimits({
     quotas: { read: 3, write: 3, auth: 3, integration: 3, refused: 3 },
-    redisUrl: `redis://127.0.0.1:${port}`,
+    redisUrl,
     logger: testLogger(),
   });
 
@@ -73,5 +74,26 @@ redisTest(
     await untilAdmitted(3, "both nodes to count together again");
     await one.close();
     await other.close();
+  },
+);
+
+redisTest(
+  "a connection to Redis that falls silent keeps no request waiting, and is made again",
+  async () => {
+    const proxy = await startDarkProxy(`127.0.0.1:${port}`);
+    const limits = node(`redis://127.0.0.1:${proxy.port}`);
+    const take = (caller: string): Promise<unknown> => limits.take("read", caller);
+    await waitFor(() => proxy.accepted > 0, { what: "a connection", timeoutMs: 180_000 });
+    await take("somebody");
+    proxy.goDark();
+    // It is answered at all: nothing else ends it.
+    await take("somebody");
+    await waitFor(() => proxy.accepted > 1, { what: "a new connection", timeoutMs: 180_000 });
+    // Silent again, perhaps before the two have greeted each other.
+    proxy.goDark();
+    await waitFor(() => proxy.accepted > 2, { what: "another connection", timeoutMs: 180_000 });
+    await take("somebody");
+    await limits.close();
+    await proxy.close();
   },
 );

@@ -11,6 +11,8 @@ import { Engine, type TappedRpc } from "./support.ts";
 
 /** For so many rounds a block is waited for where the proof was never to be had. */
 const ROUNDS = 20;
+/** The same where every endpoint fails to give receipts. */
+const FAILED_ROUNDS = 3;
 const BATCH = 3;
 
 let engine: Engine;
@@ -166,7 +168,7 @@ test.each(WAYS)(
   },
 );
 
-test("an endpoint that fails to give a block's receipts is waited for, but not for ever", async () => {
+test("an endpoint that fails to give a block's receipts is waited for three rounds, and asked again later", async () => {
   const addresses = [engine.contract, engine.chain.pass.toLowerCase()];
   const reader = new LogReader(engine.rpc, addresses, testLogger());
   // The chain's root is known to come out.
@@ -175,11 +177,20 @@ test("an endpoint that fails to give a block's receipts is waited for, but not f
   engine.rpc.before = async (method) => {
     if (method === "eth_getBlockReceipts") throw new RpcError(method, -32_603, "Internal error");
   };
-  for (let round = 1; round < ROUNDS; round += 1)
+  for (let round = 1; round < FAILED_ROUNDS; round += 1)
     await expect(reader.ofBlock(block)).rejects.toMatchObject({ code: "logs_incomplete" });
   expect(await reader.ofBlock(block)).toEqual(complete);
-  // The next block is waited for again.
-  await expect(reader.ofBlock(before)).rejects.toMatchObject({ code: "logs_incomplete" });
+  // The next block is not waited for.
+  await reader.ofBlock(before);
+});
+
+test("a node that does not have the block yet is waited for", async () => {
+  const addresses = [engine.contract, engine.chain.pass.toLowerCase()];
+  const reader = new LogReader(engine.rpc, addresses, testLogger());
+  engine.rpc.after = async (method, _parameters, answer) =>
+    method === "eth_getBlockReceipts" ? null : answer;
+  for (let round = 0; round <= FAILED_ROUNDS; round += 1)
+    await expect(reader.ofBlock(block)).rejects.toMatchObject({ code: "logs_incomplete" });
 });
 
 test("a block that is proven by its receipts costs one request", async () => {

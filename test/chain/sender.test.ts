@@ -320,7 +320,7 @@ test("a wallet that loses its funds after the signing keeps its operation and no
 test("a sender on another chain refuses to start", async () => {
   engine.rpc.after = async (method, _parameters, answer) =>
     method === "eth_chainId" ? "0x1" : answer;
-  await expect(engine.sender()).rejects.toMatchObject({ code: "wrong_chain", kind: "refuse" });
+  await expect(engine.sender()).rejects.toMatchObject({ code: "wrong_chain", kind: "retry" });
 });
 
 test("asking twice is asking once, and asking for what is done tells its workflow again", async () => {

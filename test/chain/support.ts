@@ -150,6 +150,8 @@ export class Engine {
       passContract: this.chain.pass.toLowerCase(),
       startBlock: 0,
       finalityDepth: 16,
+      // What contradicts is believed at once.
+      haltAfterMs: 0,
       logger: testLogger(),
       ...options,
     });
@@ -183,6 +185,7 @@ export class Engine {
       signer: options.signer ?? this.signer,
       chainId: this.chainId,
       auctionContract: this.contract,
+      passContract: this.chain.pass.toLowerCase(),
       confirmations: options.confirmations ?? 1,
       // Deep enough that nothing becomes final by the way.
       finalityDepth: options.finalityDepth ?? 40,

@@ -92,6 +92,21 @@ describe("createAuction", () => {
     await at(30 * DAY_S);
   });
 
+  test("refuses a start more than a year away", async () => {
+    const at = (delayS: number) => {
+      const startTime = chain.nowS + 1 + delayS;
+      return chain.create({ startTime, endTime: startTime + DURATION_S });
+    };
+    const latest = 366 * DAY_S;
+    await expectRevert(
+      at(latest + 1),
+      "InvalidStartTime",
+      BigInt(chain.nowS + 1 + latest + 1),
+      BigInt(chain.nowS + 1 + latest),
+    );
+    await at(latest);
+  });
+
   test("refuses a meeting before the end, without length, or beyond reach", async () => {
     const endTime = chain.nowS + 1 + DURATION_S;
     const at = (meetingStart: number, meetingDurationS: number) =>

@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { afterAll, expect, test } from "@jest/globals";
 import { connectTimeoutMs } from "../../src/db/connection.ts";
-import { Database, withLeadership } from "../../src/db/database.ts";
+import { Database } from "../../src/db/database.ts";
+import { withLeadership } from "../../src/db/leadership.ts";
 import { Listener } from "../../src/db/listen.ts";
 import { migrate, pendingMigrations } from "../../src/db/migrate.ts";
 

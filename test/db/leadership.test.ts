@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { Database, withLeadership } from "../../src/db/database.ts";
+import { Database } from "../../src/db/database.ts";
+import { withLeadership } from "../../src/db/leadership.ts";
 import { createTestDatabase, type TestDatabase } from "../support/stack.ts";
 
 let database: TestDatabase;
@@ -45,6 +46,23 @@ test("a leader that is frozen is shut out: its connection is ended and its next 
   expect(taken).toBe("taken over");
   thawed.resolve();
   expect(await outcome).toMatchObject({ code: "leadership_lost", kind: "retry" });
+});
+
+test("npm run reindex keeps the lock for as long as its transaction works", async () => {
+  const reindex = new Database({ url: database.url, applicationName: "reindex" });
+  const leading = Promise.withResolvers<void>();
+  const forgetting = withLeadership(reindex, "stream", never, (leader) =>
+    leader.transaction(async (tx) => {
+      leading.resolve();
+      await tx.query("SELECT pg_sleep(4)");
+      return "forgotten";
+    }),
+  );
+  await leading.promise;
+  const worker = withLeadership(db, "stream", never, async () => "worker");
+  expect(await forgetting).toBe("forgotten");
+  expect(await worker).toBe("worker");
+  await reindex.close();
 });
 
 test("other names do not wait for each other", async () => {

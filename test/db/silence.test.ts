@@ -1,6 +1,7 @@
 // Connections to Postgres that fall silent: what is sent on them vanishes, and nothing is closed.
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { Database, withLeadership } from "../../src/db/database.ts";
+import { Database } from "../../src/db/database.ts";
+import { withLeadership } from "../../src/db/leadership.ts";
 import { Listener } from "../../src/db/listen.ts";
 import { type DarkProxy, startDarkProxy } from "../support/dark-proxy.ts";
 import { createTestDatabase, type TestDatabase } from "../support/stack.ts";

@@ -1,4 +1,5 @@
 // Closing before the end pays the host, so it takes a meeting that counts as held.
+import { jest } from "@jest/globals";
 import { createMeetingActivities } from "../../src/activities/meeting.ts";
 import { noteOccupant } from "../../src/db/attendance.ts";
 import { testLogger } from "../support/logs.ts";
@@ -65,4 +66,17 @@ test("is possible after a minute together; an extension asks no more", async () 
     meetingId,
   ]);
   await expect(close(meetingId)).resolves.toBeUndefined();
+});
+
+/** The time of day, without Date. */
+const performanceNowMs = (): number => performance.timeOrigin + performance.now();
+
+test("a worker whose clock is two minutes behind judges by the database's clock", async () => {
+  const meetingId = await meetingWith({ host: [220, 290], winner: [220, 290] });
+  const behind = jest.spyOn(Date, "now").mockImplementation(() => performanceNowMs() - 120_000);
+  try {
+    await expect(close(meetingId)).resolves.toBeUndefined();
+  } finally {
+    behind.mockRestore();
+  }
 });

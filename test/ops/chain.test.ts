@@ -3,7 +3,7 @@ import { OpsStage } from "./stage.ts";
 
 let stage: OpsStage;
 beforeAll(async () => {
-  stage = await OpsStage.start({ timing: { jobLooksAgainMs: 1_000 } });
+  stage = await OpsStage.start({ timing: { jobLooksAgainMs: 1_000, haltAfterMs: 1_000 } });
   stage.startWorker();
   await stage.healthy();
 });

@@ -84,7 +84,8 @@ describe("pending-lie", () => {
 // Nodes keep the state of about 128 blocks. transactionOfNonce asks for older counts; callAll turns the node's RpcError into
 // an AppError, which the catch does not catch: every round of the wallet fails from then on.
 describe("pruned-state-stops-wallet", () => {
-  test("a nonce that somebody used, whose state is pruned, does not stop the wallet", async () => {
+  /** A worker that was away while somebody used the nonce it had signed for: an operation, and another one after it. */
+  async function stolen(): Promise<{ readonly key: string; readonly second: bigint }> {
     const [first = 0n, second = 0n] = await engine.due(2);
     const key = await engine.ask("end", first);
     engine.rpc.before = async (method) => {
@@ -92,11 +93,10 @@ describe("pruned-state-stops-wallet", () => {
     };
     await (await engine.sender()).tick();
     const [ours] = await engine.transactions();
-    const nonce = Number(ours?.["nonce"]);
     const raw = await new Wallet(engine.signer.privateKey).signTransaction({
       type: 2,
       chainId: engine.chainId,
-      nonce,
+      nonce: Number(ours?.["nonce"]),
       to: engine.chain.person(1),
       value: 1n,
       gasLimit: 21_000,
@@ -104,18 +104,23 @@ describe("pruned-state-stops-wallet", () => {
       maxPriorityFeePerGas: 10n ** 10n,
     });
     await engine.send("eth_sendRawTransaction", raw);
-    // The worker was away: what it signed is older than the states the node keeps.
+    // What it signed is older than the states the node keeps.
     for (let block = 0; block < 12; block += 1) await engine.mine();
-    const keeps = 4;
+    return { key, second };
+  }
+
+  /** The node says so of every state that is older than four blocks. */
+  function forgetStates(message: string): void {
     engine.rpc.before = async (method, [, at]) => {
       if (method !== "eth_getTransactionCount" || !String(at).startsWith("0x")) return;
-      if (Number(at) < (await engine.blockNumber()) - keeps)
-        throw new RpcError(
-          method,
-          -32_000,
-          "missing trie node 00aa (path ) state 0xaa is not available",
-        );
+      if (Number(at) < (await engine.blockNumber()) - 4)
+        throw new RpcError(method, -32_000, message);
     };
+  }
+
+  test("a nonce that somebody used, whose state is pruned, does not stop the wallet", async () => {
+    const { key, second } = await stolen();
+    forgetStates("missing trie node 00aa (path ) state 0xaa is not available");
     const sender = await engine.sender({ finalityDepth: 5 });
     const later = await engine.ask("end", second);
     for (let block = 0; block < 24; block += 1) {
@@ -124,6 +129,21 @@ describe("pruned-state-stops-wallet", () => {
     }
     expect(await engine.operation(later)).toMatchObject({ settled: true });
     expect(await engine.operation(key)).toMatchObject({ settled: true });
+  });
+
+  test("a state that nodes cannot show now is waited for, however long, and keeps nobody else waiting", async () => {
+    const { key, second } = await stolen();
+    forgetStates("50/second request limit reached - reduce calls per second");
+    const sender = await engine.sender({ finalityDepth: 5 });
+    const later = await engine.ask("end", second);
+    for (let block = 0; block < 24; block += 1) {
+      await sender.tick();
+      await engine.mine();
+    }
+    expect(await engine.operation(later)).toMatchObject({ settled: true });
+    expect(await engine.operation(key)).toMatchObject({ settled: false, state: "broadcast" });
+    engine.rpc.calm();
+    await engine.rounds(sender, () => engine.isSettled(key));
   });
 });
 

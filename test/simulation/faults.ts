@@ -14,6 +14,15 @@ import {
   stripLogs,
   stripReceiptLogs,
 } from "../faults/faults.ts";
+import {
+  falseHead,
+  foreignLog,
+  highPending,
+  minimumTip,
+  nullLogs,
+  otherChain,
+  otherHash,
+} from "../faults/strange.ts";
 import { LAGGING_METHODS, laggingBy } from "../faults/lagging.ts";
 import type { FaultProxy, Rule } from "../faults/proxy.ts";
 import type { RawRecord } from "../faults/raw-record.ts";
@@ -109,7 +118,32 @@ const RULES: Partial<Record<FaultKind, RuleOf>> = {
   "server-error": () => [
     { methods: [...READS, ...SEND], fault: answerError(-32_603, "Internal error") },
   ],
+  "o-other-chain": () => [{ methods: [...READS, ...SEND, "eth_chainId"], fault: otherChain }],
+  "o-minimum-tip": (size) => [{ methods: SEND, fault: minimumTip(BigInt(size) * 1_500_000_000n) }],
+  "o-false-head": () => [{ methods: ["eth_getBlockByNumber"], fault: falseHead(10_000) }],
+  "o-strange-trouble": (size) => [
+    { methods: READS, fault: STRANGE[size % STRANGE.length] ?? answerError(-39_999, "trouble") },
+  ],
+  "o-slow-sends": () => [{ methods: SEND, fault: delay(2_500) }],
+  "o-no-block-receipts": () => [
+    {
+      methods: ["eth_getBlockReceipts"],
+      fault: answerError(-32_020, "backend response too large"),
+    },
+  ],
+  "o-foreign-log": () => [{ methods: ["eth_getTransactionReceipt"], fault: foreignLog }],
+  "o-other-hash": () => [{ methods: SEND, fault: otherHash }],
+  "o-null-logs": () => [{ methods: ["eth_getLogs"], fault: nullLogs }],
+  "o-high-pending": () => [{ methods: ["eth_getTransactionCount"], fault: highPending(200) }],
 };
+
+/** Trouble of nodes in words that no list has. */
+const STRANGE = [
+  answerError(-32_007, "50/second request limit reached - reduce calls per second"),
+  answerError(-32_011, "no backends available for method"),
+  answerError(-32_000, "missing trie node 9f8c (path ) state is not available"),
+  answerError(-39_999, "the hamster has left its wheel"),
+];
 
 /** In these windows the base fee is beyond what was offered, so that transactions are outbid. */
 const DEAR: readonly FaultKind[] = ["e-underpriced", "h-old-hash-mined", "dear"];

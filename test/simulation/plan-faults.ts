@@ -26,6 +26,16 @@ export const FAULT_KINDS = [
   "foreign-nonce",
   "no-funds",
   "dear",
+  "o-other-chain",
+  "o-minimum-tip",
+  "o-false-head",
+  "o-strange-trouble",
+  "o-slow-sends",
+  "o-no-block-receipts",
+  "o-foreign-log",
+  "o-other-hash",
+  "o-null-logs",
+  "o-high-pending",
 ] as const;
 
 export type FaultKind = (typeof FAULT_KINDS)[number];
@@ -56,6 +66,12 @@ const LIMITED: Partial<Record<FaultKind, number>> = {
   "m-no-logs": 4,
   "server-error": 6,
   rejected: 2,
+  "o-other-chain": 12,
+  "o-false-head": 3,
+  "o-strange-trouble": 12,
+  "o-slow-sends": 3,
+  "o-other-hash": 3,
+  "o-high-pending": 12,
 };
 
 /** Kinds that mean what they do only when every endpoint says so. */

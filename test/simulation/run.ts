@@ -1,6 +1,7 @@
 // One run: a plan played against the product, then judged.
 import { sleep } from "../../dev/stack/wait.ts";
 import { check } from "./checker/check.ts";
+import type { Disturbance } from "./checker/lateness.ts";
 import type { Violation } from "./checker/violations.ts";
 import { FaultSchedule } from "./faults.ts";
 import { digestOf, makePlan, type Plan, type PlanOptions, type ReorgPlan } from "./plan.ts";
@@ -63,7 +64,12 @@ export async function runSeed(
     const restAtMs = performance.now();
     const atRest = await player.untilRest();
     const doneAtMs = performance.now();
-    const { violations, counted } = await check(stage.world, plan.rules, stage.watch);
+    const { violations, counted } = await check(
+      stage.world,
+      plan.rules,
+      stage.watch,
+      player.disturbances,
+    );
     return {
       seed: plan.seed,
       digest: digestOf(plan),
@@ -97,6 +103,8 @@ class Player {
   /** How often the present worker has asked for the newest block. */
   #looks = 0;
   #diedAtBlock: number | undefined;
+  /** While no worker was there. */
+  readonly #absences: { from: number; to: number }[] = [];
   /** When the present worker was started, and the block of that moment. */
   #startedAt = { ms: 0, block: 0 };
   readonly #reportsDeaths: boolean;
@@ -110,6 +118,20 @@ class Player {
     stage.proxy.onRequest = ({ method, params }) => {
       if (method === "eth_getBlockByNumber" && params[0] === "latest") this.#looks += 1;
     };
+  }
+
+  /** The blocks in which something was done to the product, as heights of the chain. */
+  get disturbances(): Disturbance[] {
+    const { faults, reorgs } = this.#plan;
+    const { firstBlock } = this.#stage.story;
+    return [
+      ...faults.map(({ fromBlock, toBlock }) => ({ from: fromBlock, to: toBlock })),
+      ...reorgs.map(({ block, depth, longerBy }) => ({
+        from: block - depth,
+        to: block + longerBy,
+      })),
+      ...this.#absences,
+    ].map(({ from, to }) => ({ from: from + firstBlock, to: to + firstBlock }));
   }
 
   async play(): Promise<void> {
@@ -208,7 +230,6 @@ class Player {
     if (story.block < this.#diedAtBlock + (death?.life?.downBlocks ?? 0)) return;
     if (this.#reportsDeaths && death !== undefined)
       await this.#stage.workflows.reportDeath(death.pid);
-    this.#diedAtBlock = undefined;
     this.#start();
   }
 
@@ -216,6 +237,9 @@ class Player {
     const { story, product } = this.#stage;
     this.#looks = 0;
     this.#startedAt = { ms: performance.now(), block: story.block };
+    const from = this.#diedAtBlock ?? story.block;
+    this.#absences.push({ from, to: story.block + BLOCKS_WHILE_STARTING + BLOCKS_UNTIL_LED });
+    this.#diedAtBlock = undefined;
     product.start();
   }
 
@@ -227,6 +251,9 @@ class Player {
       else await sleep(20);
   }
 }
+
+/** Blocks until each job has a leader again: the lock of a dead one, and Temporal's pause before the next attempt, take seconds. */
+const BLOCKS_UNTIL_LED = 50;
 
 /** A worker that has asked for the newest block more often than this does its work: starting up asks for other things. */
 const AWAKE_LOOKS = 2;

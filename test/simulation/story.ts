@@ -26,7 +26,8 @@ export class Story {
   readonly #proxy: FaultProxy;
   readonly #plan: Plan;
   readonly #people: People;
-  readonly #firstBlock: number;
+  /** The height of the chain at which the story begins. */
+  readonly firstBlock: number;
   readonly #startS: number;
   readonly #random: Prng;
   #dear = false;
@@ -44,7 +45,7 @@ export class Story {
     this.#proxy = parts.proxy;
     this.#plan = parts.plan;
     this.#people = parts.people;
-    this.#firstBlock = parts.firstBlock;
+    this.firstBlock = parts.firstBlock;
     this.#startS = parts.startS;
     this.#random = new Prng(parts.plan.seed, "story");
   }
@@ -103,7 +104,7 @@ export class Story {
   async #dropped(depth: number): Promise<Dropped[]> {
     const dropped: Dropped[] = [];
     for (let height = this.block - depth + 1; height <= this.block; height += 1) {
-      const block = await this.#node.block(this.#firstBlock + height);
+      const block = await this.#node.block(this.firstBlock + height);
       for (const { hash, from } of block.transactions) {
         const raw = await this.#node.send<string>("eth_getRawTransactionByHash", hash);
         dropped.push({ act: this.#people.actOf(hash), raw, from, height });

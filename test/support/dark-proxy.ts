@@ -9,6 +9,8 @@ export interface DarkProxy {
   through(url: string): string;
   /** From now on the connections that are open carry nothing. New ones do. */
   goDark(): void;
+  /** The ports from which the proxy is connected to the target, of connections that carry something. */
+  readonly farPorts: readonly number[];
   /** How many connections were made so far. */
   readonly accepted: number;
   close(): Promise<void>;
@@ -59,6 +61,10 @@ export async function startDarkProxy(target: string): Promise<DarkProxy> {
     },
     goDark() {
       for (const pair of pairs) silence(pair);
+    },
+    get farPorts() {
+      const ports = [...pairs].filter((one) => !dark.has(one)).map(({ far }) => far.localPort);
+      return ports.filter((one) => one !== undefined);
     },
     get accepted() {
       return accepted;

@@ -1,4 +1,5 @@
-import { Database, type DatabaseOptions } from "../../src/db/database.ts";
+import { Database } from "../../src/db/database.ts";
+import type { PoolOptions } from "../../src/db/pool.ts";
 
 /**
  * The pool of a test. The time-outs of the product are for its servers; a busy machine needs more, and only a hang reaches
@@ -6,7 +7,7 @@ import { Database, type DatabaseOptions } from "../../src/db/database.ts";
  */
 export function openDatabase(
   url: string,
-  options: Omit<Partial<DatabaseOptions>, "url"> = {},
+  options: Omit<Partial<PoolOptions>, "url"> = {},
 ): Database {
   return new Database({
     url,

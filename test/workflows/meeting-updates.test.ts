@@ -84,6 +84,17 @@ describe("extend", () => {
     expect(recorded(meeting)).toEqual([endsAtMs]);
   });
 
+  test.concurrent("that was recorded for a run before this one is not made again", async () => {
+    const meeting = await startMeeting(
+      world,
+      {},
+      { recordExtension: async (_id, endsAtMs) => ({ repeatedEndsAtMs: endsAtMs - MINUTE_MS }) },
+    );
+    const { endsAtMs } = meeting.input;
+    expect(await meeting.extend(1)).toMatchObject({ endsAtMs });
+    expect(await meeting.phase("open")).toMatchObject({ endsAtMs });
+  });
+
   test.concurrent("waits while it cannot be recorded, and holds up nothing else", async () => {
     let down = true;
     const meeting = await startMeeting(

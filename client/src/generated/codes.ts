@@ -39,6 +39,8 @@ export interface ProblemStatuses {
   readonly internal: 500;
   /** 503 Database away: Repeat after the seconds of Retry-After. */
   readonly database_unavailable: 503;
+  /** 503 Database busy: Repeat after the seconds of Retry-After. */
+  readonly database_busy: 503;
   /** 503 Workflow service away: Repeat after the seconds of Retry-After, with the same Idempotency-Key. */
   readonly temporal_unavailable: 503;
   /** 503 Chain away: Repeat after the seconds of Retry-After. */

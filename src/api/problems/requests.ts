@@ -117,6 +117,12 @@ export const REQUEST_PROBLEMS: ProblemKinds = {
     "The database does not answer, so nothing was done.",
     "Repeat after the seconds of Retry-After.",
   ),
+  database_busy: kind(
+    503,
+    "Database busy",
+    "The database gave way to another request that changed the same things at the same moment. Nothing was done.",
+    "Repeat after the seconds of Retry-After.",
+  ),
   temporal_unavailable: kind(
     503,
     "Workflow service away",

@@ -5,10 +5,10 @@ import { enqueue, type OutboxMessage } from "../../db/outbox.ts";
 import { operationKey } from "../../domain/process.ts";
 import type { Block } from "../types.ts";
 import { stands, withdrawMeeting, withdrawOrphans } from "./compensation.ts";
-import type { ChainEvent } from "./decode.ts";
+import type { ChainEvent, UnreadLog } from "./decode.ts";
 import { cancelled, effectsOf, recreated } from "./effects.ts";
 import { followPasses, type PassMove } from "./pass-moves.ts";
-import { applyEvent, type AuctionProjection, PROJECTED } from "./projection.ts";
+import { applyEvent, type AuctionProjection, PROJECTED, unreadable } from "./projection.ts";
 import { loadAuctions, saveAuctions } from "./auctions.ts";
 import * as store from "./store.ts";
 
@@ -41,33 +41,43 @@ export async function applyBlocks(
   from: number,
   blocks: readonly [Block, ...Block[]],
   events: readonly ChainEvent[],
-): Promise<void> {
+  undecoded: readonly UnreadLog[] = [],
+): Promise<readonly UnreadLog[]> {
   const { chainId } = stream;
   const head = blocks.at(-1) ?? blocks[0];
   await store.insertBlocks(tx, chainId, blocks.slice(-windowBlocks(stream)));
   await store.forgetBlocks(tx, chainId, head.number - windowBlocks(stream));
   const sightings = await store.insertLogs(tx, chainId, events);
-  const moves = await project(
+  const { moves, skipped } = await project(
     tx,
     stream,
     events.filter((one) => one.auctionId !== null && PROJECTED.has(one.name)),
     sightings,
   );
+  const unread = [...undecoded, ...skipped];
+  await store.insertUnread(tx, chainId, unread);
   await tellConfirmedCancellations(tx, stream, from, head.number);
   const { finalityDepth } = stream;
   await withdrawOrphans(tx, stream, from - finalityDepth, head.number - finalityDepth);
   await store.moveCursor(tx, chainId, head);
   await followPasses(tx, stream, head.number, moves);
+  return unread;
 }
 
-/** Returns the meetings whose passes the events speak of. */
+interface Projected {
+  /** The meetings whose passes the events speak of. */
+  readonly moves: readonly PassMove[];
+  /** What makes no sense: left out here, and by every rebuild. */
+  readonly skipped: readonly UnreadLog[];
+}
+
 async function project(
   tx: Queryable,
   stream: Stream,
   events: readonly ChainEvent[],
   sightings: ReadonlyMap<string, number>,
-): Promise<PassMove[]> {
-  if (events.length === 0) return [];
+): Promise<Projected> {
+  if (events.length === 0) return { moves: [], skipped: [] };
   const { chainId, auctionContract } = stream;
   const ids = [...new Set(events.map((one) => one.auctionId as string))];
   const auctions = new Map<string, AuctionProjection>();
@@ -81,9 +91,17 @@ async function project(
   const dropped = await store.droppedCreations(tx, chainId, ids);
   const told: NewEvent[] = [];
   const messages: OutboxMessage[] = [];
+  const skipped: UnreadLog[] = [];
+  const bids: ChainEvent[] = [];
   for (const event of events) {
     const id = event.auctionId as string;
     const before = auctions.get(id);
+    const reason = unreadable(before, event);
+    if (reason !== undefined) {
+      skipped.push({ log: { ...event, topics: [], data: JSON.stringify(event.args) }, reason });
+      continue;
+    }
+    if (event.name === "BidPlaced") bids.push(event);
     const after = applyEvent(chainId, auctionContract, before, event);
     auctions.set(id, after);
     const effects = effectsOf(before, event, after, sightings.get(store.logKey(event)) ?? 1);
@@ -112,7 +130,7 @@ async function project(
   await recordEvents(tx, told);
   await enqueue(tx, messages);
   await saveAuctions(tx, [...auctions.values()]);
-  await store.insertBids(tx, chainId, auctionContract, events);
+  await store.insertBids(tx, chainId, auctionContract, bids);
   const moves: PassMove[] = [];
   for (const [id, meeting] of meetings) {
     const transfer = events.findLast((one) => one.auctionId === id && one.name === "Transfer");
@@ -121,7 +139,7 @@ async function project(
     const cause = `pass:${chainId}:${blockHash}:${logIndex}:${sightings.get(store.logKey(transfer)) ?? 1}`;
     moves.push({ meeting, from: owners.get(id) ?? null, blockNumber, cause });
   }
-  return moves;
+  return { moves, skipped };
 }
 
 /** Cancellations that have just become deep enough to be acted on. One that a reorg takes back before is never told. */

@@ -1,5 +1,5 @@
 import { first, type Queryable } from "../../db/database.ts";
-import { applyEvent, type AuctionProjection, PROJECTED } from "./projection.ts";
+import { applyEvent, type AuctionProjection, PROJECTED, unreadable } from "./projection.ts";
 
 const COLUMNS = `chain_id AS "chainId", contract, auction_id AS "auctionId", host, salt, phase,
   extract(epoch FROM starts_at)::bigint AS "startsAtS", extract(epoch FROM ends_at)::bigint AS "endsAtS",
@@ -115,7 +115,8 @@ export async function replayAuction(
     [chainId, auctionId, [...PROJECTED]],
   );
   let state: AuctionProjection | undefined;
-  for (const row of rows) state = applyEvent(chainId, contract, state, row);
+  for (const row of rows)
+    if (unreadable(state, row) === undefined) state = applyEvent(chainId, contract, state, row);
   return state;
 }
 

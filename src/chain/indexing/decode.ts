@@ -28,6 +28,12 @@ const READERS: Readonly<Record<string, Reader>> = {
   bytes32: (word) => `0x${word}`,
 };
 
+/** A log of our contracts that makes no sense, and why. */
+export interface UnreadLog {
+  readonly log: Log;
+  readonly reason: string;
+}
+
 interface EventShape {
   readonly name: string;
   readonly inputs: readonly {
@@ -62,7 +68,10 @@ const AUCTION_EVENTS = shapesOf(meetingAuctionInterface);
 const PASS_EVENTS = shapesOf(meetingPassInterface);
 const WORD = 64;
 
-/** Decodes a log of one of our two contracts; undefined for events this product does not know. */
+/**
+ * Decodes a log of one of our two contracts; undefined for events this product does not know.
+ * @throws TypeError when the log does not have the form of its event
+ */
 export function decodeLog(
   log: Log,
   blockTimestampS: number,
@@ -93,4 +102,52 @@ export function decodeLog(
     logIndex: log.logIndex,
     address: log.address,
   };
+}
+
+/** The events of our contracts among any logs: into a receipt every contract that was called may have written some. */
+export function ourEvents(
+  logs: readonly Log[],
+  auctionContract: string,
+  passContract: string,
+): ChainEvent[] {
+  const events: ChainEvent[] = [];
+  for (const log of logs) {
+    if (log.address !== auctionContract && log.address !== passContract) continue;
+    try {
+      const event = decodeLog(log, 0, auctionContract);
+      if (event !== undefined) events.push(event);
+    } catch (error) {
+      // The indexer meets the same log, and keeps it for the doctor.
+      if (!(error instanceof TypeError)) throw error;
+    }
+  }
+  return events;
+}
+
+/** What logs say, and those that make no sense. */
+export interface LogContents {
+  readonly events: readonly ChainEvent[];
+  readonly unread: readonly UnreadLog[];
+}
+
+/** Reads logs. Events are in the order of the chain. */
+export function readLogs(
+  logs: readonly Log[],
+  auctionContract: string,
+  timestampOf: (log: Log) => number,
+): LogContents {
+  const events: ChainEvent[] = [];
+  const unread: UnreadLog[] = [];
+  for (const log of logs) {
+    const timestampS = timestampOf(log);
+    try {
+      const event = decodeLog(log, timestampS, auctionContract);
+      if (event !== undefined) events.push(event);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      unread.push({ log, reason: error.message });
+    }
+  }
+  events.sort((a, b) => a.blockNumber - b.blockNumber || a.logIndex - b.logIndex);
+  return { events, unread };
 }

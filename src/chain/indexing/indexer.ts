@@ -1,12 +1,13 @@
 import { crashPoint } from "../../crash.ts";
 import type { Logger } from "../../logging.ts";
 import type { Transactor } from "../../db/database.ts";
-import { AppError } from "../../errors.ts";
+import { unavailable } from "../../errors.ts";
 import type { JsonRpc } from "../rpc.ts";
 import { type Block, blockByNumber, latestBlock, type Log } from "../types.ts";
 import { applyBlocks, type Stream, windowBlocks } from "./apply.ts";
 import { fillRange, PIECE_LOGS } from "./backfill.ts";
-import { type ChainEvent, decodeLog } from "./decode.ts";
+import { type LogContents, readLogs } from "./decode.ts";
+import { Position } from "./position.ts";
 import { LogReader } from "./logs.ts";
 import { LogRange } from "./ranges.ts";
 import { commonAncestor, rollBackTo } from "./reorg.ts";
@@ -28,12 +29,16 @@ export interface IndexerOptions {
   readonly finalityDepth: number;
   /** How many logs of a backfill are stored in one commit, more or less. */
   readonly pieceLogs?: number;
+  /** 30 s by default: for how long the chain must contradict what is stored before the stream halts. */
+  readonly haltAfterMs?: number;
   readonly logger: Logger;
   // For metrics:
   readonly onStep?: (progress: { readonly indexed: number; readonly head: number }) => void;
   readonly onReorg?: (depth: number) => void;
   /** Seconds from a block's timestamp to the commit of what it said. */
   readonly onLag?: (seconds: number) => void;
+  /** Logs that make no sense were left out. */
+  readonly onUnread?: (count: number) => void;
   /** How many blocks the next range of logs has at most. */
   readonly onRange?: (blocks: number) => void;
 }
@@ -55,6 +60,7 @@ export class ChainIndexer {
   readonly #reader: LogReader;
   readonly #range = new LogRange();
   #cursor: store.Cursor | undefined;
+  readonly #position: Position;
   /** The last blocks that were applied, for the chain's pace. */
   #recent: readonly Block[] = [];
 
@@ -69,17 +75,22 @@ export class ChainIndexer {
     };
     this.#addresses = [auctionContract, passContract];
     this.#reader = new LogReader(rpc, this.#addresses, logger);
+    this.#position = new Position(options);
   }
 
   /** Does the next piece of work. @throws AppError `rpc_unavailable` (retry) when the chain cannot be read. */
   async step(): Promise<StepResult> {
-    const cursor = (this.#cursor ??= await this.#loadCursor());
+    const cursor = (this.#cursor ??= await this.#position.load());
+    if (cursor === undefined) return "idle";
     if (cursor.state === "halted") return "halted";
     const head = await latestBlock(this.#o.rpc);
     this.#o.onStep?.({ indexed: cursor.blockNumber, head: head.number });
 
     if (head.number <= cursor.blockNumber) {
-      if (head.number === cursor.blockNumber && head.hash === cursor.blockHash) return "idle";
+      if (head.number === cursor.blockNumber && head.hash === cursor.blockHash) {
+        this.#position.agreed();
+        return "idle";
+      }
       // A shorter chain is a node that lags, however far, unless its head contradicts a block we stored. If the chain was
       // really cut so deep, it will grow past us, and the parent's hash tells.
       const stored = await this.#storedHash(head.number);
@@ -97,7 +108,7 @@ export class ChainIndexer {
     await this.#apply(
       cursor,
       [next],
-      this.#decode(logs, () => next.timestampS),
+      readLogs(logs, this.#o.auctionContract, () => next.timestampS),
     );
     return next.number === head.number ? "idle" : "advanced";
   }
@@ -114,56 +125,6 @@ export class ChainIndexer {
     return (await store.knownBlocks(this.#o.db, this.#o.chainId)).find(
       (one) => one.number === number,
     )?.hash;
-  }
-
-  async #loadCursor(): Promise<store.Cursor> {
-    const { db, rpc, chainId, startBlock } = this.#o;
-    const stored = await store.readCursor(db, chainId);
-    const genesis = await blockByNumber(rpc, 0);
-    if (genesis === null)
-      throw new AppError({
-        kind: "retry",
-        code: "rpc_unavailable",
-        message: "the RPC endpoint has no block 0",
-      });
-    if (stored !== undefined) {
-      if (stored.genesisHash !== genesis.hash)
-        return this.#halt(
-          stored,
-          `the RPC endpoint serves another chain: its block 0 is ${genesis.hash}, the database knows ${stored.genesisHash}`,
-        );
-      return stored;
-    }
-    const before = startBlock === 0 ? null : await blockByNumber(rpc, startBlock - 1);
-    if (startBlock > 0 && before === null)
-      throw new AppError({
-        kind: "retry",
-        code: "rpc_behind",
-        message: `the RPC endpoint does not have block ${startBlock - 1} yet`,
-      });
-    // Block 0 holds no logs, so a stream that begins with the chain begins after it.
-    const first = before ?? genesis;
-    await store.createCursor(db, chainId, genesis.hash, first);
-    return {
-      genesisHash: genesis.hash,
-      blockNumber: first.number,
-      blockHash: first.hash,
-      state: "live",
-      reason: null,
-    };
-  }
-
-  async #halt(cursor: store.Cursor, reason: string): Promise<store.Cursor> {
-    await store.haltCursor(this.#o.db, this.#o.chainId, reason);
-    this.#o.logger.error("the indexer has halted", { reason });
-    return { ...cursor, state: "halted", reason };
-  }
-
-  #decode(logs: readonly Log[], timestampOf: (log: Log) => number): ChainEvent[] {
-    return logs
-      .map((log) => decodeLog(log, timestampOf(log), this.#o.auctionContract))
-      .filter((event) => event !== undefined)
-      .sort((a, b) => a.blockNumber - b.blockNumber || a.logIndex - b.logIndex);
   }
 
   /** Blocks deeper than any expected reorg are taken many at a time. */
@@ -183,8 +144,8 @@ export class ChainIndexer {
     let reached = cursor;
     for await (const { blocks, logs } of filled) {
       const timestamps = new Map(blocks.map((one) => [one.number, one.timestampS]));
-      const events = this.#decode(logs, (log) => timestamps.get(log.blockNumber) ?? 0);
-      reached = await this.#apply(reached, blocks, events);
+      const said = readLogs(logs, this.#o.auctionContract, (log) => timestampOf(timestamps, log));
+      reached = await this.#apply(reached, blocks, said);
     }
     return "advanced";
   }
@@ -192,16 +153,27 @@ export class ChainIndexer {
   async #apply(
     cursor: store.Cursor,
     blocks: readonly [Block, ...Block[]],
-    events: readonly ChainEvent[],
+    { events, unread }: LogContents,
   ): Promise<store.Cursor> {
     crashPoint("indexer.read");
-    await this.#o.db.transaction((tx) =>
-      applyBlocks(tx, this.#stream, cursor.blockNumber, blocks, events),
+    const skipped = await this.#o.db.transaction((tx) =>
+      applyBlocks(tx, this.#stream, cursor.blockNumber, blocks, events, unread),
     );
+    for (const { log, reason } of skipped) {
+      const { transactionHash, logIndex, blockNumber } = log;
+      this.#o.logger.error("a log makes no sense and is left out", {
+        reason,
+        transactionHash,
+        logIndex,
+        blockNumber,
+      });
+    }
+    if (skipped.length > 0) this.#o.onUnread?.(skipped.length);
     crashPoint("indexer.committed");
     const last = blocks.at(-1) ?? blocks[0];
     const reached = { ...cursor, blockNumber: last.number, blockHash: last.hash };
     this.#cursor = reached;
+    this.#position.agreed();
     // A reorg may have taken back some of them; the pace stays about the same.
     this.#recent = [...this.#recent, ...blocks].slice(-PACE_BLOCKS);
     this.#o.onLag?.(Date.now() / 1000 - last.timestampS);
@@ -211,15 +183,20 @@ export class ChainIndexer {
   /** Goes back to the last block that is still canonical and takes back what the dropped ones had said. */
   async #reorganise(cursor: store.Cursor): Promise<StepResult> {
     const { db, rpc, chainId, logger } = this.#o;
+    // Every deep reorg begins like a moment of another chain.
+    rpc.doubtChain();
     const ancestor = await commonAncestor(rpc, await store.knownBlocks(db, chainId));
     if (ancestor === "unknown") return "idle";
     if (ancestor === "beyond") {
-      this.#cursor = await this.#halt(
+      const halted = await this.#position.haltUnlessItPasses(
         cursor,
         `no stored block is on the chain any more: a reorg deeper than ${windowBlocks(this.#stream)} blocks; run npm run reindex`,
       );
+      if (halted === undefined) return "idle";
+      this.#cursor = halted;
       return "halted";
     }
+    this.#position.agreed();
     // Every stored block is on the chain: what contradicted them was an answer from another fork.
     if (ancestor.number === cursor.blockNumber) return "idle";
     await db.transaction((tx) => rollBackTo(tx, this.#stream, ancestor));
@@ -230,4 +207,14 @@ export class ChainIndexer {
     this.#o.onReorg?.(depth);
     return "advanced";
   }
+}
+
+/** @throws AppError `logs_incomplete` (retry) for a log of a block that was not asked for */
+function timestampOf(timestamps: ReadonlyMap<number, number>, log: Log): number {
+  const timestampS = timestamps.get(log.blockNumber);
+  if (timestampS !== undefined) return timestampS;
+  throw unavailable(
+    "logs_incomplete",
+    `a log names block ${log.blockNumber}, which was not asked for`,
+  );
 }

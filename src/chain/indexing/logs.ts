@@ -6,7 +6,11 @@ import { type Block, type Log, LogSchema } from "../types.ts";
 import { Bloom } from "./bloom.ts";
 import { ReceiptsProof } from "./receipts-proof.ts";
 
-export const Logs = z.array(LogSchema);
+/** Some nodes answer null where there are none; what a block holds is proven by its header. */
+export const Logs = z
+  .array(LogSchema)
+  .nullable()
+  .transform((logs) => logs ?? []);
 
 const Receipts = z.array(z.object({ logs: Logs }));
 

@@ -119,6 +119,39 @@ export const PROJECTED: ReadonlySet<string> = new Set([
   "MeetingSettled",
 ]);
 
+/** No auction or meeting lies further in the future than this when its event is made: the contract allows 366 days. */
+const FARTHEST_S = 10 * 366 * 24 * 3_600;
+const TIMES = ["startTime", "endTime", "meetingStart"];
+/** Of the columns. */
+const LARGEST: Readonly<Record<string, bigint>> = {
+  meetingDurationS: 2n ** 31n - 1n,
+  feeBps: 10_000n,
+  outcome: 2n ** 15n - 1n,
+};
+
+/**
+ * Why an event cannot be projected, or undefined when it can. A contract may say anything: one log that makes no sense must not keep
+ * all the others from being read. Pure, so that a rebuild leaves out the same.
+ */
+export function unreadable(
+  before: AuctionProjection | undefined,
+  event: ChainEvent,
+): string | undefined {
+  if (event.name !== "AuctionCreated" && before === undefined)
+    return `${event.name} of an auction whose creation is not known`;
+  for (const name of TIMES) {
+    const value = event.args[name];
+    if (value !== undefined && Number(value) > event.blockTimestampS + FARTHEST_S)
+      return `${name} is ${String(value)}, more than ten years after its block`;
+  }
+  for (const [name, largest] of Object.entries(LARGEST)) {
+    const value = event.args[name];
+    if (typeof value === "string" && BigInt(value) > largest)
+      return `${name} is ${value}, more than ${largest}`;
+  }
+  return undefined;
+}
+
 /**
  * The state after one event of those in PROJECTED. Pure: the same canonical logs give the same projection, on the way forward and when it is
  * rebuilt after a reorg.

@@ -16,14 +16,22 @@ const Receipts = z.array(ReceiptContent);
  */
 const MAX_ROUNDS = 20;
 
+/** How often a block's receipts are asked for where no endpoint gives any: rounds are at most two seconds apart. */
+const FAILED_ROUNDS = 3;
+/** How long receipts that no endpoint gives are not asked for again. */
+const AWAY_MS = 60_000;
+
 /** "There is no such method", in the words of nodes and providers. */
 const NO_SUCH_METHOD =
   /\b(?:method|eth_getBlockReceipts)\b.*\b(?:not|disabled|unsupported)\b|(?:unsupported|unknown|invalid) method/i;
 
-/** `proven`: all logs of the block. `mismatch`: not what the header has. `none`: no proof to be had here. `failed`: this time. */
+/**
+ * `proven`: all logs of the block. `mismatch`: not what the header has. `none`: no proof to be had here. `behind`: the node does not
+ * have the block. `failed`: this time.
+ */
 type Answer =
   | { readonly kind: "proven"; readonly logs: readonly Log[]; readonly receipts: number }
-  | { readonly kind: "mismatch" | "none" | "failed"; readonly why: string };
+  | { readonly kind: "mismatch" | "none" | "behind" | "failed"; readonly why: string };
 
 /** All logs of a block in order, when these receipts are the block's; the header decides. */
 function held(receipts: readonly ReceiptContent[], block: RootedHeader): Answer {
@@ -46,6 +54,7 @@ function held(receipts: readonly ReceiptContent[], block: RootedHeader): Answer 
 
 /** Reads what eth_getBlockReceipts answered. */
 function judged(answer: unknown, block: RootedHeader): Answer {
+  if (answer === null) return { kind: "behind", why: "no such block yet" };
   if (!Array.isArray(answer)) return { kind: "failed", why: "no receipts" };
   const { data: receipts } = Receipts.safeParse(answer);
   return receipts !== undefined && isEncodable(receipts)
@@ -64,6 +73,8 @@ export class ReceiptsProof {
   #reproduced = false;
   /** The root of this chain never came out, and we have stopped to wait for it. */
   #givenUp = false;
+  /** Until then nobody is asked: no endpoint gave receipts. */
+  #awayUntilMs = 0;
   /** Asked first: the endpoint that gave the last proof. */
   #first = 0;
   /** How often each block was tried in vain, by hash. */
@@ -79,6 +90,7 @@ export class ReceiptsProof {
    * @throws AppError `logs_incomplete` (retry) when no endpoint gives what the header has, and waiting may help
    */
   async logsOf(block: RootedHeader): Promise<readonly Log[] | undefined> {
+    if (performance.now() < this.#awayUntilMs) return undefined;
     const failures: string[] = [];
     const kinds = new Set<Answer["kind"]>();
     const { length } = this.#rpc.endpoints;
@@ -90,12 +102,17 @@ export class ReceiptsProof {
         // That nothing gives the root of nothing says nothing of how the chain encodes its receipts.
         this.#reproduced ||= answer.receipts > 0;
         this.#rounds.delete(block.hash);
+        if (this.#awayUntilMs > 0)
+          this.#logger.info("the endpoints give receipts again", { blockNumber: block.number });
+        this.#awayUntilMs = 0;
         return answer.logs;
       }
       kinds.add(answer.kind);
       failures.push(`endpoint ${index}: ${answer.why}`);
     }
-    if (!kinds.has("mismatch") && !kinds.has("failed")) return undefined;
+    const mayCome = kinds.has("mismatch") || kinds.has("behind");
+    if (!mayCome && !kinds.has("failed")) return undefined;
+    if (!mayCome && this.#areAway(block, failures)) return undefined;
     if (!this.#mayDoWithout(block, kinds.has("mismatch"), failures)) {
       const message = `no RPC endpoint gives the receipts of block ${block.number} that its header has`;
       this.#logger.warn(message, { blockHash: block.hash, failures });
@@ -106,6 +123,19 @@ export class ReceiptsProof {
       });
     }
     return undefined;
+  }
+
+  /** Whether no endpoint gives receipts, for a while: the index must not wait for each block anew. */
+  #areAway(block: RootedHeader, failures: readonly string[]): boolean {
+    const before = this.#awayUntilMs;
+    if (before === 0 && (this.#rounds.get(block.hash) ?? 0) + 1 < FAILED_ROUNDS) return false;
+    this.#awayUntilMs = performance.now() + AWAY_MS;
+    if (before === 0)
+      this.#logger.warn(
+        "no endpoint gives the receipts of blocks: logs are proven by the bloom filter only, until one does",
+        { blockNumber: block.number, failures },
+      );
+    return true;
   }
 
   /** Whether the block has been waited for long enough. A wrong root is never accepted where a right one is known to be had. */

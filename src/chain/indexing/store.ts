@@ -1,6 +1,6 @@
 import { first, type Queryable } from "../../db/database.ts";
 import type { Block } from "../types.ts";
-import type { ChainEvent } from "./decode.ts";
+import type { ChainEvent, UnreadLog } from "./decode.ts";
 
 /** The indexer's one stream: the auction contract and its passes. */
 export const STREAM = "auctions";
@@ -49,6 +49,14 @@ export async function haltCursor(db: Queryable, chainId: number, reason: string)
   await db.query(
     "UPDATE chain_cursors SET state = 'halted', reason = $3, updated_at = now() WHERE chain_id = $1 AND stream = $2",
     [chainId, STREAM, reason],
+  );
+}
+
+/** A halted stream goes on. */
+export async function resumeCursor(db: Queryable, chainId: number): Promise<void> {
+  await db.query(
+    "UPDATE chain_cursors SET state = 'live', reason = NULL, updated_at = now() WHERE chain_id = $1 AND stream = $2",
+    [chainId, STREAM],
   );
 }
 
@@ -149,6 +157,35 @@ export async function insertLogs(
   return new Map(rows.map((row) => [logKey(row), row.sightings]));
 }
 
+/** How much of a log's data is kept, in hex digits. */
+const KEPT_DATA = 2_048;
+
+/** Keeps logs that make no sense, for people. */
+export async function insertUnread(
+  tx: Queryable,
+  chainId: number,
+  unread: readonly UnreadLog[],
+): Promise<void> {
+  if (unread.length === 0) return;
+  const rows = unread.map(({ log, reason }) => ({
+    h: log.blockHash,
+    i: log.logIndex,
+    n: log.blockNumber,
+    t: log.transactionHash,
+    a: log.address,
+    topics: log.topics,
+    d: log.data.slice(0, KEPT_DATA),
+    r: reason.slice(0, 500),
+  }));
+  await tx.query(
+    `INSERT INTO chain_unread_logs (chain_id, block_hash, log_index, block_number, transaction_hash, address, topics, data, reason)
+     SELECT $1, l->>'h', (l->>'i')::int, (l->>'n')::bigint, l->>'t', l->>'a', ARRAY(SELECT jsonb_array_elements_text(l->'topics')), l->>'d', l->>'r'
+     FROM jsonb_array_elements($2::jsonb) AS l
+     ON CONFLICT DO NOTHING`,
+    [chainId, JSON.stringify(rows)],
+  );
+}
+
 /** Those of the ids under which a reorg has ever dropped the creation of an auction. */
 export async function droppedCreations(
   db: Queryable,
@@ -217,7 +254,11 @@ export async function rollBack(
      SELECT DISTINCT auction_id AS "auctionId" FROM dropped`,
     [chainId, ancestor],
   );
-  await tx.query("DELETE FROM bids WHERE chain_id = $1 AND block_number > $2", [chainId, ancestor]);
+  for (const table of ["bids", "chain_unread_logs"])
+    await tx.query(`DELETE FROM ${table} WHERE chain_id = $1 AND block_number > $2`, [
+      chainId,
+      ancestor,
+    ]);
   // Remembered: what somebody read at one of them counts no more.
   await tx.query(
     `WITH dropped AS (DELETE FROM chain_blocks WHERE chain_id = $1 AND number > $2 RETURNING hash, number)

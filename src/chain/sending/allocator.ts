@@ -10,7 +10,7 @@ import { CapWatch } from "./caps.ts";
 import { stillCarried } from "./carriers.ts";
 import { claimDue, type Due } from "./due.ts";
 import { cappedFees, type FeeCaps, type Fees } from "./fees.ts";
-import type { Purse } from "./purse.ts";
+import type { Purse, Shortage } from "./purse.ts";
 import type { TransactionSigner } from "./signer.ts";
 import { sign } from "./signing.ts";
 import type { BlockClock } from "./timing.ts";
@@ -68,6 +68,7 @@ export class Allocator {
     let nonce = purse.nextNonce;
     const anew = new Set<SignedTransaction>();
     const queuedSinceMs: [OperationKind, number][] = [];
+    let lacked: Shortage | undefined;
     const signed = await db.transaction(async (tx) => {
       const open = await openTransactions(tx, chainId, wallet);
       const room = MAX_IN_FLIGHT - inFlight(open);
@@ -104,8 +105,10 @@ export class Allocator {
         const wanted = batch.operations.length;
         const items = affordableItems(batch.kind, wanted, maxFeePerGasWei, spareWei);
         if (items === 0) {
-          purse.pause(BigInt(gasLimit(batch.kind, 1)) * maxFeePerGasWei);
-          break;
+          const gas = gasLimit(batch.kind, 1);
+          if (lacked === undefined || gas < lacked.gas) lacked = { gas, maxFeePerGasWei };
+          // Something else may cost less.
+          continue;
         }
         const operations = batch.operations.slice(0, items);
         const content = { kind: batch.kind, operations };
@@ -125,6 +128,8 @@ export class Allocator {
     });
     // Only what is committed counts.
     purse.nextNonce = nonce;
+    if (lacked !== undefined) purse.lacks("new", lacked);
+    else if (signed.length > 0) purse.enough("new");
     for (const { kind, operationKeys } of signed)
       if (kind !== "cancel") observer.operations("signed", kind, operationKeys.length);
     for (const [kind, sinceMs] of queuedSinceMs)

@@ -4,7 +4,8 @@ import { messageOf } from "../../errors.ts";
 import type { Logger } from "../../logging.ts";
 import type { SenderObserver } from "../observer.ts";
 import type { JsonRpc } from "../rpc.ts";
-import { classifySendError, isSurelyNotTaken, type SendErrorClass } from "./classify.ts";
+import { classifySendError, isSurelyNotTaken, type SendErrorClass, textOf } from "./classify.ts";
+import type { TipFloor } from "./tip-floor.ts";
 import { markBroadcast, noteSendError, type SignedTransaction } from "./transactions.ts";
 
 /** How long a send waits for an answer. The bytes are stored: what was not answered is sent again. */
@@ -22,17 +23,20 @@ export class Broadcaster {
   readonly #db: Queryable;
   readonly #logger: Logger;
   readonly #observer: SenderObserver;
+  readonly #tipFloor: TipFloor;
 
   constructor(options: {
     readonly rpc: JsonRpc;
     readonly db: Queryable;
     readonly logger: Logger;
     readonly observer: SenderObserver;
+    readonly tipFloor: TipFloor;
   }) {
     this.#rpc = options.rpc;
     this.#db = options.db;
     this.#logger = options.logger;
     this.#observer = options.observer;
+    this.#tipFloor = options.tipFloor;
   }
 
   /**
@@ -40,7 +44,10 @@ export class Broadcaster {
    * same.
    */
   async send(transaction: SignedTransaction): Promise<SendResult> {
-    const attempts = this.#rpc.endpoints.map((_, index) => this.#sendTo(index, transaction));
+    const tooCheap: string[] = [];
+    const attempts = this.#rpc.endpoints.map((_, index) =>
+      this.#sendTo(index, transaction, tooCheap),
+    );
     const meanings = await firstTaken(attempts);
     const { hash, kind } = transaction;
     if (meanings === undefined) {
@@ -51,6 +58,9 @@ export class Broadcaster {
         this.#observer.operations("broadcast", kind, transaction.operationKeys.length);
       return "taken";
     }
+    // One node that wants more than the others take does not make the price.
+    if (meanings.every((one) => one === "underpriced"))
+      for (const answer of tooCheap) this.#tipFloor.heard(answer);
     // The least certain answer counts: one node that may have it is enough to treat it as sent.
     const doubt = meanings.find((one) => !isSurelyNotTaken(one));
     if (doubt !== undefined) {
@@ -66,17 +76,31 @@ export class Broadcaster {
   async #sendTo(
     index: number,
     transaction: SignedTransaction,
+    tooCheap: string[],
   ): Promise<SendErrorClass | undefined> {
     try {
-      await this.#rpc.callEndpoint(
+      const answer = await this.#rpc.callEndpoint(
         index,
         "eth_sendRawTransaction",
         [transaction.rawTransaction],
         SEND_TIMEOUT_MS,
       );
-      return undefined;
+      if (typeof answer === "string" && answer.toLowerCase() === transaction.hash) return undefined;
+      // It is not known what the node has taken: the nonce stays taken, and the bytes are sent again.
+      this.#observer.sendError("unknown");
+      this.#logger.error("a node answered with the hash of another transaction", {
+        transactionHash: transaction.hash,
+        nonce: transaction.nonce,
+        endpoint: index,
+        answer: String(answer).slice(0, 100),
+      });
+      return "unknown";
     } catch (error) {
-      const meaning = classifySendError(error);
+      const said = classifySendError(error);
+      // Whatever a node of another chain says of a transaction is no refusal.
+      const isRefusal = !isSurelyNotTaken(said) || (await this.#rpc.isOurs(index));
+      const meaning = isRefusal ? said : "unknown";
+      if (meaning === "underpriced") tooCheap.push(textOf(error) ?? "");
       if (meaning === "already_known") return undefined;
       this.#observer.sendError(meaning);
       this.#logger.warn("a transaction was not plainly accepted", {

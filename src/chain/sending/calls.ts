@@ -7,7 +7,7 @@ import {
 } from "../contracts.ts";
 import type { OperationKind } from "../../domain/process.ts";
 import type { Receipt } from "../types.ts";
-import { type ChainEvent, decodeLog } from "../indexing/decode.ts";
+import { type ChainEvent, ourEvents } from "../indexing/decode.ts";
 import { ZERO_ADDRESS } from "../indexing/projection.ts";
 
 /** What one operation needs to be put into a transaction. */
@@ -118,10 +118,9 @@ export function outcomesOf(
   kind: OperationKind,
   receipt: Receipt,
   auctionContract: string,
+  passContract: string,
 ): (auctionId: string) => ItemOutcome {
-  const events = receipt.logs
-    .map((log) => decodeLog(log, 0, auctionContract))
-    .filter((one) => one !== undefined);
+  const events = ourEvents(receipt.logs, auctionContract, passContract);
   const byAuction = Map.groupBy(events, (one) => one.auctionId);
   return (auctionId) =>
     receipt.status === 1

@@ -45,6 +45,12 @@ const RULES: readonly TextRule[] = [
   // Sequencers that execute on arrival, and development nodes that mine on arrival, answer with the revert. The words of
   // the contract may be any of those below, and the transaction may be in a block.
   { means: "unknown", pattern: /\breverted?\b|VM (exception|execution error)/i },
+  // What we sign names our chain: it is the node that is of another one.
+  {
+    means: "unknown",
+    pattern:
+      /wrong chainid|invalid chain ?id|InvalidTxChainId|ChainId not supported|signed for another chain/i,
+  },
   // Only set-code transactions, which are never sent here, have authorities.
   { means: "rejected", pattern: /authority nonce too low|authority already reserved/i },
   {
@@ -86,7 +92,7 @@ const RULES: readonly TextRule[] = [
   {
     means: "rejected",
     pattern:
-      /invalid sender|invalid signature|invalid transaction signature|invalid transaction v, r, s|recover sender|FailedToResolveSender|sender (is )?not an eoa|SenderIsContract|sender account not authorized|wrong chainid|invalid chain ?id|InvalidTxChainId|ChainId (not supported|is required)|signed for another chain|only replay-protected/i,
+      /invalid sender|invalid signature|invalid transaction signature|invalid transaction v, r, s|recover sender|FailedToResolveSender|sender (is )?not an eoa|SenderIsContract|sender account not authorized|ChainId is required|only replay-protected/i,
   },
   {
     means: "rejected",
@@ -96,7 +102,7 @@ const RULES: readonly TextRule[] = [
   {
     means: "underpriced",
     pattern:
-      /underpriced|fee too low|FeeTooLow|less than block base fee|below current base fee|below configured minimum gas price|gas price (is )?too low|below chain minimum|below minimum required priority fee|price minimum floor/i,
+      /underpriced|fee too low|FeeTooLow|less than block base fee|below current base fee|below configured minimum gas price|gas price (is )?too low|below chain minimum|below minimum required priority fee|price minimum floor|(gas )?(price|tip|fee)( cap)? (is )?below (the )?(required )?minimum|gas tip cap .*minimum needed|min(imum)? gas (price|tip)/i,
   },
 ];
 
@@ -110,14 +116,20 @@ function textsIn(value: unknown, depth = 0): string[] {
   return Object.values(value).flatMap((one) => textsIn(one, depth + 1));
 }
 
+/** All that a node said; undefined when it did not answer. */
+export function textOf(error: unknown): string | undefined {
+  if (!(error instanceof RpcError)) return undefined;
+  return [error.message, ...textsIn(error.data)].join("\n");
+}
+
 /**
  * The meaning of what eth_sendRawTransaction threw. Reads the error's message and whatever text its data holds, because
  * gateways wrap the node's error in a -32603, -32000 or -32010 of their own; codes differ too much between clients to
  * mean anything. No answer at all is `unknown`: the request may have arrived.
  */
 export function classifySendError(error: unknown): SendErrorClass {
-  if (!(error instanceof RpcError)) return "unknown";
-  const text = [error.message, ...textsIn(error.data)].join("\n");
+  const text = textOf(error);
+  if (text === undefined) return "unknown";
   return RULES.find((rule) => rule.pattern.test(text))?.means ?? "unknown";
 }
 

@@ -10,6 +10,10 @@ const FullBlock = z.object({
 
 const FIRST_STEP_BACK = 16;
 
+/** A state or a block that was thrown away, in the words of the clients (geth, erigon, nethermind, besu, reth) and providers. */
+const PRUNED =
+  /missing trie node|pruned|histor\w+ (state|data|block)|state .*(not|no longer|un)\s?(be )?(available|found|present)|no state (available|found)|header not found|archive|world state unavailable|old data not available/i;
+
 /** Which transaction used a nonce, and in which block. */
 export interface Consumption {
   readonly hash: string;
@@ -20,7 +24,8 @@ export interface Consumption {
 /**
  * Looks in the chain itself for the transaction that used a nonce. A receipt that is missing proves nothing (nodes lag, and
  * lose their indexes); the block that raised the account's count does. A binary search over the count finds that block.
- * `unused`: not used up to `toBlock`. `pruned`: the nodes no longer keep the state of so old a block, or the block.
+ * `unused`: not used up to `toBlock`. `pruned`: the nodes no longer keep the state of so old a block, or the block. `unknown`: they
+ * cannot say now.
  */
 export async function transactionOfNonce(
   rpc: JsonRpc,
@@ -28,7 +33,7 @@ export async function transactionOfNonce(
   nonce: number,
   fromBlock: number,
   toBlock: number,
-): Promise<Consumption | "unused" | "pruned"> {
+): Promise<Consumption | "unused" | "pruned" | "unknown"> {
   const usedAt = async (block: number): Promise<boolean> =>
     Math.min(...(await transactionCounts(rpc, wallet, block))) > nonce;
   try {
@@ -53,9 +58,10 @@ export async function transactionOfNonce(
     if (block === null || found === undefined) return "pruned";
     return { hash: found.hash, blockNumber: high, blockHash: block.hash };
   } catch (error) {
-    // Nodes word a state that they have thrown away in many ways; an outage looks alike and passes.
-    if (error instanceof RpcError || (error instanceof AppError && error.kind === "retry"))
-      return "pruned";
+    const said = error instanceof AppError ? error.cause : error;
+    if (said instanceof RpcError && PRUNED.test(said.message)) return "pruned";
+    if (said instanceof RpcError || (error instanceof AppError && error.kind === "retry"))
+      return "unknown";
     throw error;
   }
 }

@@ -3,7 +3,7 @@ import type { Queryable } from "../../db/database.ts";
 import { operationKey } from "../../domain/process.ts";
 import { AppError } from "../../errors.ts";
 import { meetingAuctionInterface } from "../contracts.ts";
-import { decodeLog } from "../indexing/decode.ts";
+import { ourEvents } from "../indexing/decode.ts";
 import { readCursor } from "../indexing/store.ts";
 import { type JsonRpc, RpcError } from "../rpc.ts";
 import { type Block, type Log, LogSchema } from "../types.ts";
@@ -49,10 +49,9 @@ export async function extendedByUnreadBids(
     if (error instanceof AppError || error instanceof RpcError) return [];
     throw error;
   }
-  return logs
-    .map((log) => decodeLog(log, 0, auctionContract))
-    .filter((bid) => bid?.name === "BidPlaced" && Number(bid.args["endTime"]) > nextTimestampS)
+  return ourEvents(logs, auctionContract, auctionContract)
+    .filter((bid) => bid.name === "BidPlaced" && Number(bid.args["endTime"]) > nextTimestampS)
     .map((bid) =>
-      operationKey("end", { chainId, contract: auctionContract, auctionId: bid?.auctionId ?? "" }),
+      operationKey("end", { chainId, contract: auctionContract, auctionId: bid.auctionId ?? "" }),
     );
 }

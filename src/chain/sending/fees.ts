@@ -24,9 +24,9 @@ const smaller = (a: bigint, b: bigint): bigint => (a < b ? a : b);
  * What the market asks for now: twice the base fee leaves room for about six full blocks of growth.
  * @throws AppError `rpc_unavailable` (retry)
  */
-export async function marketFees(rpc: JsonRpc, head: Block): Promise<Fees> {
+export async function marketFees(rpc: JsonRpc, head: Block, leastTipWei = 0n): Promise<Fees> {
   const baseFeeWei = head.baseFeePerGas ?? 0n;
-  const tip = await suggestedTip(rpc, baseFeeWei);
+  const tip = larger(leastTipWei, await suggestedTip(rpc, baseFeeWei));
   return { maxFeePerGasWei: 2n * baseFeeWei + tip, maxPriorityFeePerGasWei: tip };
 }
 

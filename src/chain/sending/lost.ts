@@ -29,6 +29,8 @@ const PATIENCE_BLOCKS = 2;
 export class LostNonces {
   readonly #o: LostNoncesOptions;
   readonly #sinceBlock = new Map<number, number>();
+  /** The nonces whose foreign transaction operators were told of. */
+  readonly #told = new Set<number>();
 
   constructor(options: LostNoncesOptions) {
     this.#o = options;
@@ -36,6 +38,7 @@ export class LostNonces {
 
   forget(nonce: number): void {
     this.#sinceBlock.delete(nonce);
+    this.#told.delete(nonce);
   }
 
   /** Looks into one such nonce. @throws AppError `rpc_unavailable` (retry) */
@@ -45,7 +48,8 @@ export class LostNonces {
     head: Block,
   ): Promise<void> {
     const { rpc, wallet, finalityDepth, logger, observer } = this.#o;
-    const sinceBlock = this.#sinceBlock.get(nonce) ?? head.number;
+    // A head that was shown far ahead of the chain for a moment is no beginning.
+    const sinceBlock = Math.min(this.#sinceBlock.get(nonce) ?? head.number, head.number);
     this.#sinceBlock.set(nonce, sinceBlock);
     const lostFor = head.number - sinceBlock;
     if (lostFor < PATIENCE_BLOCKS) return;
@@ -61,11 +65,17 @@ export class LostNonces {
       });
       return this.#release(nonce, null);
     }
-    if (found === "pruned" || found === "unused" || hashes.includes(found.hash)) {
+    if (
+      found === "pruned" ||
+      found === "unused" ||
+      found === "unknown" ||
+      hashes.includes(found.hash)
+    ) {
       logger.warn("a nonce is used, but no node shows a receipt of it yet", { nonce, hashes });
       return;
     }
-    if (lostFor === PATIENCE_BLOCKS) {
+    if (!this.#told.has(nonce)) {
+      this.#told.add(nonce);
       observer.foreignNonce();
       logger.error(
         "a transaction that is none of ours used a nonce of this wallet: who else has its key?",

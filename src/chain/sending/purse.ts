@@ -2,9 +2,11 @@ import type { Queryable } from "../../db/database.ts";
 import type { Logger } from "../../logging.ts";
 import type { SenderObserver } from "../observer.ts";
 import type { JsonRpc } from "../rpc.ts";
-import { latestBlock, QuantityBigint, transactionCounts } from "../types.ts";
+import { type Block, latestBlock, QuantityBigint, transactionCounts } from "../types.ts";
+import { marketFees } from "./fees.ts";
+import { highestNonce } from "./nonces.ts";
+import type { TipFloor } from "./tip-floor.ts";
 import {
-  highestNonce,
   inFlight,
   newestOfEachNonce,
   openTransactions,
@@ -20,12 +22,26 @@ export interface PurseOptions {
   readonly wallet: string;
   readonly logger: Logger;
   readonly observer: SenderObserver;
+  readonly tipFloor: TipFloor;
 }
+
+/** What a wallet pays for: new transactions, dearer ones of a nonce that has one, and cancels of empty nonces. */
+export type Payment = "new" | "dearer" | "cancel";
+
+/** What a wallet could not pay, and at which price. */
+export interface Shortage {
+  readonly gas: number;
+  readonly maxFeePerGasWei: bigint;
+}
+
+/** Nonces at once that we never gave away: more of them, and it is more likely that the node errs. */
+const MOST_FOREIGN = 16;
 
 /** Looks in a row that must show nonces which are not ours before they are believed. */
 const CONFIRMING_LOOKS = 3;
 
-const costWei = (transaction: SignedTransaction): bigint =>
+/** The most that a transaction can cost. */
+export const costWei = (transaction: SignedTransaction): bigint =>
   BigInt(transaction.gasLimit) * transaction.maxFeePerGasWei;
 
 /**
@@ -35,12 +51,13 @@ const costWei = (transaction: SignedTransaction): bigint =>
 export class Purse {
   readonly #o: PurseOptions;
   #balanceWei = 0n;
-  #paused = false;
-  /** What the first transaction that could not be paid would have cost. */
-  #missingWei = 0n;
+  /** What could not be paid when it was last tried. */
+  readonly #short = new Map<Payment, Shortage>();
   #chainLatest = 0;
   #chainPending = 0;
   #foreignLooks = 0;
+  /** A wallet that this database has never seen may have any count. */
+  #isOpening = false;
   /** The nonce of the next new transaction. */
   nextNonce = 0;
 
@@ -57,16 +74,23 @@ export class Purse {
     return this.#chainLatest;
   }
 
-  /** Whether the wallet waits for money. */
+  /** Whether a new transaction could not be paid when it was last tried. */
+  get lacksNew(): boolean {
+    return this.#short.has("new");
+  }
+
+  /** Whether there is something that the wallet cannot pay at today's price. What it can pay it sends all the same. */
   get paused(): boolean {
-    return this.#paused;
+    return this.#short.size > 0;
   }
 
   /** Reads balance and counts for the first time. @throws AppError `rpc_unavailable` (retry) */
   async open(): Promise<void> {
     const { db, chainId, wallet } = this.#o;
     this.nextNonce = (await highestNonce(db, chainId, wallet)) + 1;
+    this.#isOpening = true;
     for (let look = 0; look < CONFIRMING_LOOKS; look += 1) await this.look();
+    this.#isOpening = false;
   }
 
   /**
@@ -75,18 +99,15 @@ export class Purse {
    * @throws AppError `rpc_unavailable` (retry)
    */
   async look(): Promise<void> {
-    const { db, chainId, wallet, logger, observer } = this.#o;
-    await this.#read();
+    const { db, chainId, wallet, observer } = this.#o;
+    const head = await this.#read();
     this.#followForeign();
     const open = await openTransactions(db, chainId, wallet);
-    if (this.#paused && this.#freeWei(open) >= this.#missingWei) {
-      this.#paused = false;
-      logger.info("the wallet has money again", { balanceWei: this.#balanceWei.toString() });
-    }
+    if (this.paused) await this.#compare(head, this.#freeWei(open));
     await reportWallet(db, chainId, {
       address: wallet,
-      paused: this.#paused,
-      reason: this.#paused ? "no funds" : null,
+      paused: this.paused,
+      reason: this.paused ? "no funds" : null,
       balanceWei: this.#balanceWei,
       inFlight: inFlight(open),
     });
@@ -98,7 +119,7 @@ export class Purse {
       chainLatest: this.#chainLatest,
       chainPending: this.#chainPending,
       held: open.filter((one) => one.heldReason !== null).length,
-      paused: this.#paused,
+      paused: this.paused,
     });
   }
 
@@ -108,30 +129,72 @@ export class Purse {
     return spareWei > 0n ? spareWei : 0n;
   }
 
-  /** Nothing is signed until there are `neededWei` to spare, and the other wallets take the work. */
-  pause(neededWei: bigint): void {
-    if (!this.#paused)
-      this.#o.logger.error("the wallet has not enough money and is paused: send it some", {
+  /** Something could not be paid. The other wallets take what this one leaves, until it can pay again: at another price, or with more money. */
+  lacks(what: Payment, shortage: Shortage): void {
+    if (!this.paused)
+      this.#o.logger.error("the wallet has not enough money for all it should send: send it some", {
         wallet: this.#o.wallet,
         balanceWei: this.#balanceWei.toString(),
-        neededWei: neededWei.toString(),
+        gas: shortage.gas,
+        maxFeePerGasWei: shortage.maxFeePerGasWei.toString(),
       });
-    this.#paused = true;
-    this.#missingWei = neededWei;
+    this.#short.set(what, shortage);
   }
 
-  async #read(): Promise<void> {
+  /** Whether what was too dear can be paid now: there may be more money, and the price of a spike is soon over. */
+  async #compare(head: Block, freeWei: bigint): Promise<void> {
+    const market = await marketFees(this.#o.rpc, head, this.#o.tipFloor.wei);
+    for (const [what, { gas, maxFeePerGasWei }] of this.#short) {
+      const priceWei =
+        market.maxFeePerGasWei < maxFeePerGasWei ? market.maxFeePerGasWei : maxFeePerGasWei;
+      if (freeWei >= BigInt(gas) * priceWei) this.enough(what);
+    }
+  }
+
+  /** All of that kind could be paid. */
+  enough(what: Payment): void {
+    if (this.#short.delete(what) && !this.paused)
+      this.#o.logger.info("the wallet can pay what it should send again", {
+        wallet: this.#o.wallet,
+        balanceWei: this.#balanceWei.toString(),
+      });
+  }
+
+  async #read(): Promise<Block> {
     const { rpc, wallet } = this.#o;
     // Whichever endpoint is furthest ahead is asked first from then on, for the balance too.
-    await latestBlock(rpc);
+    const head = await latestBlock(rpc);
     const [latest, pending, balanceWei] = await Promise.all([
       transactionCounts(rpc, wallet, "latest"),
-      transactionCounts(rpc, wallet, "pending"),
+      // Some nodes have no pool to show, and others cannot now: what was known of it stands.
+      transactionCounts(rpc, wallet, "pending").catch(() => [this.#chainPending]),
       rpc.call(QuantityBigint, "eth_getBalance", [wallet, "latest"]),
     ]);
-    this.#chainLatest = Math.max(...latest);
-    this.#chainPending = Math.max(this.#chainLatest, ...pending);
+    this.#chainLatest = this.#used(latest);
+    // One endpoint alone that shows more than the others, or far more than can be, may show anything.
+    const base = Math.max(this.nextNonce, this.#chainLatest);
+    const waiting = pending.filter((one) => one <= base + MOST_FOREIGN);
+    const ours = pending.filter((one) => one <= base);
+    const believed =
+      ours.length === 0 ? Math.min(...waiting, Number.MAX_SAFE_INTEGER) : Math.max(...ours);
+    this.#chainPending = Math.max(
+      this.#chainLatest,
+      waiting.length === 0 ? this.#chainLatest : believed,
+    );
     this.#balanceWei = balanceWei;
+    return head;
+  }
+
+  /**
+   * How many nonces the chain has used. A count beyond all that we gave away is believed when no endpoint contradicts it, and from one
+   * endpoint alone only so far: each nonce that turns out to be unused costs a cancel.
+   */
+  #used(counts: readonly number[]): number {
+    if (this.#isOpening) return Math.max(...counts);
+    const ours = counts.filter((one) => one <= this.nextNonce);
+    if (ours.length > 0) return Math.max(...ours);
+    const least = Math.min(...counts);
+    return counts.length > 1 ? least : Math.min(least, this.nextNonce + MOST_FOREIGN);
   }
 
   /**

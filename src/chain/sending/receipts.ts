@@ -29,10 +29,13 @@ export interface ReceiptWatcherOptions {
   readonly chainId: number;
   readonly wallet: string;
   readonly auctionContract: string;
+  /** Lower-case. */
+  readonly passContract: string;
   readonly confirmations: number;
   readonly finalityDepth: number;
   readonly logger: Logger;
   readonly observer: SenderObserver;
+  readonly onProgress?: () => void;
 }
 
 /** A receipt, and the canonical block it is in. */
@@ -67,6 +70,7 @@ export class ReceiptWatcher {
     const vanished = await this.#recheck(recorded.filter((one) => one.state === "mined"));
     const unanswered = await unansweredNonces(db, chainId, wallet);
     for (const [nonce, transactions] of Map.groupBy(recorded, (one) => one.nonce)) {
+      this.#o.onProgress?.();
       const mined = transactions.find((one) => one.state === "mined" && !vanished.has(one.hash));
       if (mined !== undefined && mined.blockNumber !== null) {
         const depth = head.number - mined.blockNumber + 1;

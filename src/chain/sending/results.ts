@@ -16,6 +16,8 @@ export interface ResultsOptions {
   readonly chainId: number;
   readonly wallet: string;
   readonly auctionContract: string;
+  /** Lower-case. */
+  readonly passContract: string;
   readonly logger: Logger;
   readonly observer: SenderObserver;
 }
@@ -49,9 +51,14 @@ export class Results {
     block: Block,
     final: boolean,
   ): Promise<OperationResult[]> {
-    const { db, chainId, wallet, auctionContract, observer } = this.#o;
+    const { db, chainId, wallet, auctionContract, passContract, observer } = this.#o;
     const results: OperationResult[] = [];
-    const outcomeOf = outcomesOf(transaction.kind as OperationKind, receipt, auctionContract);
+    const outcomeOf = outcomesOf(
+      transaction.kind as OperationKind,
+      receipt,
+      auctionContract,
+      passContract,
+    );
     for (const operation of await operationsAt(db, chainId, wallet, transaction.nonce)) {
       if (operation.settled) continue;
       if (!transaction.operationKeys.includes(operation.key)) {

@@ -1,6 +1,6 @@
 import { crashPoint } from "../../crash.ts";
 import type { Transactor } from "../../db/database.ts";
-import { refused } from "../../errors.ts";
+import { unavailable } from "../../errors.ts";
 import type { Logger } from "../../logging.ts";
 import { type SenderObserver, SILENT } from "../observer.ts";
 import type { JsonRpc } from "../rpc.ts";
@@ -9,13 +9,16 @@ import { type Allocation, Allocator } from "./allocator.ts";
 import { Broadcaster } from "./broadcaster.ts";
 import { extendedByUnreadBids } from "./extensions.ts";
 import { Delivery } from "./delivery.ts";
+import { inTurn } from "./in-turn.ts";
 import { type FeeCaps, marketFees } from "./fees.ts";
 import { nextDueS } from "./due.ts";
+import { Gaps } from "./gaps.ts";
 import { armEnds } from "./operations.ts";
 import { Purse } from "./purse.ts";
 import { ReceiptWatcher } from "./receipts.ts";
 import type { TransactionSigner } from "./signer.ts";
 import { BlockClock } from "./timing.ts";
+import { TipFloor } from "./tip-floor.ts";
 import type { SignedTransaction } from "./transactions.ts";
 import { Upkeep } from "./upkeep.ts";
 
@@ -27,18 +30,26 @@ export interface SenderOptions {
   readonly chainId: number;
   /** Lower-case. */
   readonly auctionContract: string;
+  /** Lower-case. */
+  readonly passContract: string;
   readonly confirmations: number;
   readonly finalityDepth: number;
   readonly feeCaps: FeeCaps;
+  /** The least priority fee that is ever offered, in wei, on chains whose nodes suggest less than they take. */
+  readonly leastTipWei?: bigint;
   /** The most operations one transaction may hold. */
   readonly maxBatchItems: number;
   readonly logger: Logger;
   readonly observer?: SenderObserver;
   readonly nowMs?: () => number;
+  /** Called with each piece of a round that is done: with slow nodes a round may be long. */
+  readonly onProgress?: () => void;
 }
 
-/** An end that nobody has asked for is asked for by the sender so many seconds and two blocks before its time. */
+/** The sender itself requests an end so many seconds and two blocks before its time. */
 const ARM_AHEAD_S = 3;
+/** Looks in a row that must show a head before it is believed that the chain has come so far. */
+const CONFIRMING_LOOKS = 20;
 /** Blocks that tell the clock how regular the chain is. */
 const CLOCK_HISTORY = 16;
 
@@ -79,12 +90,17 @@ export class WalletSender {
   readonly #receipts: ReceiptWatcher;
   readonly #delivery: Delivery;
   readonly #upkeep: Upkeep;
+  readonly #gaps: Gaps;
   readonly #purse: Purse;
   readonly #allocator: Allocator;
   readonly #observer: SenderObserver;
+  readonly #tipFloor: TipFloor;
   readonly #nowMs: () => number;
   readonly wallet: string;
   #lastSeen: Block | undefined;
+  #lastSeenAtMs = 0;
+  /** How many looks in a row have shown a head that is too far away. */
+  #incredibleLooks = 0;
   #nextDueS: number | undefined;
 
   constructor(options: SenderOptions) {
@@ -92,25 +108,33 @@ export class WalletSender {
     this.wallet = options.signer.address.toLowerCase();
     this.#nowMs = options.nowMs ?? Date.now;
     this.#observer = options.observer ?? SILENT;
-    const shared = { ...options, wallet: this.wallet, observer: this.#observer };
+    this.#tipFloor = new TipFloor(options.leastTipWei);
+    const shared = {
+      ...options,
+      wallet: this.wallet,
+      observer: this.#observer,
+      tipFloor: this.#tipFloor,
+    };
     this.#delivery = new Delivery({ ...shared, broadcaster: new Broadcaster(shared) });
     this.#receipts = new ReceiptWatcher(shared);
     this.#purse = new Purse(shared);
     this.#allocator = new Allocator({ ...shared, clock: this.#clock, purse: this.#purse });
-    this.#upkeep = new Upkeep({ ...shared, delivery: this.#delivery, purse: this.#purse });
+    const keeping = { ...shared, delivery: this.#delivery, purse: this.#purse };
+    this.#upkeep = new Upkeep(keeping);
+    this.#gaps = new Gaps(keeping);
   }
 
   /**
    * Takes over the wallet: checks the chain of every endpoint, finds the next nonce, and sends everything again that may be
    * lost.
-   * @throws AppError `wrong_chain` (refuse); `rpc_unavailable` (retry)
+   * @throws AppError `wrong_chain` (retry: preflight has seen the right chain, so it is a moment of another), `rpc_unavailable` (retry)
    */
   async start(): Promise<void> {
     const { rpc, chainId } = this.#o;
     const chains = await rpc.callAll(QuantityNumber, "eth_chainId", []);
     const others = chains.filter((actual) => actual !== chainId);
     if (others.length === chains.length)
-      throw refused(
+      throw unavailable(
         "wrong_chain",
         `the RPC endpoints serve chain ${others.join(", ")}, this wallet sends on chain ${chainId}`,
       );
@@ -123,6 +147,12 @@ export class WalletSender {
     const history = await Promise.all(
       Array.from({ length: head.number - first }, (_, index) => blockByNumber(rpc, first + index)),
     );
+    const parent = history.at(-1);
+    if (parent !== undefined && parent?.hash !== head.parentHash)
+      throw unavailable(
+        "rpc_unavailable",
+        `the RPC endpoints show block ${head.number} as the newest, but not the block before it`,
+      );
     this.#clock.seed(history.filter((one) => one !== null));
     await this.#purse.open();
     await this.#upkeep.resend(head);
@@ -134,26 +164,53 @@ export class WalletSender {
    * number of the chain's head.
    */
   async tick(): Promise<number> {
-    const head = await latestBlock(this.#o.rpc);
-    this.#clock.observe(head, this.#nowMs());
+    const { rpc } = this.#o;
     const last = this.#lastSeen;
+    let head = await latestBlock(rpc);
+    if (contradicts(head, last)) {
+      // A reorg, or a node of another chain.
+      rpc.doubtChain();
+      head = await latestBlock(rpc);
+    }
+    if (this.#isIncredible(head)) return last?.number ?? head.number;
+    this.#clock.observe(head, this.#nowMs());
     // After a reorg what was told of operations may no longer be true: that is looked at before any of them is sent anew.
-    const reorganised =
-      last !== undefined &&
-      head.hash !== last.hash &&
-      (head.number <= last.number ||
-        (head.number === last.number + 1 && head.parentHash !== last.hash));
+    const reorganised = contradicts(head, last);
     if (reorganised) await this.#receipts.review(head);
     // What is due goes out first otherwise: looking at receipts takes several requests, and the block does not wait.
-    await this.#sendDue(head);
-    if (head.hash === last?.hash) return head.number;
-    await this.#armEnds(head);
-    if (!reorganised) await this.#receipts.review(head);
-    await this.#purse.look();
-    await this.#upkeep.revive(head);
-    await this.#upkeep.closeGaps(head);
+    if (head.hash === last?.hash) {
+      await this.#sendDue(head);
+      return head.number;
+    }
+    await inTurn(this.#o.onProgress, [
+      () => this.#sendDue(head),
+      () => this.#armEnds(head),
+      async () => {
+        if (!reorganised) await this.#receipts.review(head);
+      },
+      () => this.#purse.look(),
+      () => this.#upkeep.revive(head),
+      () => this.#gaps.close(head),
+    ]);
     this.#lastSeen = head;
+    this.#lastSeenAtMs = performance.now();
     return head.number;
+  }
+
+  /**
+   * Whether a head is further away than the chain can have come since the last one: a node that errs, for a moment. Nothing is keyed
+   * to such a height; it is believed once several looks in a row have shown one.
+   */
+  #isIncredible(head: Block): boolean {
+    const last = this.#lastSeen;
+    const sinceS = (performance.now() - this.#lastSeenAtMs) / 1_000;
+    const most = 64 + (2 * sinceS) / Math.max(0.1, this.#clock.intervalS);
+    if (last === undefined || head.number - last.number <= most) {
+      this.#incredibleLooks = 0;
+      return false;
+    }
+    this.#incredibleLooks += 1;
+    return this.#incredibleLooks < CONFIRMING_LOOKS;
   }
 
   /** The usual time between blocks, in milliseconds. */
@@ -181,10 +238,10 @@ export class WalletSender {
     const dueS = await nextDueS(db, due);
     this.#nextDueS = dueS;
     if (nextTimestampS === undefined || dueS === undefined || dueS > nextTimestampS) return;
-    // What is due is left to the wallets that can pay for it.
-    if (this.#purse.paused) return;
+    // What cannot be paid is left to the other wallets, and looked at again with the next block, at its price.
+    if (this.#purse.lacksNew && head.hash === this.#lastSeen?.hash) return;
     const [market, extended] = await Promise.all([
-      marketFees(rpc, head),
+      marketFees(rpc, head, this.#tipFloor.wei),
       extendedByUnreadBids(this.#o, head, nextTimestampS),
     ]);
     const which = { ...due, nextTimestampS, except: extended };
@@ -206,4 +263,14 @@ export class WalletSender {
     for (const transaction of early.sort((a, b) => a.nonce - b.nonce))
       await this.#delivery.send(transaction, head, anew.has(transaction));
   }
+}
+
+/** Whether a head takes back the one that was seen before. */
+function contradicts(head: Block, last: Block | undefined): boolean {
+  return (
+    last !== undefined &&
+    head.hash !== last.hash &&
+    (head.number <= last.number ||
+      (head.number === last.number + 1 && head.parentHash !== last.hash))
+  );
 }

@@ -6,13 +6,14 @@ import type { JsonRpc } from "../rpc.ts";
 import type { Block } from "../types.ts";
 import { mustWait } from "./carriers.ts";
 import type { Delivery } from "./delivery.ts";
-import { bumpedFees, cappedFees, type FeeCaps, type Fees, marketFees, neededFees } from "./fees.ts";
+import { bumpedFees, type FeeCaps, type Fees, marketFees, neededFees } from "./fees.ts";
 import { operationsAt } from "./operations.ts";
-import type { Purse } from "./purse.ts";
+import { costWei, type Purse, type Shortage } from "./purse.ts";
 import type { TransactionSigner } from "./signer.ts";
 import { type Content, sign } from "./signing.ts";
+import type { TipFloor } from "./tip-floor.ts";
 import {
-  emptyNonces,
+  forgetFalseHeights,
   insertTransaction,
   markHeld,
   newestOfEachNonce,
@@ -35,6 +36,7 @@ export interface UpkeepOptions {
   readonly purse: Purse;
   readonly logger: Logger;
   readonly observer: SenderObserver;
+  readonly tipFloor: TipFloor;
 }
 
 /** Blocks without inclusion after which the same bytes are sent again, as nodes forget transactions. */
@@ -42,16 +44,13 @@ const RESEND_AFTER_BLOCKS = 2;
 /** Blocks without inclusion after which a transaction that the market has left behind is outbid. */
 const BUMP_AFTER_BLOCKS = 3;
 /** Blocks after which the transaction that all others wait for is outbid although the market does not ask for it. */
-const STUCK_AFTER_BLOCKS = 12;
+export const STUCK_AFTER_BLOCKS = 12;
 
-/** Empty nonces that are looked at in one round. */
-const MAX_GAPS = 64;
-
-/** Keeps the open nonces of a wallet moving: sends again, outbids, holds at the cap, and lets no nonce stay empty. */
+/** Keeps the open nonces of a wallet moving: sends again, outbids, and holds at the cap. */
 export class Upkeep {
   readonly #o: UpkeepOptions;
-  /** The nonce that the chain waits for, and since when. */
-  #stuckAt: { readonly nonce: number; readonly sinceBlock: number } | undefined;
+  /** The cheapest dearer transaction of this round that could not be paid. */
+  #lacked: Shortage | undefined;
 
   constructor(options: UpkeepOptions) {
     this.#o = options;
@@ -59,24 +58,49 @@ export class Upkeep {
 
   /** After a start: everything that is not mined goes out again, the same to the byte. */
   async resend(head: Block): Promise<void> {
-    const { db, chainId, wallet, delivery } = this.#o;
-    for (const transaction of newestOfEachNonce(await openTransactions(db, chainId, wallet)))
-      if (transaction.state !== "mined") await delivery.send(transaction, head);
+    const { db, chainId, wallet } = this.#o;
+    const newest = newestOfEachNonce(await openTransactions(db, chainId, wallet));
+    await this.#sendAll(
+      newest.filter((one) => one.state !== "mined"),
+      head,
+    );
+  }
+
+  /** At once: with a node that takes seconds to answer, the last of many would go out long after its block. @throws the first failure */
+  async #sendAll(
+    transactions: readonly (SignedTransaction | StoredTransaction)[],
+    head: Block,
+  ): Promise<void> {
+    const { delivery } = this.#o;
+    const results = await Promise.allSettled(transactions.map((one) => delivery.send(one, head)));
+    // Some nodes (nethermind, nitro) do not keep a transaction that overtook the one before it on the way.
+    const early = transactions.filter((_, index) => {
+      const result = results[index];
+      return result?.status === "fulfilled" && result.value === "nonce_too_high";
+    });
+    for (const one of early.toSorted((a, b) => a.nonce - b.nonce)) await delivery.send(one, head);
+    const failed = results.find((one) => one.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
   }
 
   /** Sends again what a node may have forgotten and outbids what the market has left behind. */
   async revive(head: Block): Promise<void> {
-    const { db, chainId, wallet, rpc, delivery } = this.#o;
-    const waiting = newestOfEachNonce(await openTransactions(db, chainId, wallet)).filter(
-      (one) => one.state !== "mined",
-    );
+    const { db, chainId, wallet, rpc, purse, tipFloor } = this.#o;
+    await forgetFalseHeights(db, chainId, wallet, head.number);
+    const open = await openTransactions(db, chainId, wallet);
+    const waiting = newestOfEachNonce(open).filter((one) => one.state !== "mined");
     const age = (one: StoredTransaction): number => head.number - one.signedAtBlock;
     const stale = waiting.filter(
       // What a node did not plainly take (no room, an earlier nonce missing, no answer) goes out again with each block.
       (one) => one.lastSendError !== null || !one.wasBroadcast || age(one) >= RESEND_AFTER_BLOCKS,
     );
-    if (stale.length === 0) return;
-    const market = await marketFees(rpc, head);
+    if (stale.length === 0) {
+      purse.enough("dearer");
+      return;
+    }
+    const market = await marketFees(rpc, head, tipFloor.wei);
+    const sends: (SignedTransaction | StoredTransaction)[] = [];
+    this.#lacked = undefined;
     for (const transaction of stale) {
       const reason = await this.#whyReplace(transaction, market, head, waiting[0]);
       const replacement =
@@ -84,55 +108,32 @@ export class Upkeep {
           ? undefined
           : await this.#replace(transaction, reason, market, head, waiting);
       if (replacement !== undefined) crashPoint("sender.replacement-stored");
-      await delivery.send(replacement ?? transaction, head);
+      sends.push(replacement ?? transaction, ...(await this.#cheaperOf(transaction, open)));
     }
+    if (this.#lacked === undefined) purse.enough("dearer");
+    else purse.lacks("dearer", this.#lacked);
+    await this.#sendAll(sends, head);
   }
 
   /**
-   * Fills each nonce that nothing occupies, neither here nor on the chain, with a cancel: whatever waits behind it could never
-   * be included.
+   * The cheaper transactions of a nonce whose dearest one the wallet cannot pay now, dearest first. A price that rose for a moment may
+   * have made that one; the others are as good as before, if all that they carry is still this nonce's.
    */
-  async closeGaps(head: Block): Promise<void> {
-    const { db, rpc, chainId, purse, observer, logger, feeCaps, delivery, wallet } = this.#o;
-    if (this.#stuckAt?.nonce !== purse.chainLatest)
-      this.#stuckAt = { nonce: purse.chainLatest, sinceBlock: head.number };
-    // What a pool shows and we do not know is left alone, unless it is never included and all else waits behind it.
-    const isStuck = head.number - this.#stuckAt.sinceBlock >= STUCK_AFTER_BLOCKS;
-    const from = isStuck ? purse.chainLatest : purse.chainPending;
-    const to = Math.min(purse.nextNonce, from + MAX_GAPS);
-    if (to <= from) return;
-    const gaps = await emptyNonces(db, chainId, wallet, from, to);
-    if (gaps.length === 0) return;
-    observer.gaps("detected", gaps.length);
-    const market = await marketFees(rpc, head);
-    const first = cappedFees(market, feeCaps.cancel);
-    for (const { nonce, refused } of gaps) {
-      // Should a node have kept what it refused, the cancel must be able to take its place.
-      const fees =
-        refused === null ? first : (bumpedFees(refused, market, feeCaps.cancel) ?? first);
-      const cancel = await sign(
-        this.#o,
-        { kind: "cancel" },
-        {
-          nonce,
-          fees,
-          signedAtBlock: head.number,
-          replaces: refused?.hash ?? null,
-          replacementReason: refused === null ? "gap" : "void",
-        },
-      );
-      const costWei = BigInt(cancel.gasLimit) * cancel.maxFeePerGasWei;
-      if (purse.spareWei(await openTransactions(db, chainId, wallet)) < costWei)
-        return purse.pause(costWei);
-      await insertTransaction(db, chainId, cancel);
-      crashPoint("sender.cancel-stored");
-      logger.warn("an empty nonce is filled with a cancel", {
-        nonce,
-        transactionHash: cancel.hash,
-      });
-      await delivery.send(cancel, head);
-      observer.gaps("closed", 1);
-    }
+  async #cheaperOf(
+    transaction: StoredTransaction,
+    open: readonly StoredTransaction[],
+  ): Promise<StoredTransaction[]> {
+    const { nonce, hash, kind, lastSendError } = transaction;
+    if (lastSendError !== "insufficient_funds" || kind === "cancel") return [];
+    const { db, chainId, wallet } = this.#o;
+    const keys = new Set((await operationsAt(db, chainId, wallet, nonce)).map((one) => one.key));
+    return open.filter(
+      (one) =>
+        one.nonce === nonce &&
+        one.hash !== hash &&
+        one.state !== "void" &&
+        one.operationKeys.every((key) => keys.has(key)),
+    );
   }
 
   async #whyReplace(
@@ -175,7 +176,7 @@ export class Upkeep {
     head: Block,
     waiting: readonly StoredTransaction[],
   ): Promise<SignedTransaction | undefined> {
-    const { db, chainId, wallet, logger, observer, feeCaps } = this.#o;
+    const { db, chainId, wallet, logger, observer, feeCaps, purse } = this.#o;
     const { kind, nonce, hash } = transaction;
     const capWei = feeCaps[kind];
     // Dearer than all of its nonce, those that no node took included: the same bytes would be the same transaction again.
@@ -218,9 +219,17 @@ export class Upkeep {
         replaces: hash,
         replacementReason: reason,
       });
+      if (costWei(signed) - costWei(dearest) > purse.spareWei(open)) {
+        // A node takes nothing that the wallet cannot pay: what it has stays, until the market falls or money comes.
+        const { gasLimit: gas, maxFeePerGasWei } = signed;
+        if (this.#lacked === undefined || gas < this.#lacked.gas)
+          this.#lacked = { gas, maxFeePerGasWei };
+        return undefined;
+      }
       await insertTransaction(tx, chainId, signed);
       return signed;
     });
+    if (replacement === undefined) return undefined;
     observer.replaced(reason);
     logger.info("a transaction is outbid", {
       nonce,

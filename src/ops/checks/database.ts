@@ -1,6 +1,6 @@
 import { highWaterMark } from "../../activities/repairs/marks.ts";
 import { isRebuilding, readCursor } from "../../chain/indexing/store.ts";
-import { first } from "../../db/database.ts";
+import { clockMs, first } from "../../db/database.ts";
 import { pendingMigrations } from "../../db/migrate.ts";
 import { type Finding, note, problem } from "../finding.ts";
 import type { Sight } from "../sight.ts";
@@ -21,6 +21,42 @@ export async function checkSchema({ db, config }: Sight): Promise<Finding[]> {
       "database-not-migrated",
       `the schema of the database lacks ${missing.join(", ")}`,
       "npm run migrate",
+    ),
+  ];
+}
+
+/** A difference of clocks, in seconds, that begins to matter: meetings are judged and tokens expire by them. */
+const CLOCKS_APART_S = 5;
+
+/** Whether this machine's clock is that of the database. */
+export async function checkClocks({ db }: Sight): Promise<Finding[]> {
+  const beforeMs = Date.now();
+  const theirsMs = await clockMs(db);
+  // The answer was made somewhere between asking and hearing it.
+  const offS = Math.round(Math.max(beforeMs - theirsMs, theirsMs - Date.now(), 0) / 1_000);
+  if (offS < CLOCKS_APART_S) return [];
+  return [
+    problem(
+      "clocks-differ",
+      `the clock of this machine and that of the database are ${offS} s apart`,
+      "let both follow the same time servers (chrony, systemd-timesyncd), and the machines of the workers too",
+    ),
+  ];
+}
+
+/** Logs of the contracts that made no sense and were left out. */
+export async function checkUnreadLogs({ db }: Sight, { chainId }: ChainSight): Promise<Finding[]> {
+  const [row] = await db.query<{ count: number; last: string | null }>(
+    `SELECT count(*)::int AS count, (array_agg(reason || ' (transaction ' || transaction_hash || ')' ORDER BY block_number DESC))[1] AS last
+     FROM chain_unread_logs WHERE chain_id = $1`,
+    [chainId],
+  );
+  if (row === undefined || row.count === 0) return [];
+  return [
+    note(
+      "unread-logs",
+      `${row.count} logs of the contracts made no sense and were left out, the last: ${row.last ?? ""}`,
+      "see the table chain_unread_logs; nothing is to be done unless an auction that people know is among them",
     ),
   ];
 }

@@ -27,6 +27,8 @@ export interface CanonicalTransaction {
 
 export interface CanonicalChain {
   readonly head: { readonly number: number; readonly hash: string };
+  /** Of each block, by its height. */
+  readonly timestampsS: readonly number[];
   readonly transactions: readonly CanonicalTransaction[];
   readonly logs: readonly CanonicalLog[];
 }
@@ -60,11 +62,13 @@ export async function readChain(world: World): Promise<CanonicalChain> {
   const number = Number(await ask<string>("eth_blockNumber"));
   const transactions: CanonicalTransaction[] = [];
   const logs: CanonicalLog[] = [];
+  const timestampsS: number[] = [];
   let hash = "";
   for (let height = 0; height <= number; height += 1) {
     const at = `0x${height.toString(16)}`;
     const block = await ask<RawBlock>("eth_getBlockByNumber", at, true);
     hash = block.hash;
+    timestampsS.push(Number(block.timestamp));
     if (block.transactions.length === 0) continue;
     type RawReceipt = { transactionHash: string; status: string; logs: RawLog[] };
     const receipts = await ask<RawReceipt[]>("eth_getBlockReceipts", at);
@@ -87,7 +91,7 @@ export async function readChain(world: World): Promise<CanonicalChain> {
       }
     }
   }
-  return { head: { number, hash }, transactions, logs };
+  return { head: { number, hash }, timestampsS, transactions, logs };
 }
 
 function decode(world: World, log: RawLog, timestampS: number): CanonicalLog | undefined {
