@@ -44,7 +44,7 @@ export interface ChainJobOptions {
 
 const INDEXER_POLL_MS = 200;
 
-/** A job of which one worker at a time does the work: whoever holds the lock of its name. */
+/** A job that one worker at a time does: the one that holds the advisory lock of the job's name. */
 export interface ChainJob<Result extends string> {
   readonly name: string;
   /** Works until the turn is over, or there is nothing to do here: the result says which. */

@@ -113,6 +113,7 @@ export async function workAsLeader<Result>(
   onBeat: () => void = () => undefined,
 ): Promise<Result> {
   const hangs = Promise.withResolvers<never>();
+  // Nobody waits for it any more when the work has ended first.
   hangs.promise.catch(() => undefined);
   const heart = setInterval(() => {
     if (turn.hangs) return hangs.reject(roundHangs(name, turn.roundMs));

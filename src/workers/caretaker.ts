@@ -28,8 +28,9 @@ export class Caretaker {
   readonly #logger: Logger;
   readonly #stopping: AbortSignal;
   readonly #absentSinceMs = new Map<string, number>();
-  /** The leaders, by the server's process, that were found quiet at the last look. */
-  readonly #quiet = new Set<number>();
+  /** The server's process of each leader that was found quiet at the last look, by job. */
+  readonly #quiet = new Map<string, number>();
+  /** Jobs in which there was nothing to do when they were last taken up. */
   readonly #restsUntilMs = new Map<string, number>();
   readonly #working = new Map<string, Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
@@ -81,9 +82,9 @@ export class Caretaker {
       const isQuiet =
         doing !== "executing" && quietMs > (doing === "open" ? HANGING_AFTER_MS : FROZEN_AFTER_MS);
       // A process that stood still for a moment, this one perhaps, has beaten again by the next look.
-      if (isQuiet && this.#quiet.has(pid)) this.#take(name, pid);
-      if (isQuiet) this.#quiet.add(pid);
-      else this.#quiet.delete(pid);
+      if (isQuiet && this.#quiet.get(name) === pid) return this.#take(name, pid);
+      if (isQuiet) this.#quiet.set(name, pid);
+      else this.#quiet.delete(name);
       return;
     }
     const sinceMs = this.#absentSinceMs.get(name) ?? nowMs;
@@ -92,21 +93,23 @@ export class Caretaker {
   }
 
   #take(name: string, from: number | undefined): void {
-    if (from !== undefined) this.#quiet.delete(from);
+    this.#quiet.delete(name);
     const job = this.#jobs.find((one) => one.name === name);
     if (job === undefined) return;
     this.#absentSinceMs.delete(name);
     const turn = new Turn(this.#stopping);
     const work = takeLeadership(this.#db, name, from, (leader) => {
-      this.#logger.warn("a job had no leader that works, and is taken care of", {
+      // One that an operator has stopped is looked at again and again.
+      const level = this.#restsUntilMs.has(name) ? "debug" : "warn";
+      this.#logger.log(level, "a job had no leader that works, and is taken care of", {
         job: name,
         leader: from === undefined ? "gone" : "silent",
       });
       return workAsLeader(leader, turn, job);
     }).then(
       (result) => {
-        if (result !== undefined && result !== "turn-over")
-          this.#restsUntilMs.set(name, performance.now() + REST_MS);
+        if (result === "turn-over") this.#restsUntilMs.delete(name);
+        else if (result !== undefined) this.#restsUntilMs.set(name, performance.now() + REST_MS);
       },
       (error: unknown) => {
         this.#logger.info("a job that was taken care of is given back", {

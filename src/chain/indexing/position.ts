@@ -44,11 +44,13 @@ export class Position {
     const genesisHash = genesis?.hash ?? unknown;
     if (stored !== undefined) {
       const isKnown = genesisHash !== unknown && stored.genesisHash !== unknown;
-      if (isKnown && stored.genesisHash !== genesisHash)
+      if (isKnown && stored.genesisHash !== genesisHash) {
+        rpc.doubtChain();
         return this.haltUnlessItPasses(
           stored,
           `the RPC endpoint serves another chain: its block 0 is ${genesisHash}, the database knows ${stored.genesisHash}`,
         );
+      }
       return stored.state === "halted" ? this.#heal(stored) : stored;
     }
     const before = startBlock === 0 ? null : await blockByNumber(rpc, startBlock - 1);
@@ -91,8 +93,8 @@ export class Position {
   }
 
   /**
-   * Halts when the chain has contradicted what is stored for a while, with its endpoints asked anew which chain they serve: seconds
-   * of another chain, behind a provider's balancer or of a node that was replaced, must not need an operator.
+   * Halts when the chain has contradicted what is stored for `haltAfterMs`. The caller has the endpoints verified again (`doubtChain`):
+   * some seconds of another chain, from a provider's balancer or a replaced node, must not need an operator.
    */
   async haltUnlessItPasses(
     cursor: store.Cursor,
@@ -101,9 +103,12 @@ export class Position {
     const nowMs = performance.now();
     if (this.#contradictedSinceMs === undefined) {
       this.#contradictedSinceMs = nowMs;
-      this.#o.logger.warn("the chain contradicts what is stored: it is asked again for a while", {
-        reason,
-      });
+      this.#o.logger.warn(
+        "the chain contradicts what is stored; the indexer asks again before it halts",
+        {
+          reason,
+        },
+      );
     }
     if (nowMs - this.#contradictedSinceMs < (this.#o.haltAfterMs ?? HALT_AFTER_MS))
       return undefined;

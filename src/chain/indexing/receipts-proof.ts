@@ -125,7 +125,7 @@ export class ReceiptsProof {
     return undefined;
   }
 
-  /** Whether no endpoint gives receipts, for a while: the index must not wait for each block anew. */
+  /** Whether to stop asking for receipts for AWAY_MS, because no endpoint gives any: the index must not wait at every block. */
   #areAway(block: RootedHeader, failures: readonly string[]): boolean {
     const before = this.#awayUntilMs;
     if (before === 0 && (this.#rounds.get(block.hash) ?? 0) + 1 < FAILED_ROUNDS) return false;

@@ -12,7 +12,7 @@ const FIRST_STEP_BACK = 16;
 
 /** A state or a block that was thrown away, in the words of the clients (geth, erigon, nethermind, besu, reth) and providers. */
 const PRUNED =
-  /missing trie node|pruned|histor\w+ (state|data|block)|state .*(not|no longer|un)\s?(be )?(available|found|present)|no state (available|found)|header not found|archive|world state unavailable|old data not available/i;
+  /missing trie node|pruned|histor\w+ (state|data|block)|state .*(not|no longer|un)\s?(be )?(available|found|present)|no state (available|found)|world state unavailable|old data not available/i;
 
 /** Which transaction used a nonce, and in which block. */
 export interface Consumption {

@@ -32,10 +32,8 @@ export class Gaps {
     const isStuck = head.number - this.#stuckAt.sinceBlock >= STUCK_AFTER_BLOCKS;
     const from = isStuck ? purse.chainLatest : purse.chainPending;
     const to = Math.min(purse.nextNonce, from + MAX_GAPS);
-    if (to <= from) return;
-    const gaps = await emptyNonces(db, chainId, wallet, from, to);
-    purse.enough("cancel");
-    if (gaps.length === 0) return;
+    const gaps = to <= from ? [] : await emptyNonces(db, chainId, wallet, from, to);
+    if (gaps.length === 0) return purse.enough("cancel");
     observer.gaps("detected", gaps.length);
     const market = await marketFees(rpc, head, this.#o.tipFloor.wei);
     const first = cappedFees(market, feeCaps.cancel);
@@ -68,5 +66,6 @@ export class Gaps {
       await delivery.send(cancel, head);
       observer.gaps("closed", 1);
     }
+    purse.enough("cancel");
   }
 }

@@ -56,7 +56,7 @@ export class Purse {
   #chainLatest = 0;
   #chainPending = 0;
   #foreignLooks = 0;
-  /** A wallet that this database has never seen may have any count. */
+  /** At a start any count is believed that several looks show: the database may be new, or restored from a backup. */
   #isOpening = false;
   /** The nonce of the next new transaction. */
   nextNonce = 0;

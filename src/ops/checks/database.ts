@@ -47,8 +47,8 @@ export async function checkClocks({ db }: Sight): Promise<Finding[]> {
 /** Logs of the contracts that made no sense and were left out. */
 export async function checkUnreadLogs({ db }: Sight, { chainId }: ChainSight): Promise<Finding[]> {
   const [row] = await db.query<{ count: number; last: string | null }>(
-    `SELECT count(*)::int AS count, (array_agg(reason || ' (transaction ' || transaction_hash || ')' ORDER BY block_number DESC))[1] AS last
-     FROM chain_unread_logs WHERE chain_id = $1`,
+    `SELECT (SELECT count(*)::int FROM chain_unread_logs WHERE chain_id = $1) AS count,
+       (SELECT reason || ' (transaction ' || transaction_hash || ')' FROM chain_unread_logs WHERE chain_id = $1 ORDER BY block_number DESC LIMIT 1) AS last`,
     [chainId],
   );
   if (row === undefined || row.count === 0) return [];
