@@ -1,7 +1,7 @@
 // With a real Redis the nodes share what they count, and without it each goes on by itself.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { connect } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { afterAll, beforeAll, test } from "@jest/globals";
 import { freePorts } from "../../dev/stack/ports.ts";
 import { waitFor } from "../../dev/stack/wait.ts";
@@ -97,3 +97,15 @@ redisTest(
     await proxy.close();
   },
 );
+
+test("a Redis that takes a connection and never greets is asked again over another one", async () => {
+  let taken = 0;
+  const silent = createServer(() => void (taken += 1)).listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const limits = node(`redis://127.0.0.1:${(silent.address() as AddressInfo).port}`);
+  // Requests are counted here meanwhile.
+  await limits.take("read", "somebody");
+  await waitFor(() => taken > 1, { what: "another connection", timeoutMs: 180_000 });
+  await limits.close();
+  silent.close();
+});

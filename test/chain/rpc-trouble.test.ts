@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { afterEach, expect, test } from "@jest/globals";
+import { afterEach, expect, jest, test } from "@jest/globals";
 import { z } from "zod";
 import { JsonRpc, RpcError } from "../../src/chain/rpc.ts";
 
@@ -136,8 +136,16 @@ test("a send waits for no question of the chain once an endpoint was seen to ser
   chain = "0x1";
   expect(await rpc.isOurs(0)).toBe(true);
   const before = node.calls.length;
+  const now = performance.now.bind(performance);
+  const later = jest.spyOn(performance, "now").mockImplementation(() => now() + 60_000);
   await rpc.callEndpoint(0, "eth_sendRawTransaction", ["0x02"]);
-  expect(node.calls.slice(before).map((one) => one.method)).toEqual(["eth_sendRawTransaction"]);
+  await rpc.callEndpoint(0, "eth_blockNumber", []);
+  later.mockRestore();
+  expect(node.calls.slice(before).map((one) => one.method)).toEqual([
+    "eth_sendRawTransaction",
+    "eth_chainId",
+    "eth_blockNumber",
+  ]);
 });
 
 test("an endpoint that serves another chain for a while is set aside, and comes back", async () => {

@@ -91,6 +91,20 @@ test("a head far beyond the chain, shown for a moment, keeps no transaction from
   await engine.rounds(sender, () => engine.isSettled(key));
 });
 
+test("a head far beyond the chain makes nothing final", async () => {
+  const [id = 0n] = await engine.due(1);
+  const key = await engine.ask("end", id);
+  const sender = await engine.sender();
+  await engine.rounds(sender, () => engine.isSettled(key));
+  engine.rpc.after = async (method, parameters, answer) => {
+    if (method !== "eth_getBlockByNumber" || parameters[0] !== "latest") return answer;
+    const block = answer as { number: string };
+    return { ...block, number: `0x${(Number(block.number) + 10_000).toString(16)}` };
+  };
+  await sender.tick();
+  expect(await engine.transactions()).toMatchObject([{ state: "mined" }]);
+});
+
 test.each([
   ["pending", "of a node alone", 1],
   ["latest", "of one of two nodes", 2],
