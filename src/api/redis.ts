@@ -1,4 +1,5 @@
-import { createClient } from "@redis/client";
+import { createRequire } from "node:module";
+import type * as Redis from "@redis/client";
 import { messageOf } from "../errors.ts";
 import type { Logger } from "../logging.ts";
 
@@ -8,7 +9,12 @@ const PING_LIMIT_MS = 2_000;
 /** How long a connection may take to become ready: longer than the longest pause before another try, and that try. */
 const READY_LIMIT_MS = 10_000;
 
-type RedisClient = ReturnType<typeof createClient>;
+type RedisClient = ReturnType<typeof Redis.createClient>;
+
+/** Loads the library when Redis is configured: a node without Redis starts a tenth of a second earlier. */
+function loadRedis(): typeof Redis {
+  return createRequire(import.meta.url)("@redis/client");
+}
 
 /**
  * Calls `onSilent` when a connection that is open answers nothing: a proxy or a host on the way to Redis is gone, and nothing was
@@ -54,7 +60,7 @@ export function watchSilence(
  * @param without What the node does while Redis is away, for the log.
  */
 export function connectRedis(url: string, logger: Logger, without: string) {
-  const client = createClient({
+  const client = loadRedis().createClient({
     url,
     disableOfflineQueue: true,
     socket: {
