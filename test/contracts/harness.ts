@@ -1,9 +1,9 @@
 // What every contract test needs: a chain with the contracts on it, its clock in hand, events and errors decoded.
 import { readFileSync } from "node:fs";
 import { Interface, JsonRpcProvider, Result, getAddress } from "ethers";
-import { deployContracts } from "../../contracts/deploy.ts";
 import type { MeetingAuctionConfig } from "../../contracts/deploy.ts";
 import { meetingAuctionInterface, meetingPassInterface } from "../../src/chain/contracts.ts";
+import { deployQuickly } from "./deploy-quickly.ts";
 import { ContractRevert, expectRevert } from "./reverts.ts";
 import type { Decoded } from "./reverts.ts";
 import { latestTimestamp, moveClock, setNextBlockTimestamp, startAnvil } from "../support/anvil.ts";
@@ -106,17 +106,11 @@ export class AuctionChain {
   ): Promise<AuctionChain> {
     const anvil = await startAnvil(anvilOptions);
     try {
-      const [admin, operator, feeRecipient] = anvil.accounts;
-      const { auctionAddress, passAddress } = await deployContracts({
-        rpcUrl: anvil.rpcUrl,
-        deployerKey: admin?.privateKey ?? "",
-        operatorAddresses: [operator?.address ?? ""],
-        config: { feeRecipient: feeRecipient?.address ?? "", ...config },
-      });
       const options = { cacheTimeout: -1, batchMaxCount: 1 };
       const provider = new JsonRpcProvider(anvil.rpcUrl, undefined, options);
+      const { auction, pass } = await deployQuickly(provider, anvil.accounts, config);
       const nowS = await latestTimestamp(provider);
-      return new AuctionChain(anvil, provider, auctionAddress, passAddress, nowS);
+      return new AuctionChain(anvil, provider, auction, pass, nowS);
     } catch (error) {
       await anvil.stop();
       throw error;

@@ -3,35 +3,7 @@
 // key is not here: what is to be signed goes back to the node. Chipotle hands the action its keys.
 import { createRequire } from "node:module";
 import { createContext, runInContext } from "node:vm";
-import { z } from "zod";
-
-const common = {
-  source: z.string(),
-  actionCid: z.string(),
-  timeoutMs: z.number(),
-};
-
-const job = z.discriminatedUnion("generation", [
-  z.object({
-    ...common,
-    generation: z.literal("v7"),
-    jsParams: z.record(z.string(), z.unknown()),
-    /** RPC URLs by chain name, the node's own. */
-    rpcUrls: z.record(z.string(), z.string()),
-    authSigAddress: z.string(),
-  }),
-  z.object({
-    ...common,
-    generation: z.literal("chipotle"),
-    jsParams: z.unknown(),
-    /** Private keys of the PKPs that the caller may use in this action, by address in lower case. */
-    pkps: z.record(z.string(), z.string()),
-    /** The action's own private key. */
-    actionKey: z.string(),
-  }),
-]);
-
-type Job = z.infer<typeof job>;
+import type { ActionJob, ChipotleJob, V7Job } from "./run-action.ts";
 
 interface SignRequest {
   readonly toSign: ArrayLike<number>;
@@ -43,13 +15,15 @@ interface SignRequest {
 function loadEthers5(): unknown {
   const require = createRequire(import.meta.url);
   const fromSdk = createRequire(require.resolve("@lit-protocol/lit-node-client"));
-  return z.object({ ethers: z.unknown() }).parse(fromSdk("ethers")).ethers;
+  const { ethers }: { ethers: unknown } = fromSdk("ethers");
+  return ethers;
 }
 
-async function readJob(): Promise<Job> {
+/** The sandbox wrote it, and is believed: a schema library would take longer to load than most actions to run. */
+async function readJob(): Promise<ActionJob> {
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin as AsyncIterable<Buffer>) chunks.push(chunk);
-  return job.parse(JSON.parse(Buffer.concat(chunks).toString("utf8")));
+  return JSON.parse(Buffer.concat(chunks).toString("utf8"));
 }
 
 /** What an action has asked for so far. */
@@ -60,7 +34,7 @@ interface Asked {
 }
 
 /** `Lit.Actions` of v7: the nodes sign. */
-function actionsOfV7(given: Extract<Job, { generation: "v7" }>, asked: Asked): object {
+function actionsOfV7(given: V7Job, asked: Asked): object {
   return {
     setResponse: (answer: { response: string }): void => void (asked.response = answer.response),
     signEcdsa: (request: SignRequest): string => {
@@ -84,7 +58,7 @@ function actionsOfV7(given: Extract<Job, { generation: "v7" }>, asked: Asked): o
 }
 
 /** `Lit.Actions` of Chipotle: the action signs, with the keys it may ask for. */
-function actionsOfChipotle(given: Extract<Job, { generation: "chipotle" }>, asked: Asked): object {
+function actionsOfChipotle(given: ChipotleJob, asked: Asked): object {
   return {
     setResponse: ({ response }: { response: unknown }): void =>
       void (asked.response =
@@ -101,7 +75,7 @@ function actionsOfChipotle(given: Extract<Job, { generation: "chipotle" }>, aske
 }
 
 /** Runs the action; the function it answers tells what the action has asked for so far. */
-async function run(given: Job): Promise<() => object> {
+async function run(given: ActionJob): Promise<() => object> {
   const asked: Asked = { response: "", logs: [], toSign: [] };
   const actions =
     given.generation === "v7" ? actionsOfV7(given, asked) : actionsOfChipotle(given, asked);

@@ -21,28 +21,33 @@ interface CommonJob {
   readonly source: string;
   readonly actionCid: string;
   readonly timeoutMs: number;
-  /** Ends the action when the sandbox stops. */
-  readonly signal: AbortSignal;
 }
 
-interface V7Job extends CommonJob {
+export interface V7Job extends CommonJob {
   readonly generation: "v7";
   readonly jsParams: Readonly<Record<string, unknown>>;
+  /** RPC URLs by chain name, the node's own. */
   readonly rpcUrls: Readonly<Record<string, string>>;
   readonly authSigAddress: string;
 }
 
-interface ChipotleJob extends CommonJob {
+export interface ChipotleJob extends CommonJob {
   readonly generation: "chipotle";
   readonly jsParams: unknown;
+  /** Private keys of the PKPs that the caller may use in this action, by address in lower case. */
   readonly pkps: Readonly<Record<string, string>>;
+  /** The action's own private key. */
   readonly actionKey: string;
 }
 
+/** As the child process reads it. */
 export type ActionJob = V7Job | ChipotleJob;
 
-/** Runs an action in a child process, without our environment, and ends it after the time limit. */
-export async function runAction(job: ActionJob): Promise<ActionOutcome> {
+/**
+ * Runs an action in a child process, without our environment, and ends it after the time limit, or when `signal` aborts: when the
+ * sandbox stops.
+ */
+export async function runAction(job: ActionJob & { signal: AbortSignal }): Promise<ActionOutcome> {
   const { signal, ...rest } = job;
   const child = spawn(process.execPath, [RUNNER], {
     // Where Node keeps compiled code is no secret, and ethers takes most of the start.
