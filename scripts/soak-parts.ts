@@ -142,6 +142,7 @@ export const PARTS: readonly Part[] = [
     () => [below("workflows/")],
     { TEST_MAX_CACHED_WORKFLOWS: "0" },
   ),
+  jestPart("long-stories", "the stories that went red once", () => [below("simulation/long-")]),
   jestPart("storm", "the socket storm at full size", () => [below("realtime/storm")]),
   jestPart("upgrade", "two builds and all auctions of an upgrade", () => [below("replay/upgrade")]),
   jestPart("documents", "the commands of every document", () => [below("client/docs")]),

@@ -12,7 +12,7 @@ import { createTestWorld, JITSI_SECRET, type TestApi, type TestWorld } from "../
 
 const PROGRAM = "schemathesis";
 /** Random requests per route. */
-const EXAMPLES = String(runs(10));
+const EXAMPLES = String(runs(5));
 
 /**
  * Checked is what the document promises: no 5xx, no status, header, media type or body it does not declare, nothing malformed

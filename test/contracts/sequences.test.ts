@@ -15,7 +15,7 @@ import {
 import { Model } from "./model.ts";
 import { outcomeOf, perform } from "./steps.ts";
 
-const RUNS = runs(20);
+const RUNS = runs(12);
 /** Shrinking may take as long as it likes up to here; it then shows the shortest sequence found. */
 const SHRINK_UNTIL_MS = size(1_200_000, 3_400_000);
 const STEPS = { minLength: 1, maxLength: 80 };

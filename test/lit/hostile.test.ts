@@ -83,7 +83,7 @@ const HOSTILE = [
     answer: nodeAnswer,
     // Not 429: ethers v5, in the SDK, would go on asking the RPC for minutes after the test.
     statuses: [200, 200, 200, 400, 401, 500],
-    runs: 40,
+    runs: 25,
     // Some answers leave the SDK waiting: for each of those, this long.
     timeoutMs: 500,
   },
@@ -91,7 +91,7 @@ const HOSTILE = [
     paths: ["/core/v1/lit_action", "/core/v1/get_lit_action_ipfs_id"],
     answer: chipotleAnswer,
     statuses: [200, 200, 200, 400, 401, 402, 403, 429, 500],
-    runs: 300,
+    runs: 100,
     timeoutMs: 1000,
   },
 ] as const;

@@ -9,7 +9,7 @@ import { refusalOf, startMeeting } from "./meetings.ts";
 import { ask, until, type World } from "./world.ts";
 import { useOwnWorld } from "./own-world.ts";
 
-const WORKFLOWS = 25;
+const WORKFLOWS = 10;
 
 let world: World;
 // At the end every execution is replayed, which is the point of this file.
