@@ -27,6 +27,21 @@ export function runs(count: number): number {
   return count * (wholeNumber("TEST_RUNS_FACTOR") ?? 1);
 }
 
+/**
+ * Any text, of any characters. `fc.string({ unit: "binary" })` draws the same, and makes a table of all million characters first, which
+ * takes two seconds.
+ */
+export function anyText(maxLength = 100): fc.Arbitrary<string> {
+  const SURROGATES = 0xd800;
+  const HOW_MANY = 0x800;
+  const character = fc.nat({ max: 0x10_ffff - HOW_MANY });
+  return fc
+    .array(character, { maxLength })
+    .map((all) =>
+      String.fromCodePoint(...all.map((one) => (one < SURROGATES ? one : one + HOW_MANY))),
+    );
+}
+
 /** A size that npm test can afford, and the full one of the soak. */
 export function size(inGate: number, inSoak: number): number {
   return isSoak ? inSoak : inGate;
