@@ -126,8 +126,8 @@ export function problemStatuses(one: Route): readonly number[] {
   const statuses = new Set<number>(one.problems ?? []);
   if (one.policy !== "anyone") statuses.add(401);
   if (one.rate !== "none") statuses.add(429);
-  for (const status of [422, 431]) statuses.add(status);
-  if (one.method === "POST") for (const status of [400, 413, 415]) statuses.add(status);
+  for (const status of [400, 414, 422, 431]) statuses.add(status);
+  if (one.method === "POST") for (const status of [413, 415]) statuses.add(status);
   if (one.acceptsIdempotencyKey === true) statuses.add(409);
   // A database or another service that is away can meet any route, and so can a defect.
   for (const status of [500, 503]) statuses.add(status);

@@ -12,6 +12,7 @@ import type { ApiDeps } from "./context.ts";
 import { fingerprintOf, IDEMPOTENCY_KEY, once } from "./idempotency.ts";
 import { callerAddress, callerNetwork } from "./limits/addresses.ts";
 import { WINDOW_S } from "./limits/classes.ts";
+import { queryOf } from "./middleware/query.ts";
 import { problemKind } from "./problems/catalog.ts";
 import { checkRoutes, problemStatuses, rateOf, type Route, type Session } from "./route.ts";
 import { parseInput } from "./validation.ts";
@@ -79,7 +80,7 @@ async function run(ctx: Koa.Context, one: Route, deps: ApiDeps): Promise<void> {
     const params = problems.in(() =>
       one.params === undefined ? undefined : parseInput(one.params, ctx["params"], "/path"),
     );
-    const query = problems.in(() => parseInput(one.query ?? NoQuery, { ...ctx.query }, "/query"));
+    const query = problems.in(() => parseInput(one.query ?? NoQuery, queryOf(ctx), "/query"));
     const header = one.acceptsIdempotencyKey === true ? ctx.headers["idempotency-key"] : undefined;
     const key =
       header === undefined

@@ -5,6 +5,7 @@ import { refused } from "../errors.ts";
 import { withLogContext } from "../logging.ts";
 import type { ApiDeps } from "./context.ts";
 import { errors } from "./middleware/errors.ts";
+import { readQuery } from "./middleware/query.ts";
 import { accessLog, requestId } from "./middleware/request.ts";
 import { allowFrontends, securityHeaders } from "./middleware/security.ts";
 import { docs } from "./openapi/docs.ts";
@@ -51,6 +52,7 @@ export function createApi(deps: ApiDeps): Api {
   app.use(accessLog(logger, metrics));
   app.use(securityHeaders());
   app.use(errors(logger, config.NODE_ENV === "production"));
+  app.use(readQuery());
   app.use(allowFrontends(config.FRONTEND_URL));
   app.use(docs(routes));
   app.use(createRouter(routes, deps).routes());

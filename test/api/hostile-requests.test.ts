@@ -1,4 +1,5 @@
 // Requests that are made to break something, and what an answer to a stranger must not tell.
+import { jest } from "@jest/globals";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { createChainReader } from "../../src/chain/reader.ts";
@@ -40,6 +41,33 @@ test("a body that is nested more deeply than the stack reaches is refused like a
     token: JITSI_SECRET,
   });
   expect([event.status, event.body]).toEqual([200, { recorded: false }]);
+});
+
+test.each([
+  ["with a field of its own for every other byte", `?${"a&".repeat(7_900)}`, 414, "query_too_long"],
+  ["with sixty-five fields", `?${"a=1&".repeat(65)}`, 400, "query_malformed"],
+])(
+  "a query %s is refused, and never read by Koa, which takes seconds",
+  async (_what, query, status, code) => {
+    const all = jest.spyOn(URLSearchParams.prototype, "getAll");
+    try {
+      for (const path of ["/healthz", "/api/auctions/active", "/no/such/path"]) {
+        const answer = await api.request(`${path}${query}`);
+        expect([path, answer.status, answer.body.code]).toEqual([path, status, code]);
+      }
+      // Those of our own requests have no search parameters.
+      expect(all).not.toHaveBeenCalled();
+    } finally {
+      all.mockRestore();
+    }
+  },
+);
+
+test("a query at its limits is read", async () => {
+  const query = Array.from({ length: 64 }, (_, index) => `a${index}=${"x".repeat(55)}`).join("&");
+  expect((await api.request(`/healthz?${query}`)).body.code).toBe("input_invalid");
+  const twice = await api.request("/api/auctions/active?limit=1&limit=2");
+  expect(twice.status).toBe(422);
 });
 
 test("a NUL is found wherever it is", async () => {

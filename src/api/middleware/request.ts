@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type Koa from "koa";
 import { type Logger, withLogContext } from "../../logging.ts";
 import type { ApiMetrics } from "../context.ts";
+import { queryOf } from "./query.ts";
 
 const REQUEST_ID = /^[\w-]{8,64}$/;
 
@@ -31,7 +32,7 @@ export function accessLog(logger: Logger, metrics: ApiMetrics | undefined): Koa.
         status: ctx.status,
         durationS: durationMs / 1_000,
       });
-      const query = Object.keys(ctx.query);
+      const query = Object.keys(queryOf(ctx));
       const level =
         ctx.status >= 500 ? "warn" : route === "/healthz" || route === "/readyz" ? "debug" : "info";
       logger.log(level, "request", {

@@ -57,6 +57,18 @@ export const REQUEST_PROBLEMS: ProblemKinds = {
     "What came is not an HTTP request.",
     "Look at what stands between you and this server.",
   ),
+  query_too_long: kind(
+    414,
+    "Query too long",
+    "The part of the address behind the question mark is longer than any route takes.",
+    "Shorten it; no route takes more than a few fields.",
+  ),
+  query_malformed: kind(
+    400,
+    "Query malformed",
+    "The part of the address behind the question mark has more fields than any route takes.",
+    "Send only the fields that the route documents, each once.",
+  ),
   content_type_unsupported: kind(
     415,
     "Unsupported content",
