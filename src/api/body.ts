@@ -1,6 +1,6 @@
 import { bodyParser } from "@koa/bodyparser";
 import type Koa from "koa";
-import { refused } from "../errors.ts";
+import { AppError, refused } from "../errors.ts";
 import type { Route } from "./route.ts";
 
 /** No command of this API is near this; an exported Para session is a few kilobytes. */
@@ -46,6 +46,19 @@ export async function readBody(ctx: Koa.Context, one: Route): Promise<unknown> {
     throw refused("content_type_unsupported", `send the body as ${accepted}`, 415);
   }
   const parse = one.hasLongBody === true ? parseLongJson : parseJson;
-  await (form ? parseForm : parse)(ctx, async () => undefined);
+  try {
+    await (form ? parseForm : parse)(ctx, async () => undefined);
+  } catch (error) {
+    // What the parser says of a body has a status. The rest is what zlib and others make of one that is damaged or cut off.
+    const hasStatus = error instanceof Error && "status" in error;
+    if (hasStatus) throw error;
+    throw new AppError({
+      kind: "refuse",
+      code: "body_malformed",
+      message: "the body cannot be read as its Content-Type and Content-Encoding say",
+      status: 400,
+      cause: error,
+    });
+  }
   return ctx.request.body;
 }

@@ -2,6 +2,7 @@
 import { jest } from "@jest/globals";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
+import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import { createChainReader } from "../../src/chain/reader.ts";
 import { JsonRpc } from "../../src/chain/rpc.ts";
 import {
@@ -62,6 +63,34 @@ test.each([
     }
   },
 );
+
+const compressed: Readonly<Record<string, (text: string) => Buffer>> = {
+  gzip: (text) => gzipSync(text),
+  deflate: (text) => deflateSync(text),
+  br: (text) => brotliCompressSync(text),
+};
+
+test.each(Object.keys(compressed))("a damaged %s body is the sender's fault", async (encoding) => {
+  const whole = compressed[encoding]?.(JSON.stringify({ verificationToken: "a".repeat(2_000) }));
+  if (whole === undefined) throw new Error("no such encoding");
+  const flipped = Buffer.from(whole);
+  // The checksum of gzip and deflate; brotli has none, and its first bytes say how to read the others.
+  const at = encoding === "br" ? 0 : flipped.length - 3;
+  flipped.writeUInt8(flipped.readUInt8(at) ^ 0xff, at);
+  const damaged = {
+    "cut off": whole.subarray(0, Math.floor(whole.length / 2)),
+    changed: flipped,
+    "no such thing": Buffer.from("this was never compressed"),
+    empty: Buffer.from(" "),
+  };
+  for (const [how, bytes] of Object.entries(damaged)) {
+    const answer = await api.request("/api/auth/para-auth", {
+      raw: bytes as never,
+      headers: { "content-type": "application/json", "content-encoding": encoding },
+    });
+    expect([how, answer.status, answer.body.code]).toEqual([how, 400, "body_malformed"]);
+  }
+});
 
 test("a query at its limits is read", async () => {
   const query = Array.from({ length: 64 }, (_, index) => `a${index}=${"x".repeat(55)}`).join("&");

@@ -58,6 +58,19 @@ test("asking for many auctions at once leads to no more than the cap", async () 
   socket.disconnect();
 });
 
+test.each<[what: string, event: string, sent: unknown[], code: string]>([
+  ["no argument", "join-auction", [], "auction_id_invalid"],
+  ["one too many", "join-auction", ["1", "2"], "arguments_invalid"],
+  ["one that is no id", "leave-auction", [{ id: "1" }], "auction_id_invalid"],
+  ["null", "leave-auction", [null], "auction_id_invalid"],
+  ["an event that nobody knows", "join-auctions", ["1"], "event_unknown"],
+  ["an event named like a property of every object", "constructor", [], "event_unknown"],
+])("whoever asks for an acknowledgement gets one: %s", async (_what, event, sent, code) => {
+  const { socket } = await connect(api, { token: person.token });
+  expect(await socket.emitWithAck(event, ...sent)).toMatchObject({ ok: false, code });
+  socket.disconnect();
+});
+
 test("what is asked last holds: an auction that is left at once is not followed", async () => {
   const id = await seed();
   const type = kind();

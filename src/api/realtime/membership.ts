@@ -34,9 +34,48 @@ export function followAuctions(socket: ApiSocket, deps: ApiDeps, position: () =>
   // One after the other: what was asked last holds, and nobody gets past a limit by asking for much at once. The first waits until
   // the socket has been brought up to date: before that its rooms are not settled.
   let turn = socket.data.live;
-  const answer = (acknowledge: unknown, work: () => Promise<Acknowledgement>): void => {
+  const requests: Readonly<Record<string, (auctionId: string) => Promise<Acknowledgement>>> = {
+    async "join-auction"(auctionId) {
+      const room = auctionRoom(auctionId);
+      const followed = [...socket.rooms].filter((one) => one.startsWith("auction:"));
+      if (!followed.includes(room) && followed.length >= AUCTIONS_PER_SOCKET)
+        return refusal(
+          "too_many_auctions",
+          `one socket follows ${AUCTIONS_PER_SOCKET} auctions at most; leave some first`,
+        );
+      if ((await existingAuctions(deps.db, deploymentOf(deps), [auctionId])).length === 0)
+        return refusal(
+          "auction_not_found",
+          "there is no auction with that id (or it is not confirmed yet)",
+        );
+      if (!socket.connected) return refusal("disconnected", "the socket is gone");
+      void socket.join(room);
+      return { ok: true, auctionId, seq: position() };
+    },
+    async "leave-auction"(auctionId) {
+      void socket.leave(auctionRoom(auctionId));
+      return { ok: true, auctionId, seq: position() };
+    },
+  };
+
+  async function respond(event: string, values: readonly unknown[]): Promise<Acknowledgement> {
+    const request = Object.hasOwn(requests, event) ? requests[event] : undefined;
+    const known = Object.keys(requests).join(" and ");
+    if (request === undefined)
+      return refusal("event_unknown", `a client may send ${known}, and nothing else`);
+    if (values.length > 1) return refusal("arguments_invalid", `${event} takes one auction id`);
+    const id = AuctionId.safeParse(values[0]);
+    if (!id.success) return refusal("auction_id_invalid", "give the decimal auction id as text");
+    return request(id.data);
+  }
+
+  // Whatever asks for an acknowledgement gets one, also what no client should send. Not by `onAny`, which hears what limitRequests
+  // has let go.
+  socket.use(([event, ...sent]: readonly [event: string, ...sent: unknown[]]) => {
+    const acknowledge = sent.findLast((one) => typeof one === "function");
+    const values = sent.filter((one) => typeof one !== "function");
     turn = turn
-      .then(work)
+      .then(() => respond(event, values))
       .catch((error: unknown) => {
         deps.logger.warn("a socket's request failed", { reason: messageOf(error) });
         return refusal("unavailable", "try again soon");
@@ -44,36 +83,5 @@ export function followAuctions(socket: ApiSocket, deps: ApiDeps, position: () =>
       .then((acknowledgement) => {
         if (typeof acknowledge === "function") acknowledge(acknowledgement);
       });
-  };
-
-  socket.on("join-auction", (auctionId, acknowledge) =>
-    answer(acknowledge, async () => {
-      const id = AuctionId.safeParse(auctionId);
-      if (!id.success) return refusal("auction_id_invalid", "give the decimal auction id as text");
-      const room = auctionRoom(id.data);
-      const followed = [...socket.rooms].filter((one) => one.startsWith("auction:"));
-      if (!followed.includes(room) && followed.length >= AUCTIONS_PER_SOCKET)
-        return refusal(
-          "too_many_auctions",
-          `one socket follows ${AUCTIONS_PER_SOCKET} auctions at most; leave some first`,
-        );
-      if ((await existingAuctions(deps.db, deploymentOf(deps), [id.data])).length === 0)
-        return refusal(
-          "auction_not_found",
-          "there is no auction with that id (or it is not confirmed yet)",
-        );
-      if (!socket.connected) return refusal("disconnected", "the socket is gone");
-      void socket.join(room);
-      return { ok: true, auctionId: id.data, seq: position() };
-    }),
-  );
-
-  socket.on("leave-auction", (auctionId, acknowledge) =>
-    answer(acknowledge, async () => {
-      const id = AuctionId.safeParse(auctionId);
-      if (!id.success) return refusal("auction_id_invalid", "give the decimal auction id as text");
-      void socket.leave(auctionRoom(id.data));
-      return { ok: true, auctionId: id.data, seq: position() };
-    }),
-  );
+  });
 }
