@@ -91,7 +91,7 @@ async function start(
   rpc.pin(chain.chainId);
   const temporal = connectTemporal(config);
   parts.push({ name: "temporal", close: () => temporal.connection.close() });
-  await patiently("Temporal (TEMPORAL_ADDRESS)", logger, () =>
+  await patiently(`Temporal (TEMPORAL_ADDRESS, ${temporal.how})`, logger, () =>
     temporal.connection.ensureConnected(),
   );
   // No process can be started, or show where it is, before the namespace knows what it shows.
