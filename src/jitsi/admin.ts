@@ -21,14 +21,20 @@ const TOKEN_LIFE_S = 60;
  * @throws AppError retry `jitsi_unavailable`; refuse `jitsi_end_refused`
  */
 export async function endRoom(admin: ProsodyAdmin, room: string): Promise<EndRoomResult> {
-  const status = await ask(admin, room, {
+  const { status, isModules } = await ask(admin, room, {
     method: "POST",
     path: "end-meeting",
     query: { conference: `${room}@${admin.mucDomain}` },
     what: "end the meeting",
   });
   if (status === 200) return { ended: true, alreadyGone: false };
-  if (status === 404) return { ended: true, alreadyGone: true };
+  if (status === 404 && isModules) return { ended: true, alreadyGone: true };
+  // Nobody knows whether the room is there: people may sit in it.
+  if (status === 404)
+    throw unavailable(
+      "jitsi_unavailable",
+      "There is no end-meeting at JITSI_ADMIN_URL: the 404 is not that of mod_muc_end_meeting. Load the module, or correct the URL.",
+    );
   if (status === 400 || status === 401 || status === 403) {
     throw refused(
       "jitsi_end_refused",
@@ -54,7 +60,7 @@ export async function kickOccupant(
 ): Promise<KickResult> {
   const participantId = OCCUPANT_OF_TOKEN.exec(occupantJid)?.[1];
   if (participantId === undefined) return { asked: false, reason: "occupant_unknown" };
-  const status = await ask(admin, room, {
+  const { status, isModules } = await ask(admin, room, {
     method: "PUT",
     path: "kick-participant",
     query: { room },
@@ -62,8 +68,8 @@ export async function kickOccupant(
     what: "send an occupant out",
   });
   if (status === 200) return { asked: true, alreadyGone: false };
-  // 404 also where the module is not loaded; 400 and 403 are answers of other editions of it. Asking again changes nothing.
-  if (status === 404) return { asked: true, alreadyGone: true };
+  // 404 with a page where the module is not loaded; 400 and 403 are answers of other editions of it. Asking again changes nothing.
+  if (status === 404 && isModules) return { asked: true, alreadyGone: true };
   if (status >= 400 && status < 500) return { asked: false, reason: "refused" };
   throw unanswered("send an occupant out", status);
 }
@@ -77,8 +83,14 @@ interface Question {
   readonly what: string;
 }
 
-/** The status of Prosody's answer; its body says nothing. @throws AppError retry `jitsi_unavailable` */
-async function ask(admin: ProsodyAdmin, room: string, question: Question): Promise<number> {
+interface ProsodyAnswer {
+  readonly status: number;
+  /** Whether it can be a module's: those answer without a body. Prosody's own "there is nothing at this path" is a page. */
+  readonly isModules: boolean;
+}
+
+/** What Prosody answers. @throws AppError retry `jitsi_unavailable` */
+async function ask(admin: ProsodyAdmin, room: string, question: Question): Promise<ProsodyAnswer> {
   const nowS = Math.floor(Date.now() / 1000);
   const token = signToken(admin.key, {
     iss: admin.appId,
@@ -94,13 +106,13 @@ async function ask(admin: ProsodyAdmin, room: string, question: Question): Promi
   for (const [name, value] of Object.entries(question.query)) url.searchParams.set(name, value);
   const json = question.body === undefined ? {} : { "content-type": "application/json" };
   try {
-    const { status } = await boundedFetch(url.href, {
+    const { status, text } = await boundedFetch(url.href, {
       method: question.method,
       headers: { authorization: `Bearer ${token}`, ...json },
       ...(question.body === undefined ? {} : { body: question.body }),
       timeoutMs,
     });
-    return status;
+    return { status, isModules: text === "" };
   } catch (error) {
     if (!(error instanceof OutsideError)) throw error;
     throw unavailable(
