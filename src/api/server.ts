@@ -7,7 +7,7 @@ import type { ApiDeps } from "./context.ts";
 import { errors } from "./middleware/errors.ts";
 import { readQuery } from "./middleware/query.ts";
 import { accessLog, requestId } from "./middleware/request.ts";
-import { allowFrontends, securityHeaders } from "./middleware/security.ts";
+import { allowFrontends, originCheck, securityHeaders } from "./middleware/security.ts";
 import { docs } from "./openapi/docs.ts";
 import { createRealtime } from "./realtime/server.ts";
 import type { ApiServer } from "./realtime/types.ts";
@@ -53,7 +53,7 @@ export function createApi(deps: ApiDeps): Api {
   app.use(securityHeaders());
   app.use(errors(logger, config.NODE_ENV === "production"));
   app.use(readQuery());
-  app.use(allowFrontends(config.FRONTEND_URL));
+  app.use(allowFrontends(originCheck(config, logger)));
   app.use(docs(routes));
   app.use(createRouter(routes, deps).routes());
   app.use(() => {

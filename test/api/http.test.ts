@@ -212,6 +212,35 @@ describe("browsers", () => {
     ]).toEqual([404, ORIGIN, "Origin"]);
   });
 
+  test("of a page that is developed on this machine may call, on any port; in production they may not", async () => {
+    const production = await world.start({
+      config: testConfig({
+        NODE_ENV: "production",
+        DATABASE_URL: "postgres://x/x?sslmode=disable",
+      }),
+    });
+    const local = ["http://localhost:5174", "http://127.0.0.1:3001", "https://localhost:8443"];
+    for (const origin of [...local, "http://localhost.evil.example", "http://127.0.0.1:99999999"]) {
+      const allowed = async (at: TestApi): Promise<string | null> =>
+        (await at.request("/api/meta", { headers: { origin } })).headers.get(
+          "access-control-allow-origin",
+        );
+      expect([origin, await allowed(api)]).toEqual([
+        origin,
+        local.includes(origin) ? origin : null,
+      ]);
+      expect([origin, await allowed(production)]).toEqual([origin, null]);
+    }
+  });
+
+  test("of another origin are named in the log, once", async () => {
+    const origin = "https://new-frontend.example";
+    for (let turn = 0; turn < 3; turn += 1) await api.request("/api/meta", { headers: { origin } });
+    expect(lines.filter((line) => line.includes(origin))).toEqual([
+      expect.stringContaining("add its origin to FRONTEND_URL"),
+    ]);
+  });
+
   test("are told not to sniff, frame or keep what is private", async () => {
     const answer = await api.request("/api/auth/verify", { token: person.token });
     expect(

@@ -217,12 +217,12 @@ test("the line for operators that npm run dev prints asks the doctor, who finds 
   );
 });
 
-test("a page of the usual development servers may call the local API, and any other may not", async () => {
+test("a page of any local development server may call the local API, and any other may not", async () => {
   const allowed = async (origin: string): Promise<string | null> => {
     const { headers } = await fetch(`${stack.urls.api}/api/meta`, { headers: { origin } });
     return headers.get("access-control-allow-origin");
   };
-  for (const origin of ["http://localhost:3000", "http://localhost:5173"])
+  for (const origin of ["http://localhost:3000", "http://localhost:5174", "http://127.0.0.1:5173"])
     expect(await allowed(origin)).toBe(origin);
   expect(await allowed("https://elsewhere.example.org")).toBeNull();
 });

@@ -30,7 +30,7 @@ export interface Realtime {
 /** The socket.io server of one node. It needs no broker: each node follows the events table for its own sockets. */
 export function createRealtime(httpServer: HttpServer, deps: ApiDeps): Realtime {
   const { logger, metrics } = deps;
-  const isAllowed = originCheck(deps.config.FRONTEND_URL);
+  const isAllowed = originCheck(deps.config, deps.logger);
   const io: ApiServer = new Server(httpServer, {
     serveClient: false,
     maxHttpBufferSize: MAX_MESSAGE_BYTES,
