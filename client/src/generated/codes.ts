@@ -19,6 +19,10 @@ export interface ProblemStatuses {
   readonly request_too_slow: 408;
   /** 400 Not HTTP: Look at what stands between you and this server. */
   readonly request_malformed: 400;
+  /** 414 Query too long: Shorten it; no route takes more than a few fields. */
+  readonly query_too_long: 414;
+  /** 400 Query malformed: Send only the fields that the route documents, each once. */
+  readonly query_malformed: 400;
   /** 415 Unsupported content: Send application/json, plain or compressed with gzip, deflate or br. */
   readonly content_type_unsupported: 415;
   /** 410 Events not kept any more: Read the state anew from the other routes, then ask for events without `after`. */
