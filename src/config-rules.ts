@@ -2,6 +2,9 @@
 import type { ConfigProblem } from "./config-error.ts";
 import { API, CHAIN_WORKER, CODEC, COMMON, MEETINGS } from "./config-variables.ts";
 import type { ApiConfig, CodecConfig, WorkerConfig } from "./config.ts";
+import type { Secret } from "./secret.ts";
+
+const isPem = (secret: Secret): boolean => secret.reveal().startsWith("-----BEGIN");
 
 /** Adds what is wrong between variables that are each right by themselves. */
 export function checkTogether(
@@ -20,17 +23,19 @@ export function checkTogether(
     });
   }
   if (
-    config.JITSI_SECRET?.reveal().startsWith("-----BEGIN") === true &&
+    config.JITSI_SECRET !== undefined &&
+    isPem(config.JITSI_SECRET) &&
     config.JITSI_KID === undefined
   ) {
     problems.push({
       variable: "JITSI_KID",
-      problem: "is missing: JITSI_SECRET is a PEM, and JaaS names the key by its id",
+      problem: "is missing: JITSI_SECRET is a PEM, and Jitsi finds its public half by its id",
       example: MEETINGS.JITSI_KID.example,
     });
   }
   if (
-    config.JITSI_ADMIN_SECRET?.reveal().startsWith("-----BEGIN") === true &&
+    config.JITSI_ADMIN_SECRET !== undefined &&
+    isPem(config.JITSI_ADMIN_SECRET) &&
     config.JITSI_ADMIN_KID === undefined
   ) {
     problems.push({
@@ -38,6 +43,24 @@ export function checkTogether(
       problem:
         "is missing: JITSI_ADMIN_SECRET is a PEM, and Prosody finds its public half by its id",
       example: MEETINGS.JITSI_ADMIN_KID.example,
+    });
+  }
+  if (config.JITSI_ADMIN_SECRET !== undefined && !isPem(config.JITSI_ADMIN_SECRET)) {
+    problems.push({
+      variable: "JITSI_ADMIN_SECRET",
+      problem: "must be a private key as PEM: Prosody fetches its public half from a key server",
+      example: MEETINGS.JITSI_ADMIN_SECRET.example,
+    });
+  } else if (
+    config.JITSI_ADMIN_SECRET !== undefined &&
+    config.JITSI_SECRET !== undefined &&
+    !isPem(config.JITSI_SECRET)
+  ) {
+    problems.push({
+      variable: "JITSI_ADMIN_SECRET",
+      problem:
+        "cannot work beside a shared JITSI_SECRET: a Prosody with an app_secret expects HS256 of every token and refuses this key. Sign room tokens with a key too (docs/jitsi.md), or leave this and JITSI_ADMIN_KID out",
+      example: MEETINGS.JITSI_ADMIN_SECRET.example,
     });
   }
   if (config.JITSI_ADMIN_KID !== undefined && config.JITSI_ADMIN_SECRET === undefined) {
@@ -56,7 +79,8 @@ export function checkTogether(
   }
   if (
     /(^|\.)8x8\.vc$/.test(config.JITSI_DOMAIN ?? "") &&
-    config.JITSI_SECRET?.reveal().startsWith("-----BEGIN") === false
+    config.JITSI_SECRET !== undefined &&
+    !isPem(config.JITSI_SECRET)
   ) {
     problems.push({
       variable: "JITSI_SECRET",

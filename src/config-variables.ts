@@ -117,7 +117,7 @@ export const MEETINGS = {
   },
   JITSI_ADMIN_SECRET: {
     parse: jitsiSecret,
-    example: "a PEM, or a random text of 32 characters or more",
+    example: "a private key as PEM",
     optional: true,
   },
   JITSI_ADMIN_KID: { parse: text, example: "backend/2026", optional: true },

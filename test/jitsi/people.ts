@@ -5,13 +5,12 @@ import type { JitsiSandbox } from "../../dev/sandbox/jitsi/server.ts";
 import type { Answer, Person, TestApi } from "../support/api.ts";
 
 /** A key pair as `prosody_password_public_key_repo_url` serves the public half of. */
-export function systemKey(): {
+export function systemKey(kid = "backend/2026"): {
   kid: string;
   privatePem: string;
   keys: ReadonlyMap<string, string>;
 } {
   const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-  const kid = "backend/2026";
   return {
     kid,
     privatePem: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),

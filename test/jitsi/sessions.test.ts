@@ -18,6 +18,7 @@ import { startJitsiSandbox } from "../support/sandboxes.ts";
 import { ask, inRoom, join, systemKey, wayIn } from "./people.ts";
 
 const key = systemKey();
+const roomKey = systemKey("rooms/2026");
 let world: TestWorld;
 let jitsi: JitsiSandbox;
 let api: TestApi;
@@ -27,12 +28,15 @@ let winner: Person;
 beforeAll(async () => {
   world = await createTestWorld();
   jitsi = await startJitsiSandbox({
+    roomKeys: roomKey.keys,
     adminKeys: key.keys,
     integrationSecret: JITSI_SECRET,
     refusalMemoryMs: 0,
   });
   const rooms = createRoomTokens({
     ...jitsi.config,
+    secret: roomKey.privatePem,
+    kid: roomKey.kid,
     adminSecret: key.privatePem,
     adminKid: key.kid,
     timeoutMs: 60_000,
@@ -132,9 +136,9 @@ test("a key that Prosody does not know sends nobody out, whatever its answer loo
   expect(await inRoom(jitsi, one.room)).toEqual([one.sessionId]);
   await expect(stranger.endRoom(one.room)).rejects.toMatchObject({ code: "jitsi_end_refused" });
   // The key of room tokens opens nothing there either.
-  await expect(createRoomTokens(jitsi.config).endRoom(one.room)).rejects.toMatchObject({
-    code: "jitsi_end_refused",
-  });
+  const { privatePem: secret, kid } = roomKey;
+  const withRoomKey = createRoomTokens({ ...jitsi.config, secret, kid });
+  await expect(withRoomKey.endRoom(one.room)).rejects.toMatchObject({ code: "jitsi_end_refused" });
 });
 
 test("every decision is in the log, with what was looked at and at which block", async () => {

@@ -135,17 +135,25 @@ describe("jitsi-input", () => {
 // What the room holds to: one connection of a session, and none once the meeting is closed.
 describe("who-stays-in-the-room", () => {
   const key = systemKey();
+  const roomKey = systemKey("rooms/2026");
   let jitsi: JitsiSandbox;
   let roomApi: TestApi;
   let rooms: ReturnType<typeof createRoomTokens>;
   beforeAll(async () => {
     jitsi = await startJitsiSandbox({
+      roomKeys: roomKey.keys,
       adminKeys: key.keys,
       integrationSecret: JITSI_SECRET,
       refusalMemoryMs: 0,
     });
     const { config } = jitsi;
-    rooms = createRoomTokens({ ...config, adminSecret: key.privatePem, adminKid: key.kid });
+    rooms = createRoomTokens({
+      ...config,
+      secret: roomKey.privatePem,
+      kid: roomKey.kid,
+      adminSecret: key.privatePem,
+      adminKid: key.kid,
+    });
     roomApi = await world.start({ jitsi: rooms });
     jitsi.setApiUrl(roomApi.url);
   });

@@ -6,6 +6,8 @@ export interface TokenRules {
   readonly appId: string;
   /** `app_secret` (HS256), or the public keys by `kid` that its ASAP key server would give (RS256). */
   readonly key: string | ReadonlyMap<string, string>;
+  /** Whether the host has an `app_secret`: token/util then expects HS256 of every token, also where a key server gives the key. */
+  readonly expectsSharedSecret?: boolean;
   /** The VirtualHost. */
   readonly xmppDomain: string;
 }
@@ -49,23 +51,26 @@ export function verifyToken(rules: TokenRules, token: unknown): TokenVerdict {
 
 /** With a key server the algorithm is RS256 and the header names the key; with a shared secret it is HS256. */
 function keyProblem(
-  { key }: TokenRules,
+  { key, expectsSharedSecret = false }: TokenRules,
   header: Record<string, unknown>,
   signed: string,
   signature: string,
 ): string | undefined {
   const given = Buffer.from(signature, "base64url");
+  const isSignedWith = (secret: string): boolean => {
+    const expected = createHmac("sha256", secret).update(signed).digest();
+    return given.length === expected.length && timingSafeEqual(given, expected);
+  };
   if (typeof key === "string") {
     if (header["alg"] !== "HS256") return "Invalid or incorrect alg";
-    const expected = createHmac("sha256", key).update(signed).digest();
-    return given.length === expected.length && timingSafeEqual(given, expected)
-      ? undefined
-      : "Invalid signature";
+    return isSignedWith(key) ? undefined : "Invalid signature";
   }
   if (typeof header["kid"] !== "string") return "'kid' claim is missing";
   const pem = key.get(header["kid"]);
   if (pem === undefined) return "could not obtain public key";
-  if (header["alg"] !== "RS256") return "Invalid or incorrect alg";
+  if (header["alg"] !== (expectsSharedSecret ? "HS256" : "RS256"))
+    return "Invalid or incorrect alg";
+  if (expectsSharedSecret) return isSignedWith(pem) ? undefined : "Invalid signature";
   return verify("sha256", Buffer.from(signed), createPublicKey(pem), given)
     ? undefined
     : "Invalid signature";

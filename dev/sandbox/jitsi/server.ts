@@ -16,7 +16,10 @@ export interface JitsiSandboxOptions {
   /** The backend; without it (or before `POST /__sandbox/config`) any room may be made and events go nowhere. */
   readonly apiUrl?: string;
   readonly appId?: string;
+  /** `app_secret`. */
   readonly secret?: string;
+  /** What the key server of `asap_key_server` gives, instead of an app secret: public keys (PEM) of room tokens by `kid`. */
+  readonly roomKeys?: ReadonlyMap<string, string>;
   /** What Prosody sends the backend as bearer token. */
   readonly integrationSecret?: string;
   readonly seed?: string;
@@ -30,7 +33,7 @@ export interface JitsiSandboxOptions {
   readonly refusalMemoryMs?: number;
   /**
    * What the key server of `prosody_password_public_key_repo_url` gives: public keys (PEM) by `kid`. Then only these open
-   * /end-meeting, and /kick-participant is there.
+   * /end-meeting, and /kick-participant is there. With an app secret neither takes any token: see TokenRules.
    */
   readonly adminKeys?: ReadonlyMap<string, string>;
 }
@@ -91,10 +94,11 @@ export async function startJitsiSandbox(options: JitsiSandboxOptions): Promise<J
       const releasing = release(client, reservation.id).finally(() => underWay.delete(releasing));
       underWay.add(releasing);
     };
-    const rules = { appId, key: secret, xmppDomain: domain };
+    const rules = { appId, key: options.roomKeys ?? secret, xmppDomain: domain };
+    const expectsSharedSecret = options.roomKeys === undefined;
     return {
       rules,
-      adminRules: { ...rules, key: options.adminKeys ?? secret },
+      adminRules: { ...rules, key: options.adminKeys ?? rules.key, expectsSharedSecret },
       canKick: options.adminKeys !== undefined,
       refusals,
       rooms: new Rooms({ events, xmppDomain: domain, onDestroyed }),
