@@ -59,8 +59,8 @@ export type CreationCheck =
   | { readonly status: "pending" | "reverted" | "other" }
   | {
       readonly status: "created";
-      readonly auctionId: string;
-      readonly host: string;
+      /** At least one: a bundle of a contract wallet, or a multicall, can create several, for several hosts. */
+      readonly auctions: readonly { readonly auctionId: string; readonly host: string }[];
       readonly blockNumber: number;
       readonly confirmations: number;
     };
@@ -77,7 +77,7 @@ export interface ChainReader {
   readonly chainId: number;
   readonly auctionContract: string;
   readonly passContract: string;
-  auctionCreatedIn(transactionHash: string): Promise<CreationCheck>;
+  auctionsCreatedIn(transactionHash: string): Promise<CreationCheck>;
   /** Who owns a pass now. */
   passOwner(tokenId: string): Promise<PassOwnership>;
   /** EIP-1271: whether the contract at `address` accepts the signature; false for an account without code. */
@@ -99,24 +99,22 @@ export function createChainReader(options: ChainReaderOptions): ChainReader {
     auctionContract,
     passContract,
 
-    async auctionCreatedIn(transactionHash) {
+    async auctionsCreatedIn(transactionHash) {
       const receipt = await receiptOf(rpc, transactionHash);
       if (receipt === null) return { status: "pending" };
       if (receipt.status !== 1) return { status: "reverted" };
-      for (const log of receipt.logs) {
-        if (log.address !== auctionContract) continue;
-        const event = meetingAuctionInterface.parseLog(log);
-        if (event?.name !== "AuctionCreated") continue;
-        const head = await latestBlock(rpc);
-        return {
-          status: "created",
-          auctionId: String(event.args["auctionId"]),
-          host: String(event.args["host"]).toLowerCase(),
-          blockNumber: receipt.blockNumber,
-          confirmations: Math.max(0, head.number - receipt.blockNumber + 1),
-        };
-      }
-      return { status: "other" };
+      const auctions = receipt.logs
+        .filter((log) => log.address === auctionContract)
+        .map((log) => meetingAuctionInterface.parseLog(log))
+        .filter((event) => event?.name === "AuctionCreated")
+        .map((event) => ({
+          auctionId: String(event?.args["auctionId"]),
+          host: String(event?.args["host"]).toLowerCase(),
+        }));
+      if (auctions.length === 0) return { status: "other" };
+      const head = await latestBlock(rpc);
+      const confirmations = Math.max(0, head.number - receipt.blockNumber + 1);
+      return { status: "created", auctions, blockNumber: receipt.blockNumber, confirmations };
     },
 
     async passOwner(tokenId) {

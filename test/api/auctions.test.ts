@@ -24,8 +24,7 @@ function created(auctionId: string, person: Person, confirmations = 2): string {
   const transactionHash = hash();
   api.reader.creations.set(transactionHash, {
     status: "created",
-    auctionId,
-    host: person.wallet.address.toLowerCase(),
+    auctions: [{ auctionId, host: person.wallet.address.toLowerCase() }],
     blockNumber: 5,
     confirmations,
   });
@@ -279,8 +278,7 @@ describe("recording a created auction", () => {
     });
     api.reader.creations.set(transactionHash, {
       status: "created",
-      auctionId: "777001",
-      host: host.wallet.address.toLowerCase(),
+      auctions: [{ auctionId: "777001", host: host.wallet.address.toLowerCase() }],
       blockNumber: 5,
       confirmations: 2,
     });
@@ -298,6 +296,44 @@ describe("recording a created auction", () => {
     const transactionHash = hash();
     api.reader.creations.set(transactionHash, { status });
     expect((await record(transactionHash)).body).toMatchObject({ status: 422, code });
+  });
+
+  test("of several in one transaction takes the caller's own; of several of theirs, the one they name", async () => {
+    const other = await api.person();
+    const hostOf = (person: Person): string => person.wallet.address.toLowerCase();
+    const both = { status: "created", blockNumber: 5, confirmations: 2 } as const;
+    const [first, second, third] = [777_101, 777_102, 777_103].map(String);
+    for (const auctionId of [second, third])
+      await seedAuction(world.db, { auctionId: auctionId ?? "", host: host.wallet.address });
+    const of = (auctionId = "", person = host) => ({ auctionId, host: hostOf(person) });
+
+    const bundle = hash();
+    api.reader.creations.set(bundle, { ...both, auctions: [of(first, other), of(second)] });
+    const recorded = await record(bundle);
+    expect([recorded.status, recorded.body.auctionId]).toEqual([201, second]);
+    const status = await api.request(`/api/auctions/transactions/${bundle}`, { token: host.token });
+    expect(status.body).toMatchObject({ auctionId: second, auctionIds: [first, second] });
+
+    const multicall = hash();
+    api.reader.creations.set(multicall, { ...both, auctions: [of(second), of(third)] });
+    const detailOf = (detail?: string) => expect.objectContaining({ pointer: "/auctionId", detail });
+    expect((await record(multicall)).body).toMatchObject({
+      status: 409,
+      code: "auction_ambiguous",
+      errors: [detailOf(second), detailOf(third)],
+    });
+    const name = (auctionId = "", person = host, transactionHash = multicall) =>
+      api.request("/api/auctions/created", {
+        token: person.token,
+        json: { transactionHash, auctionId, ...words },
+      });
+    expect((await name(third)).body).toEqual({ auctionId: third, status: "recorded" });
+    expect((await name(first)).body).toMatchObject({
+      status: 422,
+      code: "auction_not_in_transaction",
+    });
+    expect((await name(third, other)).body).toMatchObject({ status: 403, code: "wallet_not_yours" });
+    expect((await name(first, host, bundle)).body).toMatchObject({ code: "wallet_not_yours" });
   });
 
   test("refuses an auction of somebody else's wallet, and keeps nothing", async () => {

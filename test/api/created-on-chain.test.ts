@@ -1,6 +1,7 @@
 // POST /api/auctions/created with everything real: the contract on anvil, the indexer, Postgres, and Temporal, which counts the
 // workflows there are.
 import { Connection, Client } from "@temporalio/client";
+import { getCreateAddress } from "ethers";
 import { createOrm } from "../../src/db/migrate.ts";
 import { createChainReader } from "../../src/chain/reader.ts";
 import { meetingAuctionInterface } from "../../src/chain/contracts.ts";
@@ -290,4 +291,40 @@ test("an auction nobody told us about is found by the indexer, which has its wor
     ],
   );
   expect(starts).toHaveLength(1);
+});
+
+/** Code that calls `to` once with each of `calls`, which have one length, while it is deployed. */
+function bundle(to: string, calls: readonly string[]): string {
+  const bodies = calls.map((call) => call.slice(2));
+  const length = (bodies[0] ?? "").length / 2;
+  const push2 = (value: number): string => `61${value.toString(16).padStart(4, "0")}`;
+  const one = (index: number): string =>
+    `60006000${push2(length)}${push2(index * length)}600073${to.slice(2)}5af150`;
+  const steps = bodies.map((_, index) => one(index)).join("");
+  const copyBytes = 9;
+  const codeBytes = copyBytes + steps.length / 2 + 1;
+  return `0x${push2(bodies.length * length)}${push2(codeBytes)}600039${steps}00${bodies.join("")}`;
+}
+
+test("every auction that a transaction creates is read from its receipt", async () => {
+  const ada = await host();
+  const { chain } = engine;
+  const calls = [1, 2].map(() =>
+    meetingAuctionInterface.encodeFunctionData("createAuction", [
+      chain.params({ endTime: chain.nowS + 10_000 }),
+    ]),
+  );
+  const transactionHash = await engine.send("eth_sendTransaction", {
+    from: ada.wallet.address,
+    data: bundle(chain.auction, calls),
+    gas: "0x1e8480",
+  });
+  await engine.mine();
+  const creation = await nodes[0].deps.reader.auctionsCreatedIn(transactionHash);
+  const made = getCreateAddress({ from: ada.wallet.address, nonce: 0 }).toLowerCase();
+  expect(creation).toMatchObject({ status: "created", auctions: [{ host: made }, { host: made }] });
+  const [one, two] = creation.status === "created" ? creation.auctions : [];
+  expect(Number(two?.auctionId)).toBe(Number(one?.auctionId) + 1);
+  // Neither is Ada's: they belong to what she deployed.
+  expect((await record(ada, transactionHash)).body).toMatchObject({ code: "wallet_not_yours" });
 });

@@ -48,8 +48,7 @@ export async function createStage(api: TestApi): Promise<Stage> {
   const transactionHash = `0x${randomBytes(32).toString("hex")}`;
   api.reader.creations.set(transactionHash, {
     status: "created",
-    auctionId,
-    host: host.wallet.address.toLowerCase(),
+    auctions: [{ auctionId, host: host.wallet.address.toLowerCase() }],
     blockNumber: 5,
     confirmations: 99,
   });

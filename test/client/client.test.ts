@@ -180,8 +180,7 @@ test("an auction that is announced too early is followed until it is recorded", 
   const auctionId = await seedAuction(world.db, { host: host.wallet.address });
   server.reader.creations.set(hash, {
     status: "created",
-    auctionId,
-    host: host.wallet.address.toLowerCase(),
+    auctions: [{ auctionId, host: host.wallet.address.toLowerCase() }],
     blockNumber: 99,
     confirmations: 1_000,
   });

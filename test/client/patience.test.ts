@@ -68,8 +68,7 @@ test("what goes on behind a Location is followed over broken connections and nod
   }
   server.reader.creations.set(hash, {
     status: "created",
-    auctionId,
-    host: host.wallet.address.toLowerCase(),
+    auctions: [{ auctionId, host: host.wallet.address.toLowerCase() }],
     blockNumber: 99,
     confirmations: 1_000,
   });

@@ -148,8 +148,7 @@ describe("nul-in-text", () => {
     const auctionId = await seedAuction(api.db, { host: host.wallet.address });
     api.reader.creations.set(transactionHash, {
       status: "created",
-      auctionId,
-      host: host.wallet.address.toLowerCase(),
+      auctions: [{ auctionId, host: host.wallet.address.toLowerCase() }],
       blockNumber: 1,
       confirmations: 9,
     });
@@ -183,8 +182,7 @@ describe("listing-of-a-dropped-auction", () => {
     const [dropped, real] = [hash(), hash()];
     const created = (host: string, confirmations: number) => ({
       status: "created" as const,
-      auctionId: "77",
-      host: host.toLowerCase(),
+      auctions: [{ auctionId: "77", host: host.toLowerCase() }],
       blockNumber: 9,
       confirmations,
     });

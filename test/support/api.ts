@@ -66,7 +66,7 @@ export class FakeReader implements ChainReader {
   /** Contract wallets, and the one signature each accepts. */
   readonly contractSignatures = new Map<string, string>();
 
-  async auctionCreatedIn(hash: string): Promise<CreationCheck> {
+  async auctionsCreatedIn(hash: string): Promise<CreationCheck> {
     return this.creations.get(hash) ?? { status: "pending" };
   }
 

@@ -8,6 +8,8 @@ import type { TransactionStatus } from "./schema.ts";
 
 export interface CreatedCommand {
   readonly transactionHash: string;
+  /** Which one, where the transaction creates several of the caller's. */
+  readonly auctionId?: string | undefined;
   readonly title: string;
   readonly description: string;
 }
@@ -28,14 +30,15 @@ export type CreatedResult =
  * believed: its id and host come from the receipt. While there is none the words are kept, and are those of the auction once
  * the indexer sees it, if the caller has its host's wallet by then. Any number of repeats, also at once, have the effect of one: the
  * listing is written once and the workflow has one identity.
- * @throws AppError refuse 422 `transaction_reverted`, `transaction_other`; 403 `wallet_not_yours`; 409 `auction_recorded_by_other`
+ * @throws AppError refuse 422 `transaction_reverted`, `transaction_other`, `auction_not_in_transaction`; 403 `wallet_not_yours`;
+ *   409 `auction_ambiguous`, `auction_recorded_by_other`
  */
 export async function recordCreated(
   deps: ApiDeps,
   user: Session,
   command: CreatedCommand,
 ): Promise<CreatedResult> {
-  const creation = await deps.reader.auctionCreatedIn(command.transactionHash);
+  const creation = await deps.reader.auctionsCreatedIn(command.transactionHash);
   switch (creation.status) {
     case "pending":
       await announceListing(deps.db, { ...command, userId: user.id });
@@ -57,25 +60,16 @@ export async function recordCreated(
     case "created":
       break;
   }
-  if (!user.wallets.includes(creation.host))
-    throw refused(
-      "wallet_not_yours",
-      "the wallet that created the auction is not bound to your account; bind it first",
-      403,
-    );
+  const auctionId = chosenOf(creation.auctions, user, command.auctionId);
   const place = deploymentOf(deps);
-  const listing = await saveListing(deps.db, place, {
-    ...command,
-    auctionId: creation.auctionId,
-    userId: user.id,
-  });
+  const listing = await saveListing(deps.db, place, { ...command, auctionId, userId: user.id });
   if (listing.userId !== user.id)
     throw refused(
       "auction_recorded_by_other",
       "the auction has been recorded by another account",
       409,
     );
-  const { auctionId, confirmations } = creation;
+  const { confirmations } = creation;
   if (confirmations < deps.config.CHAIN_CONFIRMATIONS)
     return { done: false, status: "unconfirmed", auctionId, confirmations };
   const auction = await findAuction(deps.db, place, auctionId);
@@ -89,17 +83,59 @@ export async function recordCreated(
   return { done: true, auctionId };
 }
 
-/** How far the creation of an auction is, by its transaction; what the chain says is public. */
+type Created = readonly { readonly auctionId: string; readonly host: string }[];
+
+/** Which of the auctions that a transaction created is meant: the one that is named, else the caller's only one. */
+function chosenOf(created: Created, user: Session, named: string | undefined): string {
+  const own = created.filter(({ host }) => user.wallets.includes(host));
+  const meant = named === undefined ? own : created.filter((one) => one.auctionId === named);
+  const [one, another] = meant;
+  if (named !== undefined && one === undefined)
+    throw refused(
+      "auction_not_in_transaction",
+      "that transaction did not create the auction with that id",
+      422,
+      created.slice(0, MOST_IDS).map((other) => choice("auction_not_in_transaction", other)),
+    );
+  if (one === undefined || !own.includes(one))
+    throw refused(
+      "wallet_not_yours",
+      "the wallet that created the auction is not bound to your account; bind it first",
+      403,
+    );
+  if (another !== undefined)
+    throw refused(
+      "auction_ambiguous",
+      `that transaction created ${own.length} auctions of yours; send auctionId to say which one the title is for`,
+      409,
+      own.slice(0, MOST_IDS).map((other) => choice("auction_ambiguous", other)),
+    );
+  return one.auctionId;
+}
+
+/** Ids named in a refusal. */
+const MOST_IDS = 50;
+
+function choice(code: string, { auctionId }: { readonly auctionId: string }) {
+  return { pointer: "/auctionId", code, detail: auctionId };
+}
+
+/**
+ * How far the creation of an auction is, by its transaction; what the chain says is public. Of several auctions `auctionId` is the
+ * caller's first, and all of them are in `auctionIds`.
+ */
 export async function creationStatus(
   deps: ApiDeps,
+  user: Session,
   transactionHash: string,
 ): Promise<z.input<typeof TransactionStatus>> {
-  const creation = await deps.reader.auctionCreatedIn(transactionHash);
+  const creation = await deps.reader.auctionsCreatedIn(transactionHash);
   const nothing = {
     transactionHash,
     blockNumber: null,
     lastError: null,
     auctionId: null,
+    auctionIds: [],
     confirmations: 0,
     confirmationsNeeded: deps.config.CHAIN_CONFIRMATIONS,
   };
@@ -113,11 +149,15 @@ export async function creationStatus(
     case "created":
       break;
   }
-  const { auctionId, confirmations, blockNumber } = creation;
-  const indexed = (await existingAuctions(deps.db, deploymentOf(deps), [auctionId])).length > 0;
+  const { auctions, confirmations, blockNumber } = creation;
+  const own = auctions.find(({ host }) => user.wallets.includes(host)) ?? auctions[0];
+  const auctionId = own?.auctionId ?? null;
+  const auctionIds = auctions.slice(0, MOST_IDS).map((one) => one.auctionId);
+  const asked = auctionId === null ? [] : [auctionId];
+  const indexed = (await existingAuctions(deps.db, deploymentOf(deps), asked)).length > 0;
   const isConfirmed = confirmations >= nothing.confirmationsNeeded;
   const status = !isConfirmed ? "unconfirmed" : indexed ? "recorded" : "unindexed";
-  return { ...nothing, status, auctionId, blockNumber, confirmations };
+  return { ...nothing, status, auctionId, auctionIds, blockNumber, confirmations };
 }
 
 function at(code: string) {

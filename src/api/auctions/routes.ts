@@ -92,9 +92,9 @@ export const auctionRoutes = [
     policy: "user",
     params: TransactionParams,
     responses: { 200: TransactionStatus },
-    handler: async ({ params }, deps) => ({
+    handler: async ({ params, user }, deps) => ({
       status: 200,
-      body: await creationStatus(deps, params.transactionHash),
+      body: await creationStatus(deps, user, params.transactionHash),
     }),
   }),
   route({

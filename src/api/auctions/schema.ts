@@ -90,6 +90,9 @@ export const BidPage = page(Bid, "BidPage");
 export const CreatedBody = z
   .strictObject({
     transactionHash: HashInput.meta({ description: "The transaction that called createAuction" }),
+    auctionId: AuctionId.optional().meta({
+      description: "Which auction is meant, where the transaction creates several of yours",
+    }),
     title: z.string().trim().min(1).max(120),
     description: z.string().trim().max(4_000),
   })
@@ -121,6 +124,9 @@ export const TransactionStatus = z
       .nullable()
       .meta({ description: "Why it will never be recorded" }),
     auctionId: AuctionId.nullable(),
+    auctionIds: z.array(AuctionId).max(50).meta({
+      description: "All auctions that the transaction creates; `auctionId` is the first of yours",
+    }),
     confirmations: z.int(),
     confirmationsNeeded: z.int(),
   })

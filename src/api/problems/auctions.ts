@@ -20,6 +20,18 @@ export const AUCTION_PROBLEMS: ProblemKinds = {
     "The transaction succeeded and created no auction of this contract.",
     "Send the hash of the transaction that called createAuction of the contract in GET /api/meta.",
   ),
+  auction_not_in_transaction: kind(
+    422,
+    "Not of this transaction",
+    "The transaction created auctions, but not the one that was named.",
+    "Name one of the ids in errors, or leave auctionId out when the transaction created one auction of yours.",
+  ),
+  auction_ambiguous: kind(
+    409,
+    "Several auctions",
+    "The transaction created several auctions of yours, and title and description are for one.",
+    "Send the same once for each auction, with its id (from errors) as auctionId.",
+  ),
   wallet_not_yours: kind(
     403,
     "Wallet not yours",
