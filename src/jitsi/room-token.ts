@@ -1,4 +1,5 @@
 import { refused } from "../errors.ts";
+import { jaasFeatures, prosodyFeatures } from "./features.ts";
 import { ROOM_NAME } from "./room-name.ts";
 import type { RoomTokenInput } from "./types.ts";
 
@@ -35,13 +36,7 @@ export function prosodyClaims(
         affiliation,
         moderator: affiliation === "owner",
       },
-      features: {
-        recording: false,
-        livestreaming: false,
-        transcription: false,
-        "outbound-call": false,
-        "screen-sharing": true,
-      },
+      features: prosodyFeatures(affiliation),
     },
   };
 }
@@ -62,15 +57,7 @@ export function jaasClaims(input: RoomTokenInput, issuer: { readonly appId: stri
         moderator: affiliation === "owner" ? "true" : "false",
         "hidden-from-recorder": false,
       },
-      features: {
-        livestreaming: "false",
-        recording: "false",
-        transcription: "false",
-        "inbound-call": "false",
-        "outbound-call": "false",
-        "sip-inbound-call": "false",
-        "sip-outbound-call": "false",
-      },
+      features: jaasFeatures(affiliation),
     },
   };
 }

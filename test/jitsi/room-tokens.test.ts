@@ -149,6 +149,30 @@ describe("Prosody", () => {
   });
 });
 
+/** MEET_FEATURES of jitsi-meet (react/features/base/jwt/constants.ts), and who may what in a meeting of two. */
+const featuresOf = (isHost: boolean) => ({
+  branding: false,
+  calendar: false,
+  "create-polls": true,
+  "file-upload": true,
+  flip: true,
+  "inbound-call": false,
+  "list-visitors": false,
+  "live-translation": false,
+  livestreaming: false,
+  lobby: isHost,
+  moderation: isHost,
+  "outbound-call": false,
+  recording: false,
+  room: isHost,
+  "screen-sharing": true,
+  "send-groupchat": true,
+  "send-private-message": true,
+  "sip-inbound-call": false,
+  "sip-outbound-call": false,
+  transcription: false,
+});
+
 describe("a token of ours", () => {
   const parts = (token: string) =>
     token
@@ -178,13 +202,7 @@ describe("a token of ours", () => {
         exp: Math.floor(expiresAt.getTime() / 1_000),
         context: {
           user: { id: "user-1", name: "Ada", affiliation, moderator },
-          features: {
-            recording: false,
-            livestreaming: false,
-            transcription: false,
-            "outbound-call": false,
-            "screen-sharing": true,
-          },
+          features: featuresOf(moderator),
         },
       });
       expect(Number.isInteger(iat)).toBe(true);
@@ -259,7 +277,23 @@ describe("JaaS", () => {
       aud: "jitsi",
       sub: appId,
       room,
-      context: { user: { id: "user-1", moderator: "true" } },
+      // The keys that JaaS documents, as text; the host may write where chat needs a permission.
+      context: {
+        user: { id: "user-1", moderator: "true" },
+        features: {
+          livestreaming: "false",
+          recording: "false",
+          transcription: "false",
+          "sip-inbound-call": "false",
+          "sip-outbound-call": "false",
+          "inbound-call": "false",
+          "outbound-call": "false",
+          "file-upload": "true",
+          "list-visitors": "false",
+          "send-groupchat": "true",
+          "create-polls": "true",
+        },
+      },
     });
     expect(jaas.roomUrl(room, token)).toBe(`https://8x8.vc/${appId}/${room}?jwt=${token}`);
   });
