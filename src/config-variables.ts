@@ -106,6 +106,11 @@ export const COMMON = {
 /** Variables of the rooms and the rules of meetings: the API lets people in, the auction worker opens and ends rooms. */
 export const MEETINGS = {
   JITSI_DOMAIN: { parse: hostName, example: "meet.jit.si", fallback: "meet.jit.si" },
+  JITSI_URL: {
+    parse: urlOf(["http:", "https:"]),
+    example: "https://meet.example.org",
+    optional: true,
+  },
   JITSI_APP_ID: { parse: text, example: "meeting-auction" },
   JITSI_SECRET: { parse: jitsiSecret, example: "a random text of 32 characters or more, or a PEM" },
   JITSI_KID: { parse: text, example: "vpaas-magic-cookie-1234/abcd", optional: true },

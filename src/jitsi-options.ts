@@ -5,6 +5,7 @@ import type { RoomTokensOptions } from "./jitsi/index.ts";
 export function roomTokensOptions(config: MeetingsConfig): RoomTokensOptions {
   return {
     domain: config.JITSI_DOMAIN,
+    ...(config.JITSI_URL === undefined ? {} : { url: config.JITSI_URL }),
     appId: config.JITSI_APP_ID,
     secret: config.JITSI_SECRET.reveal(),
     ...(config.JITSI_KID === undefined ? {} : { kid: config.JITSI_KID }),

@@ -42,13 +42,21 @@ const plainErrors = winston.format((info) => {
   return info;
 });
 
-const readable = winston.format.printf(({ timestamp, level, message, ...fields }) => {
+/** What a stranger wrote must not move a terminal's cursor, colour it, turn it round, or look like a line of its own. */
+const printable = (text: string): string =>
+  text.replaceAll(
+    /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu,
+    (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`,
+  );
+
+/** A line for people, for a terminal. */
+export const readable = winston.format.printf(({ timestamp, level, message, ...fields }) => {
   delete fields["service"];
   const rest = Object.entries(fields)
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`)
+    .map(([name, value]) => `${name}=${printable(typeof value === "string" ? value : JSON.stringify(value))}`)
     .join(" ");
-  return `${String(timestamp).slice(11, 23)} ${level} ${String(message)}${rest === "" ? "" : `  ${rest}`}`;
+  return `${String(timestamp).slice(11, 23)} ${level} ${printable(String(message))}${rest === "" ? "" : `  ${rest}`}`;
 });
 
 export interface LoggingOptions {

@@ -76,6 +76,7 @@ export async function startSandboxes(options: {
       chainRpcUrl: options.chain.rpcUrl,
     })),
     JITSI_DOMAIN: jitsiConfig["domain"],
+    JITSI_URL: jitsiConfig["url"],
     JITSI_APP_ID: jitsiConfig["appId"],
     JITSI_SECRET: jitsiConfig["secret"],
     JITSI_INTEGRATION_SECRET: jitsiConfig["integrationSecret"],

@@ -35,7 +35,8 @@ export function createRoomTokens(options: RoomTokensOptions): RoomTokens {
           mucDomain,
           timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
         };
-  const pages = `${isLoopback(domain) ? "http" : "https"}://${domain}/${jaas ? `${appId}/` : ""}`;
+  const base = (options.url ?? `https://${domain}`).replace(/\/+$/, "");
+  const pages = `${base}/${jaas ? `${appId}/` : ""}`;
   return {
     signRoomToken: (input) =>
       signToken(
@@ -52,9 +53,4 @@ export function createRoomTokens(options: RoomTokensOptions): RoomTokens {
         ? { asked: false, reason: "not_configured" }
         : kickOccupant(admin, room, occupantId),
   };
-}
-
-/** A sandbox on this machine has no certificate. */
-function isLoopback(domain: string): boolean {
-  return /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(domain);
 }

@@ -1,6 +1,8 @@
 export interface RoomTokensOptions {
   /** Host of the meeting pages, e.g. `meet.example.org`; `8x8.vc` for JaaS. */
   readonly domain: string;
+  /** Where these pages are, scheme included; `https://<domain>` by default. */
+  readonly url?: string;
   readonly appId: string;
   /** HS256 text, or a PKCS #8 PEM (RS256). */
   readonly secret: string;

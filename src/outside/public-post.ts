@@ -14,6 +14,8 @@ export class NotSentError extends Error {
 }
 
 const NOT_PUBLIC = "the host's address is not a public one";
+/** Also said of a name that there is not: whoever asks must not learn which names this network knows. */
+const LEADS_NOWHERE = "the host's name leads to no public address";
 
 /** Looks up all addresses of a name, as `dns.lookup` does. */
 export type Resolve = (
@@ -27,10 +29,10 @@ const publicLookup =
   (resolve: Resolve): LookupFunction =>
   (hostname, options, done) => {
     resolve(hostname, { ...options, all: true }, (error, addresses) => {
-      if (error !== null) return done(error, "");
+      if (error !== null) return done(new NotSentError(LEADS_NOWHERE), "");
       const [one] = addresses;
       if (one === undefined || !addresses.every(({ address }) => isPublicAddress(address)))
-        return done(new NotSentError(NOT_PUBLIC), "");
+        return done(new NotSentError(LEADS_NOWHERE), "");
       if (options.all === true) return done(null, addresses);
       return done(null, one.address, one.family);
     });
@@ -38,6 +40,8 @@ const publicLookup =
 
 /** Why a URL cannot be sent to, as far as its text tells; undefined when it may. Its name is looked up when something is sent. */
 export function urlRefusal(text: string, reach: Reach): string | undefined {
+  // URL takes them out in silence, and whoever reads the webhook back sees another URL than is called.
+  if (/[\s\p{Cc}]/u.test(text)) return "must not hold blanks or control characters";
   const url = URL.parse(text);
   if (url === null) return "must be a URL";
   if (url.protocol !== "https:" && !(reach === "any" && url.protocol === "http:"))

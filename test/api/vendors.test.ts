@@ -27,9 +27,10 @@ beforeAll(async () => {
     startParaSandbox(),
     startJitsiSandbox(),
   ]);
-  const { appId, secret, domain, integrationSecret, adminUrl } = jitsi.config;
+  const { appId, secret, domain, url, integrationSecret, adminUrl } = jitsi.config;
   const config = testConfig({
     JITSI_DOMAIN: domain,
+    JITSI_URL: url,
     JITSI_APP_ID: appId,
     JITSI_SECRET: secret,
     JITSI_INTEGRATION_SECRET: integrationSecret,

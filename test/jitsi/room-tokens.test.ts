@@ -356,11 +356,13 @@ describe("ending a meeting", () => {
   });
 });
 
-test("a local page is http, any other https", () => {
-  expect(tokens.roomUrl("room", "a.b.c")).toBe(`${jitsi.url}/room?jwt=a.b.c`);
-  expect(
-    createRoomTokens({ ...jitsi.config, domain: "meet.example.org" }).roomUrl("room", "a.b.c"),
-  ).toBe("https://meet.example.org/room?jwt=a.b.c");
+test("a page is where JITSI_URL says, else at the domain by https, on this machine too", () => {
+  const { url: _, ...config } = jitsi.config;
+  const pageOf = (given: object): string =>
+    createRoomTokens({ ...config, ...given }).roomUrl("room", "a.b.c");
+  expect(pageOf({ url: "http://127.0.0.1:8000/" })).toBe("http://127.0.0.1:8000/room?jwt=a.b.c");
+  expect(pageOf({ url: "https://example.org/meet" })).toBe("https://example.org/meet/room?jwt=a.b.c");
+  expect(pageOf({ domain: "localhost:8443" })).toBe("https://localhost:8443/room?jwt=a.b.c");
 });
 
 test("the page of a room says what Prosody says", async () => {

@@ -100,6 +100,28 @@ test("every way to write an address within a private network is refused", () => 
   );
 });
 
+const NOWHERE = "the host's name leads to no public address";
+
+test("a name that there is not, and one of this network, are told in the same words", async () => {
+  for (const code of ["ENOTFOUND", "EAI_AGAIN", "ESERVFAIL"]) {
+    const resolve: Resolve = (_name, _options, done) =>
+      done(Object.assign(new Error(`getaddrinfo ${code}`), { code }), []);
+    const sent = postPublicly(
+      "https://db.internal.example/",
+      { headers: {}, body: "{}" },
+      { reach: "public", timeoutMs: 5_000, resolve },
+    );
+    await expect(sent).rejects.toThrow(NOWHERE);
+  }
+});
+
+test.each(["https://example.org/a b", " https://example.org/", "https://exa\nmple.org/", "https://example.org/\t", "https://example.org/\u0000"])(
+  "a URL with blanks or control characters is refused: %j",
+  (text) => {
+    expect(urlRefusal(text, "public")).toBe("must not hold blanks or control characters");
+  },
+);
+
 test("a name that leads to our own machine is not connected to", async () => {
   let connections = 0;
   const server = createServer((_, response) => response.end()).on("connection", () => {
@@ -119,9 +141,7 @@ test("a name that leads to our own machine is not connected to", async () => {
       );
     };
     const to = `https://rebound.example:${port}/`;
-    await expect(postPublicly(to, message, { ...options, resolve })).rejects.toThrow(
-      "not a public one",
-    );
+    await expect(postPublicly(to, message, { ...options, resolve })).rejects.toThrow(NOWHERE);
     // Looked up once: there is no second answer to be given another address in.
     expect(asked).toEqual(["rebound.example"]);
   }

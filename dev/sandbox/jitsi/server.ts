@@ -42,6 +42,7 @@ export interface JitsiSandbox extends SandboxServer {
   /** What the backend under test is configured with. */
   readonly config: {
     readonly domain: string;
+    readonly url: string;
     readonly appId: string;
     readonly secret: string;
     readonly integrationSecret: string;
@@ -108,6 +109,7 @@ export async function startJitsiSandbox(options: JitsiSandboxOptions): Promise<J
 
   const configAt = (url: string): JitsiSandbox["config"] => ({
     domain: new URL(url).host,
+    url,
     appId,
     secret,
     integrationSecret,
