@@ -17,6 +17,11 @@ export {
   type Patience,
 } from "./commands.ts";
 export {
+  type ContractError,
+  type ContractErrorName,
+  explainContractError,
+} from "./contract-errors.ts";
+export {
   type Closing,
   type EventsByType,
   Feed,
@@ -27,4 +32,5 @@ export {
   FollowError,
 } from "./feed.ts";
 export { type Advice, type ProblemCode, ProblemError } from "./problem.ts";
+export { meetingAuctionAbi, meetingPassAbi } from "./generated/contracts.ts";
 export type * from "./generated/api.ts";

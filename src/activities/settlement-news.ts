@@ -46,7 +46,7 @@ export async function tellOfSettlement(
       : `${nameOf(meeting)} is over`,
     body: refundedInFull
       ? "The host was not there, or not for long enough. The money is credited to whoever holds the pass: withdraw it from the contract."
-      : "The pass is burned and the host is paid.",
+      : "The pass is burned, and the money is credited to the host.",
     data,
   });
 }

@@ -66,9 +66,9 @@ ${timeline}
 }
 
 const OUTCOMES = {
-  1: "held: the host is paid",
+  1: "held: the money is credited to the host",
   2: "the host never came: the winner is refunded",
-  3: "the winner never came: the host is paid",
+  3: "the winner never came: the money is credited to the host",
 };
 
 /** The story of a meeting so far. */

@@ -190,7 +190,9 @@ test("the walk from login to the room goes as docs/frontend.md says, and the pro
     /^404 meeting_not_found: change, see .*\/docs\/problems\/meeting_not_found$/m,
   );
   expect(said).toMatch(/^extended to \d{4}-/m);
-  expect(said).toMatch(/^held: the host is paid 97500000000000000 wei$/m);
+  expect(said).toMatch(/^held: 97500000000000000 wei for the host$/m);
+  expect(said).toMatch(/^The bid is too low: at least 0\.11 ETH are needed now\.$/m);
+  expect(said).toMatch(/^withdrawn: 97500000000000000 wei$/m);
   expect(said).toMatch(/^read: /m);
 
   for (const { output, child, exited } of listeners) {

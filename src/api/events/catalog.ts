@@ -139,7 +139,7 @@ export const NOTIFICATIONS: Readonly<Record<string, string>> = {
   "auction-cancelled": "Your auction is cancelled. To the host.",
   "meeting-reminder": "The meeting begins soon. To both.",
   "meeting-opened": "The room may be entered. To both.",
-  "meeting-paid": "The meeting is settled, and the host is paid. To both.",
+  "meeting-paid": "The meeting is settled, and the money is credited to the host, who withdraws it from the contract. To both.",
   "meeting-refunded": "The meeting is settled, and the bid is refunded. To both.",
   "meeting-withdrawn":
     "The chain took back the sale, and the meeting with it. To everybody it concerned.",
