@@ -1,21 +1,8 @@
-import { Interface } from "ethers";
+import { isContractSignatureValid } from "./contract-signatures.ts";
 import { AUCTION_STATES, meetingAuctionInterface, meetingPassInterface } from "./contracts.ts";
 import { type JsonRpc, RpcError } from "./rpc.ts";
 import { HexData, latestBlock, receiptOf } from "./types.ts";
 import { ZERO_ADDRESS } from "./indexing/projection.ts";
-
-const EIP1271 = new Interface([
-  "function isValidSignature(bytes32 hash, bytes signature) view returns (bytes4)",
-]);
-/**
- * The answer of EIP-1271's isValidSignature that means yes: the magic value and nothing else in its word. The value is the
- * function's own selector too, so a contract that merely gives back what it was called with begins like a yes.
- */
-const EIP1271_YES = `0x1626ba7e${"0".repeat(56)}`;
-/** What a contract wallet may burn for its answer; the costliest known ones (many owners, P-256 in Solidity) need a fifth. */
-const EIP1271_GAS = 5_000_000;
-/** One word, or the little more that sloppy wallets return; beyond it nothing is parsed. */
-const EIP1271_MAX_HEX = 2 + 2 * 1_024;
 
 async function ethCall(rpc: JsonRpc, to: string, data: string, block: string): Promise<string> {
   return rpc.call(HexData, "eth_call", [{ to, data }, block]);
@@ -80,7 +67,7 @@ export interface ChainReader {
   auctionsCreatedIn(transactionHash: string): Promise<CreationCheck>;
   /** Who owns a pass now. */
   passOwner(tokenId: string): Promise<PassOwnership>;
-  /** EIP-1271: whether the contract at `address` accepts the signature; false for an account without code. */
+  /** EIP-1271 and EIP-6492: whether the contract that is, or can be, at `address` accepts the signature. */
   isContractSignatureValid(address: string, hash: string, signature: string): Promise<boolean>;
   head(): Promise<{ readonly number: number; readonly hash: string; readonly timestampS: number }>;
 }
@@ -138,19 +125,8 @@ export function createChainReader(options: ChainReaderOptions): ChainReader {
       }
     },
 
-    async isContractSignatureValid(address, hash, signature) {
-      const code = await rpc.call(HexData, "eth_getCode", [address, "latest"]);
-      if (code === "0x") return false;
-      try {
-        const data = EIP1271.encodeFunctionData("isValidSignature", [hash, signature]);
-        const gas = `0x${EIP1271_GAS.toString(16)}`;
-        const answer = await rpc.call(HexData, "eth_call", [{ to: address, data, gas }, "latest"]);
-        return answer.length <= EIP1271_MAX_HEX && answer.toLowerCase().startsWith(EIP1271_YES);
-      } catch (error) {
-        if (error instanceof RpcError) return false;
-        throw error;
-      }
-    },
+    isContractSignatureValid: (address, hash, signature) =>
+      isContractSignatureValid(rpc, address, hash, signature),
 
     head: () => latestBlock(rpc),
   };

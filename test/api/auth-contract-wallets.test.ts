@@ -1,5 +1,5 @@
 // Wallets that are contracts, on a real chain: asked by EIP-1271, and believed only when they say yes as the standard has it.
-import { AbiCoder, concat, Wallet } from "ethers";
+import { AbiCoder, concat, getCreate2Address, id, keccak256, Wallet } from "ethers";
 import { startServer } from "../../dev/sandbox/http.ts";
 import { type ChainReader, createChainReader } from "../../src/chain/reader.ts";
 import { JsonRpc } from "../../src/chain/rpc.ts";
@@ -83,6 +83,63 @@ test("a contract wallet is bound by its owner's signature, and by nobody else's"
   expect(body.user.wallets.map((one: string) => one.toLowerCase())).toContain(wallet.toLowerCase());
   // It has an owner now, whatever its owner signs for others.
   expect(await bind(stranger, wallet, (text) => owner.signMessage(text))).toBe("409 wallet_taken");
+});
+
+describe("a contract wallet that is not deployed yet (EIP-6492)", () => {
+  /** The usual factory for CREATE2, which anvil has from the start: salt, then code. */
+  const FACTORY = "0x4e59b44847b379578588920cA78FbF26c0B4956C";
+  const SUFFIX = `0x${"6492".repeat(16)}`;
+  const abi = AbiCoder.defaultAbiCoder();
+
+  /** Where the wallet would be, and its owner's signature wrapped with what would deploy it. */
+  function counterfactual(name = "OwnedWallet", type = "address", value?: unknown) {
+    const owner = Wallet.createRandom();
+    const salt = id(owner.address);
+    const args = abi.encode([type], [value ?? owner.address]);
+    const code = concat([readArtifact(`test/${name}`).bytecode, args]);
+    const wrap = (signature: string, deployment = concat([salt, code])): string =>
+      concat([abi.encode(["address", "bytes", "bytes"], [FACTORY, deployment, signature]), SUFFIX]);
+    return { owner, address: getCreate2Address(FACTORY, salt, keccak256(code)), wrap, code };
+  }
+
+  test("is bound by its owner's signature, and nothing is deployed by that", async () => {
+    const person = await api.person();
+    const { owner, address, wrap } = counterfactual();
+    const signed = async (text: string): Promise<string> => wrap(await owner.signMessage(text));
+    expect(await bind(person, address, signed)).toBe("200");
+    expect(await chain.provider.getCode(address)).toBe("0x");
+  });
+
+  test("is not bound by anybody else's, by another deployment, or by what is wrapped badly", async () => {
+    const person = await api.person();
+    const { owner, address, wrap } = counterfactual();
+    const other = counterfactual();
+    const stranger = Wallet.createRandom();
+    const ways: ((text: string) => Promise<string>)[] = [
+      async (text) => wrap(await stranger.signMessage(text)),
+      // Deploys another wallet than the one that is asked for.
+      async (text) => wrap(await owner.signMessage(text), concat([id("other"), other.code])),
+      async (text) => wrap(await owner.signMessage(text), "0x"),
+      // Without the wrapping there is nobody to ask.
+      (text) => owner.signMessage(text),
+      async () => SUFFIX,
+      async (text) => concat([await owner.signMessage(text), SUFFIX]),
+    ];
+    for (const way of ways) expect(await bind(person, address, way)).toBe("403 signature_invalid");
+  });
+
+  test.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])("an odd one (%i) has signed nothing", async (way) => {
+    const { address, wrap } = counterfactual("OddWallet", "uint256", way);
+    const bound = bind(await api.person(), address, async () => wrap("0xc0ffee"));
+    expect(await bound).toBe("403 signature_invalid");
+  });
+
+  test("once it is deployed the same signature is good, and its wrapping is not run again", async () => {
+    const { owner, address, wrap, code } = counterfactual();
+    await chain.transact(chain.person(0), FACTORY, concat([id(owner.address), code]));
+    const signed = async (text: string): Promise<string> => wrap(await owner.signMessage(text));
+    expect(await bind(await api.person(), address, signed)).toBe("200");
+  });
 });
 
 // The numbers are the ways of contracts/test/Wallets.sol.
