@@ -293,6 +293,30 @@ test("an auction nobody told us about is found by the indexer, which has its wor
   expect(starts).toHaveLength(1);
 });
 
+test("the title arrives live, once, whether it is said before the indexer sees the auction or after", async () => {
+  const ada = await host();
+  const titles = (auctionId: string) =>
+    engine.db.query<{ data: object; audience: string[] }>(
+      "SELECT data, audience FROM events WHERE type = 'auction-listed' AND data->>'auctionId' = $1",
+      [auctionId],
+    );
+  for (const isBefore of [true, false]) {
+    await engine.automine(false);
+    const hash = await create(ada);
+    // Before any block has it.
+    if (isBefore) expect((await record(ada, hash)).status).toBe(202);
+    await engine.mine(2);
+    await engine.automine(true);
+    await engine.index();
+    const told = async () => (await record(ada, hash)).body.auctionId as string;
+    const auctionId = await told();
+    expect(await told()).toBe(auctionId);
+    expect(await titles(auctionId)).toEqual([
+      { data: { auctionId, title: words.title }, audience: ["public", `auction:${auctionId}`] },
+    ]);
+  }
+});
+
 /** Code that calls `to` once with each of `calls`, which have one length, while it is deployed. */
 function bundle(to: string, calls: readonly string[]): string {
   const bodies = calls.map((call) => call.slice(2));

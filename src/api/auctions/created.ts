@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { announceListing, existingAuctions, findAuction, saveListing } from "../../db/reads.ts";
+import { tellListings } from "../../db/listings.ts";
 import { refused } from "../../errors.ts";
 import type { ApiDeps } from "../context.ts";
 import { deploymentOf } from "../deployment.ts";
@@ -74,6 +75,7 @@ export async function recordCreated(
     return { done: false, status: "unconfirmed", auctionId, confirmations };
   const auction = await findAuction(deps.db, place, auctionId);
   if (auction === undefined) return { done: false, status: "unindexed", auctionId, confirmations };
+  await tellListings(deps.db, place, [auctionId]);
   await deps.startAuction({
     ...place,
     auctionId,

@@ -46,6 +46,10 @@ export const EVENTS = {
     endsAt: Time,
     reservePriceWei: Wei,
   }),
+  "auction-listed": kind("The host has given the auction its title; after `auction-created`.", [EVERYBODY], {
+    auctionId: AuctionId,
+    title: z.string().max(120),
+  }),
   "bid-placed": kind("A bid is on chain.", [FOLLOWERS, "the host", "whoever is outbid by it"], {
     ...onChain,
     bidder: Address,

@@ -1,5 +1,6 @@
 import type { Queryable } from "../../db/database.ts";
 import { type NewEvent, recordEvents } from "../../db/events.ts";
+import { tellListings } from "../../db/listings.ts";
 import { liveMeetings } from "../../db/meetings.ts";
 import { enqueue, type OutboxMessage } from "../../db/outbox.ts";
 import { operationKey } from "../../domain/process.ts";
@@ -130,6 +131,12 @@ async function project(
   await recordEvents(tx, told);
   await enqueue(tx, messages);
   await saveAuctions(tx, [...auctions.values()]);
+  const created = events.filter(({ name }) => name === "AuctionCreated");
+  await tellListings(
+    tx,
+    { chainId, contract: auctionContract },
+    created.map(({ auctionId }) => auctionId as string),
+  );
   await store.insertBids(tx, chainId, auctionContract, bids);
   const moves: PassMove[] = [];
   for (const [id, meeting] of meetings) {
