@@ -1,7 +1,7 @@
 import type { App } from "../stack/app.ts";
 import { type Narrator } from "./narrator.ts";
 import { paceOf } from "./pace.ts";
-import { type Answer, EVENT_TYPES, Person, fund, type World } from "./people.ts";
+import { type Answer, EVENT_TYPES, Person, fund, isRefusal, type World } from "./people.ts";
 import {
   bid,
   ending,
@@ -182,7 +182,7 @@ export async function play(
     const meetingId = await meetingOf(stage, held);
 
     const stranger = await mallory.enter(meetingId);
-    observe("a stranger is refused", stranger.access.status === 404, stranger.access);
+    observe("a stranger is refused", isRefusal(stranger.access, 404, "meeting_not_found"), stranger.access);
     narrator.tell(
       "held",
       `Mallory, who holds no pass, is refused (${stranger.access.status} ${stranger.access.body.code})`,
@@ -194,8 +194,8 @@ export async function play(
       () => ada.api("POST", `/api/meetings/${meetingId}/close`),
       (answer) => answer.status !== 503,
     );
-    observe("a meeting that has not begun cannot be closed", tooSoon.status === 409, tooSoon);
-    narrator.tell("held", `Ada cannot close it before it begins (409 ${tooSoon.body.code})`);
+    observe("a meeting that has not begun cannot be closed", isRefusal(tooSoon, 409, "meeting_not_started"), tooSoon);
+    narrator.tell("held", `Ada cannot close it before it begins (${tooSoon.status} ${tooSoon.body.code})`);
 
     await enterWhenOpen(stage, held, dave, meetingId);
     narrator.tell(
@@ -216,7 +216,7 @@ export async function play(
     );
 
     const early = await dave.api("POST", `/api/meetings/${meetingId}/extend`, { minutes: 1 });
-    observe("only the host may extend", early.status === 403 || early.status === 404, early);
+    observe("only the host may extend", isRefusal(early, 403, "not_the_host"), early);
     const extended = await ada.api("POST", `/api/meetings/${meetingId}/extend`, { minutes: 1 });
     observe("the host extends the meeting", extended.status === 200, extended);
     narrator.tell("held", `Ada extends the meeting to ${extended.body.endsAt}`);

@@ -305,7 +305,8 @@ test("the title arrives live, once, whether it is said before the indexer sees t
     const hash = await create(ada);
     // Before any block has it.
     if (isBefore) expect((await record(ada, hash)).status).toBe(202);
-    await engine.mine(2);
+    await engine.mine();
+    await engine.mine();
     await engine.automine(true);
     await engine.index();
     const told = async () => (await record(ada, hash)).body.auctionId as string;

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from "node:http";
+import manifest from "../../../package.json" with { type: "json" };
 import { z } from "zod";
 import {
   createDocument,
@@ -44,7 +45,7 @@ export function openApiDocument(routes: readonly Route[]): object {
       openapi: "3.1.1",
       info: {
         title: "Meeting Auction API",
-        version: "1.0.0",
+        version: manifest.version,
         description:
           "Auctions of people's time. Amounts are wei as decimal text, times RFC 3339 in UTC, addresses checksummed. Errors are problem documents (RFC 9457) with a stable `code`. Unknown fields are refused; fields may be added to answers.",
         license: { name: "MIT", identifier: "MIT" },
