@@ -133,6 +133,8 @@ export async function serveMetrics(options: {
   /** What others measure, as Prometheus text; it follows ours. */
   readonly more?: () => Promise<string>;
   readonly health: () => Promise<HealthReport>;
+  /** Whether everything that this process does has been started. */
+  readonly isStarted: () => boolean;
   readonly logger: Logger;
 }): Promise<Server> {
   const server = createServer((request, response) => {
@@ -150,6 +152,10 @@ export async function serveMetrics(options: {
         }
         case "/healthz":
           return answer(200, "application/json", '{"status":"ok"}');
+        case "/startedz": {
+          const started = options.isStarted();
+          return answer(started ? 200 : 503, "application/json", JSON.stringify({ started }));
+        }
         case "/readyz": {
           const report = await options.health();
           return answer(report.ready ? 200 : 503, "application/json", JSON.stringify(report));

@@ -1,16 +1,27 @@
 import { parseArgs } from "node:util";
 import { JsonRpc } from "./chain/rpc.ts";
-import { commonOf, ConfigError, type Configs, loadConfigs, type Role, ROLES } from "./config.ts";
+import type { WaitingRoom } from "./api/waiting.ts";
+import {
+  type ApiConfig,
+  commonOf,
+  ConfigError,
+  type Configs,
+  loadConfigs,
+  type Role,
+  ROLES,
+} from "./config.ts";
 import { armCrash } from "./crash.ts";
 import { Database } from "./db/database.ts";
 import { pendingMigrations } from "./db/migrate.ts";
 import { hasOwnSessions } from "./db/pooler.ts";
 import { AppError, messageOf } from "./errors.ts";
 import { Rounds } from "./activities/rounds.ts";
-import { createHealth } from "./health.ts";
+import { createHealth, type HealthReport } from "./health.ts";
+import { listening } from "./listening.ts";
 import { createLogger, type Logger } from "./logging.ts";
-import { createMetrics, serveMetrics } from "./metrics.ts";
+import { createMetrics, serveMetrics, type WorkerMetrics } from "./metrics.ts";
 import { checkChain, patiently } from "./preflight.ts";
+import type { ApiDependencies, PreparedApi } from "./start-api.ts";
 import { connectTemporal } from "./temporal.ts";
 import { ensureSearchAttributes } from "./temporal-namespace.ts";
 import type { WorkerTiming } from "./workers/timing.ts";
@@ -38,6 +49,29 @@ function givenRole(): Role | undefined {
   ]);
 }
 
+/** What a start waits for, and the health of the process, which is that until everything is there. */
+class Beginning {
+  readonly #logger: Logger;
+  #what = "its configuration";
+  isOver = false;
+  health = async (): Promise<HealthReport> => ({
+    ready: false,
+    checks: { start: { ok: false, detail: `waits for ${this.#what}` } },
+  });
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  readonly waitsFor = (): string => this.#what;
+
+  /** Tries until it succeeds, or for long enough. */
+  async patiently<T>(what: string, work: () => Promise<T>): Promise<T> {
+    this.#what = what;
+    return patiently(what, this.#logger, work);
+  }
+}
+
 /** Starts what the role needs; every started part is pushed to `parts` so that a failure half-way stops it again. */
 async function start(
   configs: Configs,
@@ -47,6 +81,30 @@ async function start(
 ): Promise<{ readonly finished: Promise<void> }> {
   const config = commonOf(configs);
   const metrics = createMetrics();
+  const beginning = new Beginning(logger);
+  let sdkMetrics: (() => Promise<string>) | undefined;
+  const { METRICS_HOST: host, METRICS_PORT: port } = config;
+  const server = await listening("METRICS_PORT", { host, port }, () =>
+    serveMetrics({
+      host,
+      port,
+      registry: metrics.registry,
+      more: async () => (await sdkMetrics?.()) ?? "",
+      health: () => beginning.health(),
+      isStarted: () => beginning.isOver,
+      logger,
+    }),
+  );
+  parts.push({
+    name: "metrics",
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  });
+  const { api: apiConfig } = configs;
+  const waitingRoom =
+    apiConfig === undefined ? undefined : await openDoor(apiConfig, beginning.waitsFor);
+  if (waitingRoom !== undefined)
+    parts.push({ name: "waiting room", close: () => waitingRoom.close() });
+
   const rpc = new JsonRpc({
     endpoints: config.ETH_HTTP_ENDPOINT,
     timeoutMs: config.ETH_TIMEOUT_MS,
@@ -59,52 +117,30 @@ async function start(
     onError: (error) => logger.warn("a database connection broke", { error }),
   });
   parts.push({ name: "database", close: () => db.close() });
-
-  const isDirect = await patiently("Postgres (DATABASE_URL)", logger, () =>
-    hasOwnSessions(config.DATABASE_URL),
-  );
-  if (!isDirect) {
-    throw new ConfigError([
-      {
-        variable: "DATABASE_URL",
-        problem:
-          "goes through a pooler that shares the server's sessions (PgBouncer in transaction or statement mode), in which advisory locks and LISTEN do not work: use its session mode, or connect to Postgres directly",
-        example: "postgres://app:password@localhost:5432/auctions",
-      },
-    ]);
-  }
-  const missing = await patiently("Postgres (DATABASE_URL)", logger, () =>
-    pendingMigrations(config.DATABASE_URL),
-  );
-  if (missing.length > 0) {
-    throw new ConfigError([
-      {
-        variable: "DATABASE_URL",
-        problem: `names a database whose schema lacks ${missing.join(", ")}: run npm run migrate first`,
-        example: "postgres://app:password@localhost:5432/auctions",
-      },
-    ]);
-  }
-  const chain = await patiently("the chain (ETH_HTTP_ENDPOINT)", logger, () =>
+  await beginning.patiently("Postgres (DATABASE_URL)", () => checkDatabase(config.DATABASE_URL));
+  const chain = await beginning.patiently("the chain (ETH_HTTP_ENDPOINT)", () =>
     checkChain(configs, rpc, db),
   );
   rpc.pin(chain.chainId);
   const temporal = connectTemporal(config);
   parts.push({ name: "temporal", close: () => temporal.connection.close() });
-  await patiently(`Temporal (TEMPORAL_ADDRESS, ${temporal.how})`, logger, () =>
+  await beginning.patiently(`Temporal (TEMPORAL_ADDRESS, ${temporal.how})`, () =>
     temporal.connection.ensureConnected(),
   );
-  // No process can be started, or show where it is, before the namespace knows what it shows.
-  const registered = await patiently("the namespace (TEMPORAL_NAMESPACE)", logger, () =>
-    ensureSearchAttributes(temporal.connection, temporal.namespace),
-  );
-  if (registered.length > 0) logger.info("search attributes are registered", { registered });
   const rounds = new Rounds();
   metrics.watchRounds(rounds);
   const { chainId } = chain;
   const health = createHealth({ db, temporal: temporal.connection, rpc, chainId, rounds });
+  const common = { chain, db, rpc, temporal, logger };
+  // Before the worker does anything: what the API finds wrong in its settings ends the whole process.
+  const api = apiConfig && (await prepare({ ...common, config: apiConfig, health, metrics }));
+  if (api !== undefined) parts.push({ name: "api", close: () => api.close() });
+  // No process can be started, or show where it is, before the namespace knows what it shows.
+  const registered = await beginning.patiently("the namespace (TEMPORAL_NAMESPACE)", () =>
+    ensureSearchAttributes(temporal.connection, temporal.namespace),
+  );
+  if (registered.length > 0) logger.info("search attributes are registered", { registered });
 
-  let sdkMetrics: (() => Promise<string>) | undefined;
   let finished: Promise<void> = new Promise(() => undefined);
   const { auctions, chain: sending } = configs;
   if (auctions !== undefined || sending !== undefined) {
@@ -112,13 +148,9 @@ async function start(
     sdkMetrics = await installTemporalRuntime(logger, config.LOG_LEVEL);
     const { startWorker } = await import("./workers/worker.ts");
     const worker = await startWorker({
+      ...common,
       ...(auctions === undefined ? {} : { auctions }),
       ...(sending === undefined ? {} : { sending }),
-      chain,
-      db,
-      rpc,
-      temporal,
-      logger,
       metrics,
       timing,
       rounds,
@@ -126,34 +158,43 @@ async function start(
     parts.push({ name: "worker", close: () => worker.close() });
     finished = worker.finished;
   }
-  if (configs.api !== undefined) {
-    // Loaded only here: the vendors' SDKs are heavy, and a worker needs none of them.
-    const { startApi } = await import("./start-api.ts");
-    const api = await startApi({
-      config: configs.api,
-      chain,
-      db,
-      rpc,
-      temporal,
-      logger,
-      health,
-      registry: metrics.registry,
-    });
-    parts.push({ name: "api", close: () => api.close() });
-  }
-  const server = await serveMetrics({
-    host: config.METRICS_HOST,
-    port: config.METRICS_PORT,
-    registry: metrics.registry,
-    ...(sdkMetrics === undefined ? {} : { more: sdkMetrics }),
-    health,
-    logger,
-  });
-  parts.push({
-    name: "metrics",
-    close: () => new Promise((resolve) => server.close(() => resolve())),
-  });
+  await waitingRoom?.close();
+  await api?.listen();
+  beginning.health = health;
+  beginning.isOver = true;
   return { finished };
+}
+
+/** @throws ConfigError for a database that this product cannot work with */
+async function checkDatabase(url: string): Promise<void> {
+  const example = "postgres://app:password@localhost:5432/auctions";
+  const wrong = (problem: string): ConfigError =>
+    new ConfigError([{ variable: "DATABASE_URL", problem, example }]);
+  if (!(await hasOwnSessions(url)))
+    throw wrong(
+      "goes through a pooler that shares the server's sessions (PgBouncer in transaction or statement mode), in which advisory locks and LISTEN do not work: use its session mode, or connect to Postgres directly",
+    );
+  const missing = await pendingMigrations(url);
+  if (missing.length > 0)
+    throw wrong(
+      `names a database whose schema lacks ${missing.join(", ")}: run npm run migrate first`,
+    );
+}
+
+/** Answers at the API's port until the API does. @throws ConfigError when the port is taken */
+async function openDoor(config: ApiConfig, waitsFor: () => string): Promise<WaitingRoom> {
+  const { openWaitingRoom } = await import("./api/waiting.ts");
+  const at = { host: config.HOST, port: config.PORT };
+  return listening("PORT", at, () => openWaitingRoom({ ...at, waitsFor }));
+}
+
+/** The API, which does not listen yet. Loaded only here: a worker needs none of it. */
+async function prepare({
+  metrics,
+  ...given
+}: Omit<ApiDependencies, "registry"> & { readonly metrics: WorkerMetrics }): Promise<PreparedApi> {
+  const { prepareApi } = await import("./start-api.ts");
+  return prepareApi({ ...given, registry: metrics.registry });
 }
 
 /** Ends the process: every part in reverse order, each failure logged, whatever the others do. */

@@ -5,7 +5,8 @@ import { createApi } from "./api/server.ts";
 import { WebhookDispatcher } from "./api/webhooks/dispatcher.ts";
 import { createChainReader, readAuctionRules } from "./chain/reader.ts";
 import type { JsonRpc } from "./chain/rpc.ts";
-import { type ApiConfig, ConfigError } from "./config.ts";
+import type { ApiConfig } from "./config.ts";
+import { listening } from "./listening.ts";
 import type { Database } from "./db/database.ts";
 import { createOrm } from "./db/migrate.ts";
 import { PoolWatch } from "./db/pool.ts";
@@ -36,8 +37,17 @@ export interface ApiDependencies {
   readonly registry: Registry;
 }
 
-/** Builds the API from the configuration and starts listening. */
-export async function startApi(dependencies: ApiDependencies): Promise<{ close(): Promise<void> }> {
+export interface PreparedApi {
+  /** @throws ConfigError when the port is taken */
+  listen(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Builds the API from the configuration, and listens when it is told to.
+ * @throws AppError `lit_configuration`, `jitsi_configuration`: what is set cannot work
+ */
+export async function prepareApi(dependencies: ApiDependencies): Promise<PreparedApi> {
   const { config, chain, db, rpc, temporal, logger, health, registry } = dependencies;
   // First, because it refuses a wrong configuration.
   const gate = createAccessGate(accessGateOptions(config, chain));
@@ -92,23 +102,18 @@ export async function startApi(dependencies: ApiDependencies): Promise<{ close()
     await orm.close(true);
     watch.close();
   };
-  let port: number;
-  try {
-    port = await api.listen(config.PORT, config.HOST);
-  } catch (error) {
-    await close();
-    if (!(error instanceof Error) || !("code" in error) || error.code !== "EADDRINUSE") throw error;
-    const problem = `is taken: something else listens on ${config.HOST}:${config.PORT}`;
-    throw new ConfigError([{ variable: "PORT", problem, example: "5001" }]);
-  }
-  // Only now: while Lit's SDK is loaded, a slow machine does nothing else for seconds. Connecting makes the first person who
-  // enters wait less; if Lit is away, the next request tries again.
-  gate
-    .connect()
-    .catch((error: unknown) =>
-      logger.warn("Lit is not reachable yet", { reason: messageOf(error) }),
-    );
-  webhooks.start();
-  logger.info("the API is listening", { host: config.HOST, port });
-  return { close };
+  const listen = async (): Promise<void> => {
+    const { HOST: host, PORT } = config;
+    const port = await listening("PORT", { host, port: PORT }, () => api.listen(PORT, host));
+    // Only now: while Lit's SDK is loaded, a slow machine does nothing else for seconds. Connecting makes the first person who
+    // enters wait less; if Lit is away, the next request tries again.
+    gate
+      .connect()
+      .catch((error: unknown) =>
+        logger.warn("Lit is not reachable yet", { reason: messageOf(error) }),
+      );
+    webhooks.start();
+    logger.info("the API is listening", { host, port });
+  };
+  return { listen, close };
 }

@@ -6,6 +6,7 @@ import pg from "pg";
 import { anvilAccounts } from "../../dev/chain/anvil.ts";
 import { deployContracts } from "../../contracts/deploy.ts";
 import { freePorts } from "../../dev/stack/ports.ts";
+import { startServer } from "../../dev/sandbox/http.ts";
 import { startPostgres } from "../../dev/stack/postgres.ts";
 import { filesWithSecrets } from "../support/logs.ts";
 import { getTestWorkflowBundle } from "../support/stack.ts";
@@ -205,11 +206,53 @@ test("the API needs no private key, and says truly what is missing while a part 
   }
 });
 
+test("while it waits for what it needs, the API says that it lives and what it waits for", async () => {
+    const api = startProduct(["--role=api"], { ...apiEnv, TEMPORAL_ADDRESS: "127.0.0.1:1" });
+  try {
+    const { urls } = parts.stack;
+    for (const at of [urls.api, `http://127.0.0.1:${metricsPorts.api}`]) {
+      await until(async () => (await ask(`${at}/healthz`)).status === 200, api);
+      await until(async () => {
+        const { status, body } = await ask(`${at}/readyz`);
+        return status === 503 && (body?.checks["start"]?.detail ?? "").includes("TEMPORAL_ADDRESS");
+      }, api);
+    }
+    expect((await ask(`http://127.0.0.1:${metricsPorts.api}/startedz`)).status).toBe(503);
+    const early = await fetch(`${urls.api}/api/meta?fields=all`);
+    expect([early.status, early.headers.get("retry-after")]).toEqual([503, "2"]);
+    expect(early.headers.get("content-type")).toBe("application/problem+json");
+    expect(await early.json()).toMatchObject({ status: 503, code: "starting" });
+    expect(await api.stop()).toBe(0);
+  } finally {
+    await api.stop();
+  }
+});
+
+test("what only the API finds wrong ends the process before its worker has served anything", async () => {
+  const output = await refusal([], { ...productEnv, LIT_ACTION_IPFS_CID: `Qm${"1".repeat(44)}` });
+  expect(output).toContain("LIT_ACTION_IPFS_CID");
+  expect(output).not.toMatch(/the wallets are served|the worker is running/);
+});
+
+test("a taken port is named before anything is connected to", async () => {
+  const taken = await startServer(parts.stack.ports.api, () => []);
+  try {
+    const output = await refusal(["--role=api"], { ...apiEnv, DATABASE_URL: "postgres://nobody@127.0.0.1:1/x" });
+    expect(output).toContain(`PORT: is taken: something else listens on`);
+  } finally {
+    await taken.stop();
+  }
+});
+
 test("the worker opens no public port, and stops when asked to", async () => {
   const worker = startProduct(["--role=worker"], workerEnv);
   try {
     await until(
       async () => (await ask(`http://127.0.0.1:${metricsPorts.worker}/readyz`)).status === 200,
+      worker,
+    );
+    await until(
+      async () => (await ask(`http://127.0.0.1:${metricsPorts.worker}/startedz`)).status === 200,
       worker,
     );
     // Beside it the Temporal SDK's own metrics, which /metrics passes on.

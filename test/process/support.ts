@@ -82,7 +82,7 @@ export interface Readiness {
   readonly status: number;
   readonly body: {
     readonly ready: boolean;
-    readonly checks: Record<string, { readonly ok: boolean }>;
+    readonly checks: Record<string, { readonly ok: boolean; readonly detail?: string }>;
   } | null;
 }
 

@@ -123,6 +123,12 @@ export const REQUEST_PROBLEMS: ProblemKinds = {
     "A defect on our side. In production the answer tells nothing but its requestId.",
     "Report the requestId: the log has the cause under it. Repeat commands only with the same Idempotency-Key.",
   ),
+  starting: kind(
+    503,
+    "Starting",
+    "The server has just been started and waits for something it needs; GET /readyz says for what.",
+    "Repeat after the seconds of Retry-After.",
+  ),
   database_unavailable: kind(
     503,
     "Database away",
