@@ -88,6 +88,7 @@ export function checkTogether(
       example: "-----BEGIN PRIVATE KEY-----\\n…",
     });
   }
+  if (config.NODE_ENV === "production") checkPlaceholders(config, problems);
   // The prefix of a key decides which of Para's environments the SDK talks to, whatever else it is told.
   const [prefix, rest] = config.PARA_API_KEY?.reveal().split("_") ?? [];
   if (
@@ -216,4 +217,28 @@ function checkWallets(config: Partial<ApiConfig & WorkerConfig>, problems: Confi
   if (wallets === undefined) told("PLATFORM_WALLETS", "is missing: PLATFORM_SIGNER_URL needs it");
   if (new Set(wallets).size < (wallets?.length ?? 0))
     told("PLATFORM_WALLETS", "holds the same wallet twice");
+}
+
+/** Names that RFC 2606 and RFC 6761 keep for examples. */
+const EXAMPLE_HOST = /(^|\.)(example\.(com|net|org)|example|invalid|test)$/;
+
+/** Values of env.example that were left as they are. */
+function checkPlaceholders(
+  config: Partial<ApiConfig & WorkerConfig>,
+  problems: ConfigProblem[],
+): void {
+  if (config.JITSI_DOMAIN === "meet.jit.si")
+    problems.push({
+      variable: "JITSI_DOMAIN",
+      problem:
+        "is the public server, which takes no tokens of others: name your own server, or 8x8.vc for JaaS (docs/jitsi.md)",
+      example: "meet.example.org",
+    });
+  for (const url of config.FRONTEND_URL ?? [])
+    if (EXAMPLE_HOST.test(new URL(url).hostname))
+      problems.push({
+        variable: "FRONTEND_URL",
+        problem: `is a placeholder (${url}): name the origins of your pages`,
+        example: "https://auctions.example.org",
+      });
 }

@@ -10,6 +10,7 @@ import {
 } from "./config-variables.ts";
 import { fail } from "./config-parsers.ts";
 import { checkTogether } from "./config-rules.ts";
+import { misspelt } from "./config-unknown.ts";
 
 import { ConfigError, type ConfigProblem } from "./config-error.ts";
 
@@ -46,8 +47,12 @@ function read<S extends Record<string, Variable<unknown>>>(
     const given = env[name]?.trim();
     const raw = given === undefined || given === "" ? variable.fallback : given;
     if (raw === undefined) {
-      if (variable.optional !== true)
-        problems.push({ variable: name, problem: "is missing", example: variable.example });
+      if (variable.optional !== true) {
+        const instead = misspelt(env).find(({ meant }) => meant === name)?.name;
+        const problem =
+          instead === undefined ? "is missing" : `is missing; ${instead} is set: is it that?`;
+        problems.push({ variable: name, problem, example: variable.example });
+      }
       continue;
     }
     try {

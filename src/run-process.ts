@@ -10,6 +10,7 @@ import {
   type Role,
   ROLES,
 } from "./config.ts";
+import { misspelt } from "./config-unknown.ts";
 import { armCrash } from "./crash.ts";
 import { Database } from "./db/database.ts";
 import { pendingMigrations } from "./db/migrate.ts";
@@ -224,6 +225,8 @@ async function main(timing: Partial<WorkerTiming>): Promise<void> {
     ...(config.LOG_DIR === "-" ? {} : { directory: config.LOG_DIR }),
     terminal: process.stdout.isTTY,
   });
+  for (const { name, meant } of misspelt(process.env))
+    logger.warn(`the variable ${name} means nothing here: did you mean ${meant}?`);
   const parts: Part[] = [];
   armCrash(config.CRASH_AT);
 

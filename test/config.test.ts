@@ -4,6 +4,8 @@ import { expect, test } from "@jest/globals";
 import { computeAddress, SigningKey } from "ethers";
 import { accessGateOptions, actionOf } from "../src/lit-options.ts";
 import { computeActionCid } from "../src/lit/index.ts";
+import { misspelt } from "../src/config-unknown.ts";
+import { API, AUCTION_WORKER, CHAIN_WORKER, COMMON, MEETINGS } from "../src/config-variables.ts";
 import { ConfigError, loadApiConfig, loadConfigs, loadWorkerConfig } from "../src/config.ts";
 
 const common = {
@@ -335,4 +337,45 @@ test("a process that kills itself on purpose is refused in production", () => {
   expect(problemsOf(() => loadWorkerConfig({ ...production, CRASH_AT: "sender.stored" }))).toEqual([
     expect.stringContaining("CRASH_AT: kills the process on purpose"),
   ]);
+});
+
+test("a variable with a slip in its name is told with the name that was meant", () => {
+  expect(
+    misspelt({
+      MEETING_OPENS_BEFORE: "600",
+      JITSI_DOMIAN: "x",
+      DATABASE_URI: "x",
+      // Those of a machine, and of a cluster.
+      PATH: "/bin",
+      HOME: "/root",
+      HOSTNAME: "pod-1",
+      LANG: "C",
+      MEETING_SERVICE_HOST: "10.0.0.1",
+      KUBERNETES_PORT: "x",
+      [`JITSI_${"X".repeat(100_000)}`]: "x",
+    }),
+  ).toEqual([
+    { name: "MEETING_OPENS_BEFORE", meant: "MEETING_OPENS_BEFORE_S" },
+    { name: "JITSI_DOMIAN", meant: "JITSI_DOMAIN" },
+    { name: "DATABASE_URI", meant: "DATABASE_URL" },
+  ]);
+  const { JITSI_APP_ID, ...others } = worker;
+  expect(() => loadWorkerConfig({ ...others, JITSI_AP_ID: JITSI_APP_ID })).toThrow(
+    "JITSI_APP_ID: is missing; JITSI_AP_ID is set: is it that?",
+  );
+});
+
+test("no name of ours looks like another one of ours that is left out", () => {
+  const names = Object.keys({ ...COMMON, ...MEETINGS, ...API, ...AUCTION_WORKER, ...CHAIN_WORKER });
+  expect(misspelt(Object.fromEntries(names.map((name) => [name, "x"])))).toEqual([]);
+});
+
+test.each([
+  [{ JITSI_DOMAIN: "meet.jit.si" }, "JITSI_DOMAIN: is the public server"],
+  [{ FRONTEND_URL: "https://auctions.example.org" }, "FRONTEND_URL: is a placeholder"],
+])("a placeholder is refused in production, and taken elsewhere: %j", (changes, problem) => {
+  const given = { ...api, ...changes };
+  expect(() => loadApiConfig(given)).not.toThrow();
+  const production = { NODE_ENV: "production", DATABASE_URL: "postgres://x/x?sslmode=disable" };
+  expect(() => loadApiConfig({ ...given, ...production })).toThrow(problem);
 });

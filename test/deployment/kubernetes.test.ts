@@ -109,6 +109,7 @@ const Serving = z.looseObject({
         readinessProbe: z.looseObject({
           httpGet: z.object({ path: z.string(), port: z.string() }),
         }),
+        startupProbe: z.looseObject({ httpGet: z.object({ path: z.string() }) }),
         lifecycle: z
           .object({ preStop: z.object({ sleep: z.object({ seconds: z.number() }) }) })
           .optional(),
@@ -127,6 +128,9 @@ kustomizeTest(
     const sleepS = containers[0]?.lifecycle?.preStop.sleep.seconds ?? 0;
     expect(sleepS).toBeGreaterThanOrEqual(3);
     expect(terminationGracePeriodSeconds).toBeGreaterThan(sleepS + SHUTDOWN_S);
+    // /healthz answers from the first second on: a pod that still waits for Temporal takes no requests, and no rollout goes on.
+    for (const name of ["api", "auction-worker", "chain-worker"])
+      expect(Serving.parse(podOf(name)).containers[0]?.startupProbe.httpGet.path).toBe("/startedz");
     for (const name of ["auction-worker", "chain-worker"])
       expect(Serving.parse(podOf(name)).containers[0]?.readinessProbe.httpGet.path).toBe("/readyz");
   },
