@@ -4,6 +4,17 @@ import { ProblemError, retryAfterMs } from "./problem.ts";
 
 export interface Patience {
   readonly signal?: AbortSignal;
+  /** Hears of each try that brought no answer, before the next; by default the console is told of the first. */
+  readonly onNoAnswer?: (error: TypeError, tries: number) => void;
+}
+
+/** A browser does not tell a page why: a server that is away and an origin that is refused look the same. */
+function warn(error: TypeError, tries: number): void {
+  if (tries > 1) return;
+  // oxlint-disable-next-line no-console -- the place where whoever writes the page looks
+  console.warn(
+    `The Meeting Auction API gave no answer that can be read (${error.message}); trying again for a minute. If the server runs, it refuses this page's origin (CORS): its log names the origin, and FRONTEND_URL is where it belongs.`,
+  );
 }
 
 /** Longer than a server keeps a command for a node that has died in the middle of it (30 s). */
@@ -29,7 +40,7 @@ function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
 /** Asks again while no answer comes, or one that asks to wait. @throws ProblemError; what `fetch` throws; the signal's reason */
 async function patiently<A extends Answer>(
   send: () => Promise<A>,
-  signal: AbortSignal | undefined,
+  { signal, onNoAnswer = warn }: Patience,
 ): Promise<A & { readonly data: DataOf<A> }> {
   const giveUpAtMs = Date.now() + PATIENCE_MS;
   for (let tries = 1; ; tries += 1) {
@@ -41,6 +52,7 @@ async function patiently<A extends Answer>(
       // fetch throws a TypeError for whatever happens to a connection.
       const mayRepeat = isProblem ? error.advice === "wait" : error instanceof TypeError;
       if (!mayRepeat || Date.now() >= giveUpAtMs) throw error;
+      if (!isProblem) onNoAnswer(error as TypeError, tries);
       const backOffMs = Math.min(LONGEST_WAIT_MS, 250 * 2 ** tries);
       await wait((isProblem ? error.retryAfterMs : undefined) ?? backOffMs, signal);
     }
@@ -59,10 +71,10 @@ export interface CommandHeader {
  */
 export async function once<A extends Answer>(
   send: (header: CommandHeader) => Promise<A>,
-  { signal }: Patience = {},
+  patience: Patience = {},
 ): Promise<A & { readonly data: DataOf<A> }> {
   const header = { "Idempotency-Key": crypto.randomUUID() };
-  return patiently(() => send(header), signal);
+  return patiently(() => send(header), patience);
 }
 
 /**
@@ -75,7 +87,7 @@ export async function follow<State>(
   api: Api,
   accepted: Pick<Answer, "response">,
   isDone: (state: State) => boolean,
-  { signal }: Patience = {},
+  patience: Patience = {},
 ): Promise<State> {
   const location = accepted.response.headers.get("location");
   if (location === null) throw new Error("the answer has no Location to follow");
@@ -83,8 +95,8 @@ export async function follow<State>(
   const get = api.GET as unknown as (path: string) => Promise<Answer & { data?: State }>;
   let { response } = accepted;
   for (;;) {
-    await wait(retryAfterMs(response) ?? 1_000, signal);
-    const answer = await patiently(() => get(location), signal);
+    await wait(retryAfterMs(response) ?? 1_000, patience.signal);
+    const answer = await patiently(() => get(location), patience);
     const state = answer.data as State;
     if (isDone(state)) return state;
     response = answer.response;
@@ -115,7 +127,7 @@ export async function announceAuction(
   );
   if (state.status !== "recorded" || state.auctionId === null)
     throw new Error(`the transaction will never be an auction: ${state.lastError ?? state.status}`);
-  return state.auctionId;
+  return auction.auctionId ?? state.auctionId;
 }
 
 /** Closes a meeting and waits until its money is settled for good, or never will be. @throws ProblemError; the signal's reason */

@@ -1,5 +1,5 @@
 // How long the client goes on: over nodes that die in the middle of a command, and connections that break.
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { announceAuction, createApi, once } from "../../client/src/index.ts";
 import { fingerprintOf } from "../../src/api/idempotency.ts";
 import { claimKey } from "../../src/db/idempotency.ts";
@@ -73,4 +73,32 @@ test("what goes on behind a Location is followed over broken connections and nod
     confirmations: 1_000,
   });
   expect(await announced).toBe(auctionId);
+});
+
+test("that no answer can be read is said at once, and what it may be", async () => {
+  const said = jest.spyOn(console, "warn").mockImplementation(() => undefined);
+  let tries = 0;
+  const api = createApi({
+    url: server.url,
+    fetch: async (request) => {
+      tries += 1;
+      // What a browser says of an origin that is refused, too.
+      if (tries <= 2) throw new TypeError("Failed to fetch");
+      return fetch(request);
+    },
+  });
+  await once(() => api.GET("/api/meta"));
+  expect(said.mock.calls).toEqual([[expect.stringMatching(/Failed to fetch.*CORS.*FRONTEND_URL/)]]);
+  said.mockClear();
+  const heard: [string, number][] = [];
+  tries = 0;
+  await once(() => api.GET("/api/meta"), {
+    onNoAnswer: ({ message }, count) => heard.push([message, count]),
+  });
+  expect(heard).toEqual([
+    ["Failed to fetch", 1],
+    ["Failed to fetch", 2],
+  ]);
+  expect(said).not.toHaveBeenCalled();
+  said.mockRestore();
 });
