@@ -3,37 +3,81 @@ import { existsSync, readFileSync } from "node:fs";
 /** A failure while the local stack starts: what went wrong, where the log is, and the one thing to try. */
 export class StackError extends Error {
   readonly logFile: string | undefined;
+  /** Where in the log the failing process began, in bytes. */
+  readonly logFrom: number;
   readonly tryThis: string | undefined;
 
   constructor(
     message: string,
-    details: { logFile?: string | undefined; tryThis?: string; cause?: unknown } = {},
+    details: {
+      logFile?: string | undefined;
+      logFrom?: number | undefined;
+      tryThis?: string;
+      cause?: unknown;
+    } = {},
   ) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = "StackError";
     this.logFile = details.logFile;
+    this.logFrom = details.logFrom ?? 0;
     this.tryThis = details.tryThis;
   }
 }
 
-/** The last lines of a log file; empty when there is none. */
-export function lastLines(logFile: string, count = 20): string[] {
+/** The last lines of a log file behind `from` bytes; empty when there is none. */
+export function lastLines(logFile: string, count = 20, from = 0): string[] {
   if (!existsSync(logFile)) return [];
-  const lines = readFileSync(logFile, "utf8").trimEnd().split("\n");
+  const lines = readFileSync(logFile).subarray(from).toString("utf8").trimEnd().split("\n");
   return lines.slice(-count).filter((line) => line !== "");
 }
 
-/** A failure as people read it: the message, the last 20 log lines of the failing part, one thing to try. */
-export function failureBlock(error: unknown): string {
+/** A line of the product's log, as far as it is one. */
+interface LogLine {
+  readonly level?: string;
+  readonly message?: string;
+  readonly error?: { readonly message?: string; readonly stack?: string };
+}
+
+/**
+ * Why a process ended, out of its last lines: errors as people read them, with the place in the source, and what is no line of our
+ * log. All lines when there is none of these.
+ */
+export function reasonsIn(lines: readonly string[]): string[] {
+  const reasons = lines.flatMap((line) => {
+    const { level, message = "", error } = logLine(line);
+    if (level === undefined) return [line];
+    if (level !== "error") return [];
+    const why = error?.stack ?? error?.message;
+    const text = why === undefined ? message : `${message}: ${why}`;
+    // What Node does inside helps nobody to find the place.
+    return text.split("\n").filter((one) => !/^\s+at .*\bnode:internal\//.test(one));
+  });
+  return reasons.length === 0 ? [...lines] : reasons;
+}
+
+/** Our own processes write it: it is believed. Nothing of a line that is no JSON. */
+function logLine(line: string): LogLine {
+  try {
+    return (JSON.parse(line) as LogLine | null) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+/**
+ * A failure as people read it: the message, the reasons in the last lines of the failing part's log, one thing to try; without
+ * `advice` the first two alone.
+ */
+export function failureBlock(error: unknown, { advice = true } = {}): string {
   if (!(error instanceof StackError))
     return error instanceof Error ? (error.stack ?? error.message) : String(error);
   const lines = [error.message];
   if (error.logFile !== undefined) {
-    lines.push("", `  last lines of ${error.logFile}`);
-    const tail = lastLines(error.logFile);
-    lines.push(...(tail.length === 0 ? ["  | (empty)"] : tail.map((line) => `  | ${line}`)));
+    if (advice) lines.push("", `  last lines of ${error.logFile}`);
+    const reasons = reasonsIn(lastLines(error.logFile, 20, error.logFrom));
+    lines.push(...(reasons.length === 0 ? ["  | (empty)"] : reasons.map((line) => `  | ${line}`)));
   }
-  if (error.tryThis !== undefined) lines.push("", `  Try: ${error.tryThis}`);
+  if (advice && error.tryThis !== undefined) lines.push("", `  Try: ${error.tryThis}`);
   return lines.join("\n");
 }
 

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
+import { closeSync, fstatSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -18,6 +18,8 @@ export interface ManagedProcess {
   readonly name: string;
   readonly pid: number;
   readonly logFile: string;
+  /** Where in its log this process began, in bytes. */
+  readonly logFrom: number;
   /** Undefined while it runs. */
   readonly exit: Exit | undefined;
   readonly exited: Promise<Exit>;
@@ -146,6 +148,7 @@ class Child implements ManagedProcess {
   readonly name: string;
   readonly pid: number;
   readonly logFile: string;
+  readonly logFrom: number;
   readonly stopSignal: NodeJS.Signals;
   readonly graceMs: number;
   readonly exited: Promise<Exit>;
@@ -157,6 +160,7 @@ class Child implements ManagedProcess {
   constructor(what: SpawnOptions, logFile: string, fd: number | undefined) {
     this.name = what.name;
     this.logFile = logFile;
+    this.logFrom = fd === undefined ? 0 : fstatSync(fd).size;
     this.stopSignal = what.stopSignal ?? "SIGTERM";
     this.graceMs = what.graceMs ?? GRACE_MS;
     const spawned = spawn(what.command, what.args, {

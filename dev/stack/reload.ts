@@ -31,7 +31,7 @@ export function reloadOnChange(stack: Stack, print: (line: string) => void): voi
       await Promise.all([app?.restart("api"), app?.restart("worker")]);
       print(`  ✓ reloaded in ${((performance.now() - startMs) / 1000).toFixed(1)} s`);
     } catch (error) {
-      print(`${failureBlock(error)}\n  Waiting for the next change.`);
+      print(`  ✗ ${failureBlock(error, { advice: false })}`);
     }
   }
 

@@ -25,6 +25,7 @@ export async function waitFor<T>(
   const deadline = performance.now() + options.timeoutMs;
   const details = {
     logFile: options.by?.logFile,
+    logFrom: options.by?.logFrom,
     ...(options.tryThis === undefined ? {} : { tryThis: options.tryThis }),
   };
   let cause: unknown;
