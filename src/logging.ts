@@ -54,7 +54,10 @@ export const readable = winston.format.printf(({ timestamp, level, message, ...f
   delete fields["service"];
   const rest = Object.entries(fields)
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `${name}=${printable(typeof value === "string" ? value : JSON.stringify(value))}`)
+    .map(
+      ([name, value]) =>
+        `${name}=${printable(typeof value === "string" ? value : JSON.stringify(value))}`,
+    )
     .join(" ");
   return `${String(timestamp).slice(11, 23)} ${level} ${printable(String(message))}${rest === "" ? "" : `  ${rest}`}`;
 });

@@ -34,7 +34,8 @@ const INTERNAL = "This is a call that only the platform makes.";
 
 const SENTENCES: Readonly<Record<ContractErrorName, (values: Values) => string>> = {
   // Bidders
-  BidTooLow: ({ minimumWei }) => `The bid is too low: at least ${ether(minimumWei)} are needed now.`,
+  BidTooLow: ({ minimumWei }) =>
+    `The bid is too low: at least ${ether(minimumWei)} are needed now.`,
   BiddingClosed: ({ endTime }) => `Bidding closed at ${time(endTime)}.`,
   NotYetStarted: ({ startTime }) => `Bidding starts at ${time(startTime)}.`,
   HostCannotBid: () => "Hosts cannot bid in their own auctions.",
@@ -55,7 +56,8 @@ const SENTENCES: Readonly<Record<ContractErrorName, (values: Values) => string>>
   // The end, the pass, the meeting
   NotEnded: ({ auctionId }) => `Auction ${auctionId} has not ended yet.`,
   NotSold: ({ auctionId }) => `Nobody bought auction ${auctionId}.`,
-  AlreadySettled: ({ auctionId }) => `The money of auction ${auctionId} has been given out already.`,
+  AlreadySettled: ({ auctionId }) =>
+    `The money of auction ${auctionId} has been given out already.`,
   MeetingNotStarted: ({ meetingStart }) => `The meeting starts at ${time(meetingStart)}.`,
   NoPass: ({ auctionId }) => `There is no access pass for auction ${auctionId}.`,
   NotPassOwner: ({ auctionId }) => `Somebody else owns the access pass of auction ${auctionId}.`,

@@ -182,7 +182,11 @@ export async function play(
     const meetingId = await meetingOf(stage, held);
 
     const stranger = await mallory.enter(meetingId);
-    observe("a stranger is refused", isRefusal(stranger.access, 404, "meeting_not_found"), stranger.access);
+    observe(
+      "a stranger is refused",
+      isRefusal(stranger.access, 404, "meeting_not_found"),
+      stranger.access,
+    );
     narrator.tell(
       "held",
       `Mallory, who holds no pass, is refused (${stranger.access.status} ${stranger.access.body.code})`,
@@ -194,8 +198,15 @@ export async function play(
       () => ada.api("POST", `/api/meetings/${meetingId}/close`),
       (answer) => answer.status !== 503,
     );
-    observe("a meeting that has not begun cannot be closed", isRefusal(tooSoon, 409, "meeting_not_started"), tooSoon);
-    narrator.tell("held", `Ada cannot close it before it begins (${tooSoon.status} ${tooSoon.body.code})`);
+    observe(
+      "a meeting that has not begun cannot be closed",
+      isRefusal(tooSoon, 409, "meeting_not_started"),
+      tooSoon,
+    );
+    narrator.tell(
+      "held",
+      `Ada cannot close it before it begins (${tooSoon.status} ${tooSoon.body.code})`,
+    );
 
     await enterWhenOpen(stage, held, dave, meetingId);
     narrator.tell(

@@ -53,7 +53,9 @@ export const JAAS_FEATURES = [
 export function prosodyFeatures(
   affiliation: RoomTokenInput["affiliation"],
 ): Record<string, boolean> {
-  return Object.fromEntries(Object.entries(FEATURES).map(([name, may]) => [name, may[affiliation]]));
+  return Object.fromEntries(
+    Object.entries(FEATURES).map(([name, may]) => [name, may[affiliation]]),
+  );
 }
 
 /** `context.features` for JaaS, which has booleans as text. */

@@ -316,7 +316,8 @@ describe("recording a created auction", () => {
 
     const multicall = hash();
     api.reader.creations.set(multicall, { ...both, auctions: [of(second), of(third)] });
-    const detailOf = (detail?: string) => expect.objectContaining({ pointer: "/auctionId", detail });
+    const detailOf = (detail?: string) =>
+      expect.objectContaining({ pointer: "/auctionId", detail });
     expect((await record(multicall)).body).toMatchObject({
       status: 409,
       code: "auction_ambiguous",
@@ -332,7 +333,10 @@ describe("recording a created auction", () => {
       status: 422,
       code: "auction_not_in_transaction",
     });
-    expect((await name(third, other)).body).toMatchObject({ status: 403, code: "wallet_not_yours" });
+    expect((await name(third, other)).body).toMatchObject({
+      status: 403,
+      code: "wallet_not_yours",
+    });
     expect((await name(first, host, bundle)).body).toMatchObject({ code: "wallet_not_yours" });
   });
 

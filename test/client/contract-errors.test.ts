@@ -48,7 +48,9 @@ test("the error that ethers throws for a real revert is explained", async () => 
   try {
     const auctionId = await chain.create();
     const contract = new Contract(chain.auction, meetingAuctionAbi, chain.provider);
-    const bid = contract.getFunction("bid").staticCall(auctionId, { from: chain.person(0), value: 1n });
+    const bid = contract
+      .getFunction("bid")
+      .staticCall(auctionId, { from: chain.person(0), value: 1n });
     const error: unknown = await bid.then(
       () => undefined,
       (thrown: unknown) => thrown,
@@ -66,7 +68,9 @@ test("the error that ethers throws for a real revert is explained", async () => 
 test("as viem wraps it, too", () => {
   const data = interfaces[0]?.encodeErrorResult("NotHost", [7n, ADDRESS]);
   // ContractFunctionExecutionError → ContractFunctionRevertedError
-  const thrown = Object.assign(new Error("reverted"), { cause: { data: { errorName: "x" }, raw: data } });
+  const thrown = Object.assign(new Error("reverted"), {
+    cause: { data: { errorName: "x" }, raw: data },
+  });
   expect(explainContractError(thrown)?.name).toBe("NotHost");
 });
 

@@ -361,7 +361,9 @@ test("a page is where JITSI_URL says, else at the domain by https, on this machi
   const pageOf = (given: object): string =>
     createRoomTokens({ ...config, ...given }).roomUrl("room", "a.b.c");
   expect(pageOf({ url: "http://127.0.0.1:8000/" })).toBe("http://127.0.0.1:8000/room?jwt=a.b.c");
-  expect(pageOf({ url: "https://example.org/meet" })).toBe("https://example.org/meet/room?jwt=a.b.c");
+  expect(pageOf({ url: "https://example.org/meet" })).toBe(
+    "https://example.org/meet/room?jwt=a.b.c",
+  );
   expect(pageOf({ domain: "localhost:8443" })).toBe("https://localhost:8443/room?jwt=a.b.c");
 });
 

@@ -207,7 +207,7 @@ test("the API needs no private key, and says truly what is missing while a part 
 });
 
 test("while it waits for what it needs, the API says that it lives and what it waits for", async () => {
-    const api = startProduct(["--role=api"], { ...apiEnv, TEMPORAL_ADDRESS: "127.0.0.1:1" });
+  const api = startProduct(["--role=api"], { ...apiEnv, TEMPORAL_ADDRESS: "127.0.0.1:1" });
   try {
     const { urls } = parts.stack;
     for (const at of [urls.api, `http://127.0.0.1:${metricsPorts.api}`]) {
@@ -237,7 +237,10 @@ test("what only the API finds wrong ends the process before its worker has serve
 test("a taken port is named before anything is connected to", async () => {
   const taken = await startServer(parts.stack.ports.api, () => []);
   try {
-    const output = await refusal(["--role=api"], { ...apiEnv, DATABASE_URL: "postgres://nobody@127.0.0.1:1/x" });
+    const output = await refusal(["--role=api"], {
+      ...apiEnv,
+      DATABASE_URL: "postgres://nobody@127.0.0.1:1/x",
+    });
     expect(output).toContain(`PORT: is taken: something else listens on`);
   } finally {
     await taken.stop();

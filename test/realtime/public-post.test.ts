@@ -115,12 +115,15 @@ test("a name that there is not, and one of this network, are told in the same wo
   }
 });
 
-test.each(["https://example.org/a b", " https://example.org/", "https://exa\nmple.org/", "https://example.org/\t", "https://example.org/\u0000"])(
-  "a URL with blanks or control characters is refused: %j",
-  (text) => {
-    expect(urlRefusal(text, "public")).toBe("must not hold blanks or control characters");
-  },
-);
+test.each([
+  "https://example.org/a b",
+  " https://example.org/",
+  "https://exa\nmple.org/",
+  "https://example.org/\t",
+  "https://example.org/\u0000",
+])("a URL with blanks or control characters is refused: %j", (text) => {
+  expect(urlRefusal(text, "public")).toBe("must not hold blanks or control characters");
+});
 
 test("a name that leads to our own machine is not connected to", async () => {
   let connections = 0;

@@ -99,7 +99,7 @@ export interface paths {
         put?: never;
         /**
          * Bind a wallet by its signature over a challenge
-         * @description Contract wallets are asked on chain (EIP-1271).
+         * @description Contract wallets are asked on chain (EIP-1271), also before they are deployed (EIP-6492).
          */
         post: operations["bindWallet"];
         delete?: never;
@@ -621,6 +621,11 @@ export interface components {
         AuctionCreated: {
             /** @description The transaction that called createAuction */
             transactionHash: string;
+            /**
+             * @description Which auction is meant, where the transaction creates several of yours
+             * @example 42
+             */
+            auctionId?: string;
             title: string;
             description: string;
         };
@@ -765,6 +770,8 @@ export interface components {
             /** @description Why it will never be recorded */
             lastError: ("transaction_reverted" | "transaction_other") | null;
             auctionId: string | null;
+            /** @description All auctions that the transaction creates; `auctionId` is the first of yours */
+            auctionIds: string[];
             /** Format: int64 */
             confirmations: number;
             /** Format: int64 */
@@ -1038,7 +1045,7 @@ export interface components {
             lastSeq: number;
         };
         Event: components["schemas"]["KnownEvent"] | components["schemas"]["OtherEvent"];
-        KnownEvent: components["schemas"]["AuctionCreatedEvent"] | components["schemas"]["BidPlacedEvent"] | components["schemas"]["AuctionExtendedEvent"] | components["schemas"]["AuctionEndedEvent"] | components["schemas"]["AuctionCancelledEvent"] | components["schemas"]["AuctionRevertedEvent"] | components["schemas"]["MeetingCreatedEvent"] | components["schemas"]["MeetingReminderEvent"] | components["schemas"]["MeetingOpenedEvent"] | components["schemas"]["MeetingExtendedEvent"] | components["schemas"]["MeetingClosedEvent"] | components["schemas"]["MeetingOverruledEvent"] | components["schemas"]["MeetingAccessWithdrawnEvent"] | components["schemas"]["MeetingRoomChangedEvent"] | components["schemas"]["MeetingSessionReplacedEvent"] | components["schemas"]["NotificationEvent"];
+        KnownEvent: components["schemas"]["AuctionCreatedEvent"] | components["schemas"]["AuctionListedEvent"] | components["schemas"]["BidPlacedEvent"] | components["schemas"]["AuctionExtendedEvent"] | components["schemas"]["AuctionEndedEvent"] | components["schemas"]["AuctionCancelledEvent"] | components["schemas"]["AuctionRevertedEvent"] | components["schemas"]["MeetingCreatedEvent"] | components["schemas"]["MeetingReminderEvent"] | components["schemas"]["MeetingOpenedEvent"] | components["schemas"]["MeetingExtendedEvent"] | components["schemas"]["MeetingClosedEvent"] | components["schemas"]["MeetingOverruledEvent"] | components["schemas"]["MeetingAccessWithdrawnEvent"] | components["schemas"]["MeetingRoomChangedEvent"] | components["schemas"]["MeetingSessionReplacedEvent"] | components["schemas"]["NotificationEvent"];
         /** @description An auction is on chain. Told to: everybody. */
         AuctionCreatedEvent: {
             /**
@@ -1064,6 +1071,28 @@ export interface components {
                 host: components["schemas"]["Address"];
                 endsAt: components["schemas"]["Time"];
                 reservePriceWei: components["schemas"]["Wei"];
+            };
+        };
+        /** @description The host has given the auction its title; after `auction-created`. Told to: everybody. */
+        AuctionListedEvent: {
+            /**
+             * Format: int64
+             * @description Place in the order of all events; drop what is not greater than the last one seen
+             */
+            seq: number;
+            /** Format: uuid */
+            id: string;
+            /** @constant */
+            type: "auction-listed";
+            /** @description Of what is on chain the time of its block */
+            occurredAt: components["schemas"]["Time"];
+            data: {
+                /**
+                 * @description The on-chain id, decimal
+                 * @example 42
+                 */
+                auctionId: string;
+                title: string;
             };
         };
         /** @description A bid is on chain. Told to: whoever follows the auction; the host; whoever is outbid by it. */
@@ -1651,6 +1680,7 @@ export type EventPage = components['schemas']['EventPage'];
 export type Event = components['schemas']['Event'];
 export type KnownEvent = components['schemas']['KnownEvent'];
 export type AuctionCreatedEvent = components['schemas']['AuctionCreatedEvent'];
+export type AuctionListedEvent = components['schemas']['AuctionListedEvent'];
 export type BidPlacedEvent = components['schemas']['BidPlacedEvent'];
 export type AuctionExtendedEvent = components['schemas']['AuctionExtendedEvent'];
 export type AuctionEndedEvent = components['schemas']['AuctionEndedEvent'];

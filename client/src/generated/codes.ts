@@ -41,6 +41,8 @@ export interface ProblemStatuses {
   readonly integration_secret_wrong: 401;
   /** 500 Internal error: Report the requestId: the log has the cause under it. Repeat commands only with the same Idempotency-Key. */
   readonly internal: 500;
+  /** 503 Starting: Repeat after the seconds of Retry-After. */
+  readonly starting: 503;
   /** 503 Database away: Repeat after the seconds of Retry-After. */
   readonly database_unavailable: 503;
   /** 503 Database busy: Repeat after the seconds of Retry-After. */
@@ -81,6 +83,10 @@ export interface ProblemStatuses {
   readonly transaction_reverted: 422;
   /** 422 Not a creation: Send the hash of the transaction that called createAuction of the contract in GET /api/meta. */
   readonly transaction_other: 422;
+  /** 422 Not of this transaction: Name one of the ids in errors, or leave auctionId out when the transaction created one auction of yours. */
+  readonly auction_not_in_transaction: 422;
+  /** 409 Several auctions: Send the same once for each auction, with its id (from errors) as auctionId. */
+  readonly auction_ambiguous: 409;
   /** 403 Wallet not yours: Bind that wallet with POST /api/auth/wallet-challenge and POST /api/auth/wallets, then send the same again. */
   readonly wallet_not_yours: 403;
   /** 409 Recorded by another account: The auction is listed already; nothing is left to do. */

@@ -104,7 +104,8 @@ export const authRoutes = [
     operationId: "bindWallet",
     tag: "auth",
     summary: "Bind a wallet by its signature over a challenge",
-    description: "Contract wallets are asked on chain (EIP-1271), also before they are deployed (EIP-6492).",
+    description:
+      "Contract wallets are asked on chain (EIP-1271), also before they are deployed (EIP-6492).",
     policy: "user",
     rate: "auth",
     body: WalletBody,

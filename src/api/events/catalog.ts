@@ -46,10 +46,14 @@ export const EVENTS = {
     endsAt: Time,
     reservePriceWei: Wei,
   }),
-  "auction-listed": kind("The host has given the auction its title; after `auction-created`.", [EVERYBODY], {
-    auctionId: AuctionId,
-    title: z.string().max(120),
-  }),
+  "auction-listed": kind(
+    "The host has given the auction its title; after `auction-created`.",
+    [EVERYBODY],
+    {
+      auctionId: AuctionId,
+      title: z.string().max(120),
+    },
+  ),
   "bid-placed": kind("A bid is on chain.", [FOLLOWERS, "the host", "whoever is outbid by it"], {
     ...onChain,
     bidder: Address,
@@ -143,7 +147,8 @@ export const NOTIFICATIONS: Readonly<Record<string, string>> = {
   "auction-cancelled": "Your auction is cancelled. To the host.",
   "meeting-reminder": "The meeting begins soon. To both.",
   "meeting-opened": "The room may be entered. To both.",
-  "meeting-paid": "The meeting is settled, and the money is credited to the host, who withdraws it from the contract. To both.",
+  "meeting-paid":
+    "The meeting is settled, and the money is credited to the host, who withdraws it from the contract. To both.",
   "meeting-refunded": "The meeting is settled, and the bid is refunded. To both.",
   "meeting-withdrawn":
     "The chain took back the sale, and the meeting with it. To everybody it concerned.",
