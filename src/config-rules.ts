@@ -239,6 +239,6 @@ function checkPlaceholders(
       problems.push({
         variable: "FRONTEND_URL",
         problem: `is a placeholder (${url}): name the origins of your pages`,
-        example: "https://auctions.example.org",
+        example: "https://auctions.<your domain>",
       });
 }

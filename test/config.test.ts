@@ -14,6 +14,7 @@ const common = {
   TEMPORAL_ADDRESS: "127.0.0.1:7233",
   ETH_HTTP_ENDPOINT: "http://127.0.0.1:8545",
   AUCTION_CONTRACT_ADDRESS: "0x5FbDB2315678afecb367f032d93F642f64180aa3",
+  JITSI_DOMAIN: "meet.example.org",
   JITSI_APP_ID: "app",
   JITSI_SECRET: "s".repeat(32),
 };

@@ -285,7 +285,7 @@ describe("binding a wallet", () => {
     const wallet = Wallet.createRandom();
     const { status, body } = await challenge(person, wallet.address);
     expect(status).toBe(201);
-    for (const part of [wallet.address, person.account.id, "31337", "auctions.example.org"])
+    for (const part of [wallet.address, person.account.id, "31337", "auctions.meeting-house.dev"])
       expect(body.message).toContain(part);
     const bound = await bind(person, body.challengeId, await wallet.signMessage(body.message));
     expect(bound.body.wallets.toSorted()).toEqual(

@@ -195,7 +195,7 @@ describe("browsers", () => {
       "https://evil.example",
       "null",
       `${ORIGIN}.evil.example`,
-      "http://auctions.example.org",
+      "http://auctions.meeting-house.dev",
     ]) {
       expect((await preflight(origin)).headers.get("access-control-allow-origin")).toBeNull();
       expect(
@@ -314,7 +314,7 @@ describe("facts and health", () => {
     expect(body).toMatchObject({
       chainId: 31_337,
       contracts: { auction: "0x5FbDB2315678afecb367f032d93F642f64180aa3" },
-      domain: "auctions.example.org",
+      domain: "auctions.meeting-house.dev",
       auction: { minIncrementBps: 500 },
     });
   });

@@ -24,7 +24,7 @@ import { createTestDatabase, type TestDatabase } from "./stack.ts";
 export const CHAIN_ID = 31_337;
 export const AUCTION_CONTRACT = "0x5fbdb2315678afecb367f032d93f642f64180aa3";
 export const PASS_CONTRACT = "0xe7f1725e7734ce288f8367e1bb143e90bb3f0512";
-export const ORIGIN = "https://auctions.example.org";
+export const ORIGIN = "https://auctions.meeting-house.dev";
 export const JITSI_SECRET = "the-integration-secret-of-the-tests!";
 
 const pkp = new SigningKey(`0x${"77".repeat(32)}`);
