@@ -208,6 +208,13 @@ export function hostName(value: string): string {
   return value;
 }
 
+/** Where pages are: their names are put behind it. */
+export function pageBase(value: string): string {
+  const url = urlOf(["http:", "https:"])(value);
+  if (/[?#]/.test(url)) fail("must end with a path: without ? and #");
+  return url;
+}
+
 const QUOTAS = ["read", "write", "auth", "integration", "refused"] as const;
 
 /** `read:600,write:60,…`: how many requests of each kind one caller may send in a minute. */

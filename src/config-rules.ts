@@ -232,7 +232,19 @@ function checkPlaceholders(
       variable: "JITSI_DOMAIN",
       problem:
         "is the public server, which takes no tokens of others: name your own server, or 8x8.vc for JaaS (docs/jitsi.md)",
-      example: "meet.example.org",
+      example: "meet.<your domain>",
+    });
+  else if (EXAMPLE_HOST.test(config.JITSI_DOMAIN?.replace(/:\d+$/, "") ?? ""))
+    problems.push({
+      variable: "JITSI_DOMAIN",
+      problem: "is a placeholder: name your own server, or 8x8.vc for JaaS",
+      example: "meet.<your domain>",
+    });
+  if (config.JITSI_URL?.startsWith("http:") === true)
+    problems.push({
+      variable: "JITSI_URL",
+      problem: "must be https: the tokens that open rooms are part of these addresses",
+      example: "https://meet.<your domain>",
     });
   for (const url of config.FRONTEND_URL ?? [])
     if (EXAMPLE_HOST.test(new URL(url).hostname))

@@ -8,6 +8,7 @@ import {
   leastTip,
   file,
   hostName,
+  pageBase,
   integer,
   jitsiSecret,
   list,
@@ -107,7 +108,7 @@ export const COMMON = {
 export const MEETINGS = {
   JITSI_DOMAIN: { parse: hostName, example: "meet.jit.si", fallback: "meet.jit.si" },
   JITSI_URL: {
-    parse: urlOf(["http:", "https:"]),
+    parse: pageBase,
     example: "https://meet.example.org",
     optional: true,
   },

@@ -98,11 +98,16 @@ async function start(
   );
   parts.push({
     name: "metrics",
-    close: () => new Promise((resolve) => server.close(() => resolve())),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        // A request that was sent by half would keep it open for as long as a shutdown may take.
+        server.closeAllConnections();
+      }),
   });
   const { api: apiConfig } = configs;
   const waitingRoom =
-    apiConfig === undefined ? undefined : await openDoor(apiConfig, beginning.waitsFor);
+    apiConfig === undefined ? undefined : await openDoor(apiConfig, logger, beginning.waitsFor);
   if (waitingRoom !== undefined)
     parts.push({ name: "waiting room", close: () => waitingRoom.close() });
 
@@ -183,10 +188,14 @@ async function checkDatabase(url: string): Promise<void> {
 }
 
 /** Answers at the API's port until the API does. @throws ConfigError when the port is taken */
-async function openDoor(config: ApiConfig, waitsFor: () => string): Promise<WaitingRoom> {
+async function openDoor(
+  config: ApiConfig,
+  logger: Logger,
+  waitsFor: () => string,
+): Promise<WaitingRoom> {
   const { openWaitingRoom } = await import("./api/waiting.ts");
   const at = { host: config.HOST, port: config.PORT };
-  return listening("PORT", at, () => openWaitingRoom({ ...at, waitsFor }));
+  return listening("PORT", at, () => openWaitingRoom(config, logger, waitsFor));
 }
 
 /** The API, which does not listen yet. Loaded only here: a worker needs none of it. */

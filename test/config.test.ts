@@ -14,7 +14,7 @@ const common = {
   TEMPORAL_ADDRESS: "127.0.0.1:7233",
   ETH_HTTP_ENDPOINT: "http://127.0.0.1:8545",
   AUCTION_CONTRACT_ADDRESS: "0x5FbDB2315678afecb367f032d93F642f64180aa3",
-  JITSI_DOMAIN: "meet.example.org",
+  JITSI_DOMAIN: "meet.meeting-house.dev",
   JITSI_APP_ID: "app",
   JITSI_SECRET: "s".repeat(32),
 };
@@ -109,6 +109,11 @@ test.each([
     "a cron expression with six fields",
     { AUCTION_CHECK_INTERVAL: "* * * * * *" },
     "AUCTION_CHECK_INTERVAL: must be a cron expression",
+  ],
+  [
+    "a Jitsi address with a query",
+    { JITSI_URL: "https://meet.example.org/?room=" },
+    "JITSI_URL: must end with a path",
   ],
   [
     "a Jitsi domain that is a URL",
@@ -373,6 +378,8 @@ test("no name of ours looks like another one of ours that is left out", () => {
 
 test.each([
   [{ JITSI_DOMAIN: "meet.jit.si" }, "JITSI_DOMAIN: is the public server"],
+  [{ JITSI_DOMAIN: "meet.example.org:8443" }, "JITSI_DOMAIN: is a placeholder"],
+  [{ JITSI_URL: "http://meet.meeting-house.dev" }, "JITSI_URL: must be https"],
   [{ FRONTEND_URL: "https://auctions.example.org" }, "FRONTEND_URL: is a placeholder"],
 ])("a placeholder is refused in production, and taken elsewhere: %j", (changes, problem) => {
   const given = { ...api, ...changes };

@@ -13,7 +13,7 @@ function warn(error: TypeError, tries: number): void {
   if (tries > 1) return;
   // oxlint-disable-next-line no-console -- the place where whoever writes the page looks
   console.warn(
-    `The Meeting Auction API gave no answer that can be read (${error.message}); trying again for a minute. If the server runs, it refuses this page's origin (CORS): its log names the origin, and FRONTEND_URL is where it belongs.`,
+    `The Meeting Auction API gave no answer that can be read (${error.message}); trying again for a minute. The server is starting, away, or refuses this page's origin (CORS): then its log names the origin, which belongs into FRONTEND_URL.`,
   );
 }
 

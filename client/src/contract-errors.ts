@@ -105,9 +105,7 @@ const WORD = 64;
 export function explainContractError(error: unknown): ContractError | undefined {
   const data = revertData(error, MAX_DEPTH);
   if (data === undefined) return undefined;
-  const selector = data.slice(0, 10).toLowerCase();
-  if (!Object.hasOwn(contractErrors, selector)) return undefined;
-  const { name, inputs } = contractErrors[selector as keyof Errors];
+  const { name, inputs } = contractErrors[selectorOf(data) as keyof Errors];
   const words = data.slice(10);
   if (words.length < inputs.length * WORD) return undefined;
   const values = Object.fromEntries(
@@ -130,11 +128,16 @@ function valueOf(type: string, word: string): string {
 const MAX_DEPTH = 6;
 const REVERT = /^0x(?:[0-9a-f]{8})(?:[0-9a-f]{64})*$/i;
 
+const selectorOf = (data: string): string => data.slice(0, 10).toLowerCase();
+
 /** The first text below `error` that can be the data of one of these errors, under the names that libraries use. */
 function revertData(error: unknown, depth: number): string | undefined {
-  if (typeof error === "string") return REVERT.test(error) ? error : undefined;
+  if (typeof error === "string")
+    return REVERT.test(error) && Object.hasOwn(contractErrors, selectorOf(error))
+      ? error
+      : undefined;
   if (typeof error !== "object" || error === null || depth === 0) return undefined;
-  for (const name of ["data", "raw", "error", "info", "cause"] as const) {
+  for (const name of ["data", "raw", "error", "originalError", "info", "cause"] as const) {
     const found = revertData((error as Readonly<Record<string, unknown>>)[name], depth - 1);
     if (found !== undefined) return found;
   }

@@ -33,9 +33,9 @@ export function lastLines(logFile: string, count = 20, from = 0): string[] {
 
 /** A line of the product's log, as far as it is one. */
 interface LogLine {
-  readonly level?: string;
-  readonly message?: string;
-  readonly error?: { readonly message?: string; readonly stack?: string };
+  readonly level?: unknown;
+  readonly message?: unknown;
+  readonly error?: { readonly message?: unknown; readonly stack?: unknown };
 }
 
 /**
@@ -44,18 +44,19 @@ interface LogLine {
  */
 export function reasonsIn(lines: readonly string[]): string[] {
   const reasons = lines.flatMap((line) => {
-    const { level, message = "", error } = logLine(line);
-    if (level === undefined) return [line];
+    const { level, message, error } = logLine(line);
+    if (typeof level !== "string" || typeof message !== "string") return [line];
     if (level !== "error") return [];
     const why = error?.stack ?? error?.message;
-    const text = why === undefined ? message : `${message}: ${why}`;
-    // What Node does inside helps nobody to find the place.
-    return text.split("\n").filter((one) => !/^\s+at .*\bnode:internal\//.test(one));
+    const text = typeof why === "string" ? `${message}: ${why}` : message;
+    // What Node does inside helps nobody to find the place. JSON's escapes are characters again, which a terminal would obey.
+    const readable = text.split("\n").filter((one) => !/^\s+at .*\bnode:internal\//.test(one));
+    return readable.map((one) => one.replaceAll(/\p{Cc}/gu, "�"));
   });
   return reasons.length === 0 ? [...lines] : reasons;
 }
 
-/** Our own processes write it: it is believed. Nothing of a line that is no JSON. */
+/** Nothing of a line that is no JSON. */
 function logLine(line: string): LogLine {
   try {
     return (JSON.parse(line) as LogLine | null) ?? {};

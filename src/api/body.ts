@@ -1,29 +1,30 @@
 import { bodyParser } from "@koa/bodyparser";
 import type Koa from "koa";
 import { AppError, refused } from "../errors.ts";
+import { inflated } from "./inflate.ts";
 import type { Route } from "./route.ts";
 
 /** No command of this API is near this; an exported Para session is a few kilobytes. */
-const BODY_LIMIT = "64kb";
+const BODY_LIMIT_BYTES = 64 * 1_024;
 
 const JSON_TYPES = ["application/json"];
 const FORM_TYPE = "application/x-www-form-urlencoded";
 
 const parseJson = bodyParser({
   enableTypes: ["json"],
-  jsonLimit: BODY_LIMIT,
+  jsonLimit: String(BODY_LIMIT_BYTES),
   parsedMethods: ["POST"],
 });
 /** Lists everybody who was in a room: 10,000 connections at most, some 250 bytes each. */
-const LONG_BODY_LIMIT = "4mb";
+const LONG_BODY_LIMIT_BYTES = 4 * 1_024 * 1_024;
 const parseLongJson = bodyParser({
   enableTypes: ["json"],
-  jsonLimit: LONG_BODY_LIMIT,
+  jsonLimit: String(LONG_BODY_LIMIT_BYTES),
   parsedMethods: ["POST"],
 });
 const parseForm = bodyParser({
   enableTypes: ["form"],
-  formLimit: BODY_LIMIT,
+  formLimit: String(BODY_LIMIT_BYTES),
   parsedMethods: ["POST"],
 });
 
@@ -45,11 +46,14 @@ export async function readBody(ctx: Koa.Context, one: Route): Promise<unknown> {
         : "application/json";
     throw refused("content_type_unsupported", `send the body as ${accepted}`, 415);
   }
-  const parse = one.hasLongBody === true ? parseLongJson : parseJson;
+  const isLong = !form && one.hasLongBody === true;
+  const parse = form ? parseForm : isLong ? parseLongJson : parseJson;
+  const request = ctx.req;
   try {
-    await (form ? parseForm : parse)(ctx, async () => undefined);
+    ctx.req = await inflated(request, isLong ? LONG_BODY_LIMIT_BYTES : BODY_LIMIT_BYTES);
+    await parse(ctx, async () => undefined);
   } catch (error) {
-    // What the parser says of a body has a status. The rest is what zlib and others make of one that is damaged or cut off.
+    // What we and the parser say of a body has a status. The rest is what others make of one that is damaged or cut off.
     const hasStatus = error instanceof Error && "status" in error;
     if (hasStatus) throw error;
     throw new AppError({
@@ -59,6 +63,8 @@ export async function readBody(ctx: Koa.Context, one: Route): Promise<unknown> {
       status: 400,
       cause: error,
     });
+  } finally {
+    ctx.req = request;
   }
   return ctx.request.body;
 }

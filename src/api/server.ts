@@ -52,8 +52,9 @@ export function createApi(deps: ApiDeps): Api {
   app.use(accessLog(logger, metrics));
   app.use(securityHeaders());
   app.use(errors(logger, config.NODE_ENV === "production"));
-  app.use(readQuery());
+  // Before anything that refuses: a page must be able to read why.
   app.use(allowFrontends(originCheck(config, logger)));
+  app.use(readQuery());
   app.use(docs(routes));
   app.use(createRouter(routes, deps).routes());
   app.use(() => {

@@ -1,6 +1,10 @@
-import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import Koa from "koa";
+import type { ApiConfig } from "../config.ts";
+import type { Logger } from "../logging.ts";
+import { requestId } from "./middleware/request.ts";
+import { allowFrontends, originCheck, securityHeaders } from "./middleware/security.ts";
 import { problem, PROBLEM_TYPE } from "./problem.ts";
 import { answerUnreadable } from "./unreadable.ts";
 
@@ -15,35 +19,42 @@ export interface WaitingRoom {
 
 /**
  * Answers at the API's port while its process still waits for what it needs: alive, and not ready because of `waitsFor()`. So a
- * supervisor does not take a long wait for a dead process, and a person is not left with a connection that is refused.
+ * supervisor does not take a long wait for a dead process, and a page is told to come back instead of being refused a connection.
  * @throws the error of listen, such as EADDRINUSE
  */
-export async function openWaitingRoom(options: {
-  readonly host: string;
-  readonly port: number;
-  readonly waitsFor: () => string;
-}): Promise<WaitingRoom> {
-  const server = createServer((request, response) => {
-    const answer = (status: number, type: string, body: object): void => {
-      const headers = { "content-type": type, "cache-control": "no-store", connection: "close" };
-      const again = status === 503 ? { "retry-after": String(RETRY_AFTER_S) } : {};
-      response.writeHead(status, { ...headers, ...again }).end(JSON.stringify(body));
-    };
-    const detail = `this server is starting and waits for ${options.waitsFor()}`;
-    const [path] = (request.url ?? "").split("?", 1);
-    if (path === "/healthz") answer(200, "application/json", { status: "ok" });
-    else if (path === "/readyz")
-      answer(503, "application/json", { ready: false, checks: { start: { ok: false, detail } } });
+export async function openWaitingRoom(
+  config: Pick<ApiConfig, "HOST" | "PORT" | "FRONTEND_URL" | "NODE_ENV">,
+  logger: Logger,
+  waitsFor: () => string,
+): Promise<WaitingRoom> {
+  const app = new Koa();
+  app.silent = true;
+  app.use(requestId());
+  app.use(securityHeaders());
+  app.use(allowFrontends(originCheck(config, logger)));
+  app.use((ctx) => {
+    ctx.set({ "Cache-Control": "no-store", Connection: "close" });
+    if (ctx.path === "/healthz") {
+      ctx.body = { status: "ok" };
+      return;
+    }
+    const detail = `this server is starting and waits for ${waitsFor()}`;
+    ctx.status = 503;
+    ctx.set("Retry-After", String(RETRY_AFTER_S));
+    if (ctx.path === "/readyz")
+      ctx.body = { ready: false, checks: { start: { ok: false, detail } } };
     else {
-      const requestId = randomUUID();
-      const body = problem({ status: 503, code: "starting", detail, requestId });
-      answer(503, PROBLEM_TYPE, body);
+      const asked = String(ctx.state["requestId"]);
+      ctx.body = problem({ status: 503, code: "starting", detail, requestId: asked });
+      ctx.type = PROBLEM_TYPE;
     }
   });
+  const handle = app.callback();
+  const server = createServer((request, response) => void handle(request, response));
   answerUnreadable(server);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(options.port, options.host, () => {
+    server.listen(config.PORT, config.HOST, () => {
       server.off("error", reject);
       resolve();
     });

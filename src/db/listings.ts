@@ -4,7 +4,8 @@ import type { Deployment } from "./reads.ts";
 
 /**
  * Tells everybody the titles of these auctions, as far as their hosts have said them and the auctions are indexed; each once, however
- * often it is called. A title may be said before the indexer sees the auction, or after: whoever comes second tells it.
+ * often it is called. A title may be said before the indexer sees the auction, or after: whoever comes second tells it. For that it
+ * is called in the transaction that wrote the title, or the auction, after it did.
  */
 export async function tellListings(
   tx: Queryable,
@@ -12,6 +13,10 @@ export async function tellListings(
   auctionIds: readonly string[],
 ): Promise<void> {
   if (auctionIds.length === 0) return;
+  // One after the other: whoever gets the lock second sees what the first has written, as that has committed.
+  await tx.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [
+    `listings of ${at.chainId}:${at.contract}`,
+  ]);
   const listings = await tx.query<{ auctionId: string; title: string; transactionHash: string }>(
     `SELECT l.auction_id AS "auctionId", l.title, l.transaction_hash AS "transactionHash"
      FROM auction_listings l JOIN auctions a USING (chain_id, contract, auction_id)

@@ -19,6 +19,7 @@ import { Migration20261123810000_creations } from "../../migrations/Migration202
 import { Migration20261123820000_done_by_others } from "../../migrations/Migration20261123820000_done_by_others.ts";
 import { Migration20261123830000_announced_by_user } from "../../migrations/Migration20261123830000_announced_by_user.ts";
 import { Migration20261130000000_unread_logs } from "../../migrations/Migration20261130000000_unread_logs.ts";
+import { Migration20261201000000_announced_which } from "../../migrations/Migration20261201000000_announced_which.ts";
 import { refused } from "../errors.ts";
 import type { Pool } from "pg";
 import { newClient } from "./connection.ts";
@@ -47,6 +48,7 @@ const migrations = [
   Migration20261123820000_done_by_others,
   Migration20261123830000_announced_by_user,
   Migration20261130000000_unread_logs,
+  Migration20261201000000_announced_which,
 ];
 
 const MIGRATIONS_TABLE = "schema_migrations";

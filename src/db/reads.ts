@@ -168,20 +168,23 @@ const ANNOUNCED_DAYS = 7;
 const MAX_ANNOUNCED = 100;
 
 /**
- * Keeps what a user says about the auction that a transaction will create; the indexer's transaction makes it the listing. One that
- * has announced too many loses the oldest.
+ * Keeps what a user says about the auction that a transaction will create, and which one of several is meant; the indexer's
+ * transaction makes it the listing. One that has announced too many loses the oldest.
  */
 export async function announceListing(
   db: Queryable,
-  said: Omit<ListingRow, "auctionId"> & { readonly transactionHash: string },
+  said: Omit<ListingRow, "auctionId"> & {
+    readonly transactionHash: string;
+    readonly auctionId?: string | undefined;
+  },
 ): Promise<void> {
   await db.query(
-    "INSERT INTO announced_auctions (transaction_hash, user_id, title, description) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-    [said.transactionHash, said.userId, said.title, said.description],
+    "INSERT INTO announced_auctions (transaction_hash, user_id, auction_id, title, description) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+    [said.transactionHash, said.userId, said.auctionId ?? null, said.title, said.description],
   );
   await db.query(
-    `DELETE FROM announced_auctions WHERE user_id = $1 AND transaction_hash IN (
-       SELECT transaction_hash FROM announced_auctions WHERE user_id = $1 ORDER BY created_at DESC, transaction_hash OFFSET $2)`,
+    `DELETE FROM announced_auctions WHERE user_id = $1 AND ctid IN (
+       SELECT ctid FROM announced_auctions WHERE user_id = $1 ORDER BY created_at DESC, transaction_hash, auction_id OFFSET $2)`,
     [said.userId, MAX_ANNOUNCED],
   );
 }

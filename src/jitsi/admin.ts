@@ -31,9 +31,10 @@ export async function endRoom(admin: ProsodyAdmin, room: string): Promise<EndRoo
   if (status === 404 && isModules) return { ended: true, alreadyGone: true };
   // Nobody knows whether the room is there: people may sit in it.
   if (status === 404)
-    throw unavailable(
-      "jitsi_unavailable",
+    throw refused(
+      "jitsi_end_refused",
       "There is no end-meeting at JITSI_ADMIN_URL: the 404 is not that of mod_muc_end_meeting. Load the module, or correct the URL.",
+      502,
     );
   if (status === 400 || status === 401 || status === 403) {
     throw refused(

@@ -1,4 +1,7 @@
+import { tellListings } from "../../src/db/listings.ts";
 import {
+  AUCTION_CONTRACT,
+  CHAIN_ID,
   createTestWorld,
   type Person,
   seedAuction,
@@ -338,6 +341,36 @@ describe("recording a created auction", () => {
       code: "wallet_not_yours",
     });
     expect((await name(first, host, bundle)).body).toMatchObject({ code: "wallet_not_yours" });
+  });
+
+  test("tells the title also when it is said while the indexer's transaction is open", async () => {
+    const auctionId = "777201";
+    let transactionHash = "";
+    let answer: ReturnType<typeof record> | undefined;
+    await world.db.transaction(async (tx) => {
+      await seedAuction(tx, { auctionId, host: host.wallet.address });
+      const [row] = await tx.query<{ hash: string }>(
+        "SELECT steps->'created'->>'transactionHash' AS hash FROM auctions WHERE auction_id = $1",
+        [auctionId],
+      );
+      transactionHash = row?.hash ?? "";
+      await tellListings(tx, { chainId: CHAIN_ID, contract: AUCTION_CONTRACT }, [auctionId]);
+      api.reader.creations.set(transactionHash, {
+        status: "created",
+        auctions: [{ auctionId, host: host.wallet.address.toLowerCase() }],
+        blockNumber: 5,
+        confirmations: 2,
+      });
+      answer = record(transactionHash);
+      // It has written the title, and waits for this transaction.
+      const waiting = async (): Promise<boolean> =>
+        (await world.db.query("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
+          .length > 0;
+      while (!(await waiting())) await new Promise((resolve) => setTimeout(resolve, 10));
+    });
+    expect((await answer)?.status).toBe(201);
+    const told = "SELECT FROM events WHERE type = 'auction-listed' AND data->>'auctionId' = $1";
+    expect(await world.db.query(told, [auctionId])).toHaveLength(1);
   });
 
   test("refuses an auction of somebody else's wallet, and keeps nothing", async () => {

@@ -1,9 +1,10 @@
 // POST /api/auctions/created with everything real: the contract on anvil, the indexer, Postgres, and Temporal, which counts the
 // workflows there are.
+import { jest } from "@jest/globals";
 import { Connection, Client } from "@temporalio/client";
 import { getCreateAddress } from "ethers";
 import { createOrm } from "../../src/db/migrate.ts";
-import { createChainReader } from "../../src/chain/reader.ts";
+import { type CreationCheck, createChainReader } from "../../src/chain/reader.ts";
 import { meetingAuctionInterface } from "../../src/chain/contracts.ts";
 import { auctionWorkflowId } from "../../src/domain/process.ts";
 import { startAuctionWorkflow } from "../../src/workflows/start.ts";
@@ -330,6 +331,67 @@ function bundle(to: string, calls: readonly string[]): string {
   const codeBytes = copyBytes + steps.length / 2 + 1;
   return `0x${push2(bodies.length * length)}${push2(codeBytes)}600039${steps}00${bodies.join("")}`;
 }
+
+test("the title is told where this node's endpoint is behind the indexer's, and nobody asks again", async () => {
+  const ada = await host();
+  const hash = await create(ada);
+  await engine.mine();
+  await engine.mine();
+  await engine.index();
+  const { reader } = nodes[0].deps;
+  const lagging = jest.spyOn(reader, "auctionsCreatedIn").mockImplementation(
+    async (asked) =>
+      ({
+        ...(await nodes[1].deps.reader.auctionsCreatedIn(asked)),
+        confirmations: 1,
+      }) as CreationCheck,
+  );
+  const { status, body } = await record(ada, hash);
+  lagging.mockRestore();
+  expect([status, body.status]).toEqual([202, "unconfirmed"]);
+  const told = await engine.db.query(
+    "SELECT FROM events WHERE type = 'auction-listed' AND data->>'auctionId' = $1",
+    [body.auctionId],
+  );
+  expect(told).toHaveLength(1);
+});
+
+test("words that name one of several auctions are that one's, also when no block has the transaction yet", async () => {
+  const ada = await host();
+  const { chain } = engine;
+  const calls = [1, 2].map(() =>
+    meetingAuctionInterface.encodeFunctionData("createAuction", [
+      chain.params({ endTime: chain.nowS + 10_000 }),
+    ]),
+  );
+  const made = getCreateAddress({ from: ada.wallet.address, nonce: 0 }).toLowerCase();
+  await engine.db.query(
+    "INSERT INTO wallets (user_id, address, source) SELECT user_id, $2, source FROM wallets WHERE address = $1",
+    [ada.wallet.address.toLowerCase(), made],
+  );
+  await engine.automine(false);
+  const transactionHash = await engine.send("eth_sendTransaction", {
+    from: ada.wallet.address,
+    data: bundle(chain.auction, calls),
+    gas: "0x1e8480",
+  });
+  const count = Number(await chain.read("auctionCount"));
+  const [first, second] = [count + 1, count + 2].map(String);
+  for (const [title, auctionId] of [
+    ["Of the second", second],
+    ["Of the first", first],
+    ["Said again", first],
+  ]) {
+    const said = { title, description: "", auctionId };
+    expect((await record(ada, transactionHash, nodes[0], said)).status).toBe(202);
+  }
+  await engine.mine();
+  await engine.mine();
+  await engine.automine(true);
+  await engine.index();
+  expect(await listingsOf(first ?? "")).toEqual([{ title: "Of the first" }]);
+  expect(await listingsOf(second ?? "")).toEqual([{ title: "Of the second" }]);
+});
 
 test("every auction that a transaction creates is read from its receipt", async () => {
   const ada = await host();

@@ -1,5 +1,6 @@
 // Requests that are made to break something, and what an answer to a stranger must not tell.
 import { jest } from "@jest/globals";
+import { randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
@@ -10,6 +11,7 @@ import {
   CHAIN_ID,
   createTestWorld,
   JITSI_SECRET,
+  ORIGIN,
   PASS_CONTRACT,
   testConfig,
   type TestApi,
@@ -69,6 +71,36 @@ const compressed: Readonly<Record<string, (text: string) => Buffer>> = {
   deflate: (text) => deflateSync(text),
   br: (text) => brotliCompressSync(text),
 };
+
+test.each(Object.keys(compressed))(
+  "a %s body that is too long and damaged is refused, and ends nothing",
+  async (encoding) => {
+    const headers = { "content-type": "application/json", "content-encoding": encoding };
+    const post = async (length: number, at: number): Promise<number> => {
+      const bytes =
+        compressed[encoding]?.(JSON.stringify({ verificationToken: "a".repeat(length) })) ??
+        Buffer.alloc(0);
+      const index = bytes.length - at;
+      if (at > 0 && index >= 0) bytes.writeUInt8(bytes.readUInt8(index) ^ 0xff, index);
+      return (await api.request("/api/auth/para-auth", { raw: bytes as never, headers })).status;
+    };
+    // Around the limit, whole, and damaged near its end, where the checksums are.
+    for (const length of [60_000, 66_000, 90_000, 1_000_000])
+      for (const at of [0, 1, 3, 6, 9]) expect([400, 413, 422]).toContain(await post(length, at));
+    expect(await post(90_000, 0)).toBe(413);
+    // Long as it came, too.
+    const noise = compressed[encoding]?.(randomBytes(80_000).toString("base64"));
+    const long = await api.request("/api/auth/para-auth", { raw: noise as never, headers });
+    expect(long.status).toBe(413);
+    expect((await api.request("/healthz")).status).toBe(200);
+  },
+);
+
+test("a page can read why its query was refused", async () => {
+  const headers = { origin: ORIGIN };
+  const answer = await api.request(`/healthz?${"a".repeat(5_000)}`, { headers });
+  expect([answer.status, answer.headers.get("access-control-allow-origin")]).toEqual([414, ORIGIN]);
+});
 
 test.each(Object.keys(compressed))("a damaged %s body is the sender's fault", async (encoding) => {
   const whole = compressed[encoding]?.(JSON.stringify({ verificationToken: "a".repeat(2_000) }));

@@ -72,6 +72,10 @@ test("as viem wraps it, too", () => {
     cause: { data: { errorName: "x" }, raw: data },
   });
   expect(explainContractError(thrown)?.name).toBe("NotHost");
+  // Older wallets, and a selector of somebody else's in front.
+  const older = { data: { originalError: { code: 3, data } } };
+  expect(explainContractError(older)?.name).toBe("NotHost");
+  expect(explainContractError({ data: "0x08c379a0", error: { data } })?.name).toBe("NotHost");
 });
 
 test("what is no revert of these contracts is not explained, whatever it looks like", () => {

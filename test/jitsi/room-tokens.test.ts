@@ -339,7 +339,7 @@ describe("ending a meeting", () => {
   test("is not done where the 404 is not the module's: people may sit in the room", async () => {
     const wrongPath = { ...jitsi.config, adminUrl: `${jitsi.config.adminUrl}/no/such/path` };
     await expect(outcomeOf(() => createRoomTokens(wrongPath).endRoom(room))).resolves.toBe(
-      "retry jitsi_unavailable 503",
+      "refuse jitsi_end_refused 502",
     );
   });
 

@@ -34,6 +34,10 @@ test("what is no line of the log is a reason; where there is none, all lines are
     "{}",
   ]);
   expect(reasonsIn([line("info", "x")])).toEqual([line("info", "x")]);
+  // Lines of others that look like ours.
+  for (const other of ['{"level":"error","message":5}', '{"level":"error"}', "null", "5"])
+    expect(reasonsIn([other])).toEqual([other]);
+  expect(reasonsIn([line("error", "\u001b[2Jx")])).toEqual(["�[2Jx"]);
 });
 
 test("a restart appends to the log: only what the process that failed has written is shown", () => {

@@ -9,7 +9,7 @@ import { type Api, createApi } from "../../src/api/server.ts";
 import { issueAccessToken } from "../../src/api/auth/tokens.ts";
 import type { ChainReader, CreationCheck, PassOwnership } from "../../src/chain/reader.ts";
 import { type ApiConfig, loadApiConfig } from "../../src/config.ts";
-import type { Database } from "../../src/db/database.ts";
+import type { Database, Queryable } from "../../src/db/database.ts";
 import { createOrm } from "../../src/db/migrate.ts";
 import { findAccount, type Account } from "../../src/db/people.ts";
 import type { AuctionInput } from "../../src/domain/process.ts";
@@ -37,7 +37,7 @@ export function testConfig(env: Record<string, string> = {}): ApiConfig {
     TEMPORAL_ADDRESS: "unused:7233",
     ETH_HTTP_ENDPOINT: "http://unused.invalid",
     AUCTION_CONTRACT_ADDRESS: AUCTION_CONTRACT,
-    JITSI_DOMAIN: "meet.example.org",
+    JITSI_DOMAIN: "meet.meeting-house.dev",
     JITSI_APP_ID: "meeting-auction",
     JITSI_SECRET: "the-room-token-secret-of-the-tests!!",
     FRONTEND_URL: ORIGIN,
@@ -325,7 +325,7 @@ export interface AuctionSeed {
 let nextAuctionId = 1_000;
 
 /** An auction as the indexer would have projected it. Returns its id. */
-export async function seedAuction(db: Database, seed: AuctionSeed): Promise<string> {
+export async function seedAuction(db: Queryable, seed: AuctionSeed): Promise<string> {
   const id = seed.auctionId ?? String(nextAuctionId++);
   const endsAt = seed.endsAt ?? new Date(Date.now() + 3_600_000);
   const hash = `0x${randomBytes(32).toString("hex")}`;

@@ -63,7 +63,11 @@ export async function recordCreated(
   }
   const auctionId = chosenOf(creation.auctions, user, command.auctionId);
   const place = deploymentOf(deps);
-  const listing = await saveListing(deps.db, place, { ...command, auctionId, userId: user.id });
+  const listing = await deps.db.transaction(async (tx) => {
+    const saved = await saveListing(tx, place, { ...command, auctionId, userId: user.id });
+    await tellListings(tx, place, [auctionId]);
+    return saved;
+  });
   if (listing.userId !== user.id)
     throw refused(
       "auction_recorded_by_other",
@@ -75,7 +79,6 @@ export async function recordCreated(
     return { done: false, status: "unconfirmed", auctionId, confirmations };
   const auction = await findAuction(deps.db, place, auctionId);
   if (auction === undefined) return { done: false, status: "unindexed", auctionId, confirmations };
-  await tellListings(deps.db, place, [auctionId]);
   await deps.startAuction({
     ...place,
     auctionId,
