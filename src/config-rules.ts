@@ -222,6 +222,10 @@ function checkWallets(config: Partial<ApiConfig & WorkerConfig>, problems: Confi
 /** Names that RFC 2606 and RFC 6761 keep for examples. */
 const EXAMPLE_HOST = /(^|\.)(example\.(com|net|org)|example|invalid|test)$/;
 
+/** Whether nobody on the way reads what a browser asks for: encrypted, or on one machine. */
+const isPrivate = ({ protocol, hostname }: URL): boolean =>
+  protocol === "https:" || ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
+
 /** Values of env.example that were left as they are. */
 function checkPlaceholders(
   config: Partial<ApiConfig & WorkerConfig>,
@@ -240,7 +244,7 @@ function checkPlaceholders(
       problem: "is a placeholder: name your own server, or 8x8.vc for JaaS",
       example: "meet.<your domain>",
     });
-  if (config.JITSI_URL?.startsWith("http:") === true)
+  if (config.JITSI_URL !== undefined && !isPrivate(new URL(config.JITSI_URL)))
     problems.push({
       variable: "JITSI_URL",
       problem: "must be https: the tokens that open rooms are part of these addresses",

@@ -376,6 +376,12 @@ test("no name of ours looks like another one of ours that is left out", () => {
   expect(misspelt(Object.fromEntries(names.map((name) => [name, "x"])))).toEqual([]);
 });
 
+test("in production a Jitsi on this machine needs no certificate", () => {
+  const production = { NODE_ENV: "production", DATABASE_URL: "postgres://x/x?sslmode=disable" };
+  const given = { ...api, ...production, JITSI_URL: "http://127.0.0.1:5103" };
+  expect(problemsOf(() => loadApiConfig(given))).toEqual([]);
+});
+
 test.each([
   [{ JITSI_DOMAIN: "meet.jit.si" }, "JITSI_DOMAIN: is the public server"],
   [{ JITSI_DOMAIN: "meet.example.org:8443" }, "JITSI_DOMAIN: is a placeholder"],

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { type HDNodeWallet, Wallet } from "ethers";
@@ -222,6 +224,15 @@ test("while it waits for what it needs, the API says that it lives and what it w
     expect([early.status, early.headers.get("retry-after")]).toEqual([503, "2"]);
     expect(early.headers.get("content-type")).toBe("application/problem+json");
     expect(await early.json()).toMatchObject({ status: 503, code: "starting" });
+    // A page can read that, and a request that was sent by half keeps nobody from ending.
+    const origin = "http://localhost:3000";
+    const seen = await fetch(`${urls.api}/api/meta`, { headers: { origin } });
+    expect(seen.headers.get("access-control-allow-origin")).toBe(origin);
+    for (const port of [parts.stack.ports.api, metricsPorts.api]) {
+      const half = connect(port, "127.0.0.1").on("error", () => undefined);
+      await once(half, "connect");
+      half.write("GET /metr");
+    }
     expect(await api.stop()).toBe(0);
   } finally {
     await api.stop();
