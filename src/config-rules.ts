@@ -88,7 +88,7 @@ export function checkTogether(
       example: "-----BEGIN PRIVATE KEY-----\\n…",
     });
   }
-  if (config.NODE_ENV === "production") checkPlaceholders(config, problems);
+  if (config.NODE_ENV === "production") checkProduction(config, problems);
   // The prefix of a key decides which of Para's environments the SDK talks to, whatever else it is told.
   const [prefix, rest] = config.PARA_API_KEY?.reveal().split("_") ?? [];
   if (
@@ -226,8 +226,8 @@ const EXAMPLE_HOST = /(^|\.)(example\.(com|net|org)|example|invalid|test)$/;
 const isPrivate = ({ protocol, hostname }: URL): boolean =>
   protocol === "https:" || ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
 
-/** Values of env.example that were left as they are. */
-function checkPlaceholders(
+/** What is good enough for development: values of env.example that were left as they are, and tokens sent in clear. */
+function checkProduction(
   config: Partial<ApiConfig & WorkerConfig>,
   problems: ConfigProblem[],
 ): void {

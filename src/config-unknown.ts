@@ -16,7 +16,7 @@ const LONGEST = 2 * Math.max(...KNOWN.map((name) => name.length));
 const LETTERS_FOR_A_MISTAKE = 6;
 
 /** The name of ours that was probably meant by one that is not; undefined when it looks like none. */
-export function meantBy(name: string): string | undefined {
+function meantBy(name: string): string | undefined {
   if (isKnown.has(name) || name.length > LONGEST) return undefined;
   const mistakes = Math.floor(name.length / LETTERS_FOR_A_MISTAKE);
   const [nearest] = KNOWN.map((known) => ({ known, distance: leven(name, known) }))
@@ -27,7 +27,7 @@ export function meantBy(name: string): string | undefined {
 
 /** The variables that are set, are none of ours, and look like one. Nothing reads them. */
 export function misspelt(
-  env: Readonly<Record<string, string | undefined>>,
+  env: Readonly<Record<string, string | undefined>> = process.env,
 ): readonly { readonly name: string; readonly meant: string }[] {
   return Object.keys(env).flatMap((name) => {
     const meant = meantBy(name);

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { JsonRpc } from "./chain/rpc.ts";
-import type { WaitingRoom } from "./api/waiting.ts";
+import type { StartupServer } from "./api/startup-server.ts";
 import {
   type ApiConfig,
   commonOf,
@@ -51,25 +51,25 @@ function givenRole(): Role | undefined {
 }
 
 /** What a start waits for, and the health of the process, which is that until everything is there. */
-class Beginning {
+class Startup {
   readonly #logger: Logger;
-  #what = "its configuration";
-  isOver = false;
+  #part = "its configuration";
+  isDone = false;
   health = async (): Promise<HealthReport> => ({
     ready: false,
-    checks: { start: { ok: false, detail: `waits for ${this.#what}` } },
+    checks: { start: { ok: false, detail: `waits for ${this.#part}` } },
   });
 
   constructor(logger: Logger) {
     this.#logger = logger;
   }
 
-  readonly waitsFor = (): string => this.#what;
+  readonly waitsFor = (): string => this.#part;
 
-  /** Tries until it succeeds, or for long enough. */
-  async patiently<T>(what: string, work: () => Promise<T>): Promise<T> {
-    this.#what = what;
-    return patiently(what, this.#logger, work);
+  /** Tries until it succeeds, or for long enough. Strangers may learn the part; `where` to look stands in the log alone. */
+  async patiently<T>(part: string, where: string, work: () => Promise<T>): Promise<T> {
+    this.#part = part;
+    return patiently(`${part} (${where})`, this.#logger, work);
   }
 }
 
@@ -82,7 +82,7 @@ async function start(
 ): Promise<{ readonly finished: Promise<void> }> {
   const config = commonOf(configs);
   const metrics = createMetrics();
-  const beginning = new Beginning(logger);
+  const startup = new Startup(logger);
   let sdkMetrics: (() => Promise<string>) | undefined;
   const { METRICS_HOST: host, METRICS_PORT: port } = config;
   const server = await listening("METRICS_PORT", { host, port }, () =>
@@ -91,8 +91,8 @@ async function start(
       port,
       registry: metrics.registry,
       more: async () => (await sdkMetrics?.()) ?? "",
-      health: () => beginning.health(),
-      isStarted: () => beginning.isOver,
+      health: () => startup.health(),
+      isStarted: () => startup.isDone,
       logger,
     }),
   );
@@ -106,10 +106,9 @@ async function start(
       }),
   });
   const { api: apiConfig } = configs;
-  const waitingRoom =
-    apiConfig === undefined ? undefined : await openDoor(apiConfig, logger, beginning.waitsFor);
-  if (waitingRoom !== undefined)
-    parts.push({ name: "waiting room", close: () => waitingRoom.close() });
+  const startupServer = apiConfig && (await answerEarly(apiConfig, logger, startup.waitsFor));
+  if (startupServer !== undefined)
+    parts.push({ name: "startup server", close: () => startupServer.close() });
 
   const rpc = new JsonRpc({
     endpoints: config.ETH_HTTP_ENDPOINT,
@@ -123,14 +122,14 @@ async function start(
     onError: (error) => logger.warn("a database connection broke", { error }),
   });
   parts.push({ name: "database", close: () => db.close() });
-  await beginning.patiently("Postgres (DATABASE_URL)", () => checkDatabase(config.DATABASE_URL));
-  const chain = await beginning.patiently("the chain (ETH_HTTP_ENDPOINT)", () =>
+  await startup.patiently("Postgres", "DATABASE_URL", () => checkDatabase(config.DATABASE_URL));
+  const chain = await startup.patiently("the chain", "ETH_HTTP_ENDPOINT", () =>
     checkChain(configs, rpc, db),
   );
   rpc.pin(chain.chainId);
   const temporal = connectTemporal(config);
   parts.push({ name: "temporal", close: () => temporal.connection.close() });
-  await beginning.patiently(`Temporal (TEMPORAL_ADDRESS, ${temporal.how})`, () =>
+  await startup.patiently("Temporal", `TEMPORAL_ADDRESS, ${temporal.how}`, () =>
     temporal.connection.ensureConnected(),
   );
   const rounds = new Rounds();
@@ -142,7 +141,7 @@ async function start(
   const api = apiConfig && (await prepare({ ...common, config: apiConfig, health, metrics }));
   if (api !== undefined) parts.push({ name: "api", close: () => api.close() });
   // No process can be started, or show where it is, before the namespace knows what it shows.
-  const registered = await beginning.patiently("the namespace (TEMPORAL_NAMESPACE)", () =>
+  const registered = await startup.patiently("the namespace", "TEMPORAL_NAMESPACE", () =>
     ensureSearchAttributes(temporal.connection, temporal.namespace),
   );
   if (registered.length > 0) logger.info("search attributes are registered", { registered });
@@ -164,10 +163,10 @@ async function start(
     parts.push({ name: "worker", close: () => worker.close() });
     finished = worker.finished;
   }
-  await waitingRoom?.close();
+  await startupServer?.close();
   await api?.listen();
-  beginning.health = health;
-  beginning.isOver = true;
+  startup.health = health;
+  startup.isDone = true;
   return { finished };
 }
 
@@ -188,14 +187,14 @@ async function checkDatabase(url: string): Promise<void> {
 }
 
 /** Answers at the API's port until the API does. @throws ConfigError when the port is taken */
-async function openDoor(
+async function answerEarly(
   config: ApiConfig,
   logger: Logger,
   waitsFor: () => string,
-): Promise<WaitingRoom> {
-  const { openWaitingRoom } = await import("./api/waiting.ts");
+): Promise<StartupServer> {
+  const { serveWhileStarting } = await import("./api/startup-server.ts");
   const at = { host: config.HOST, port: config.PORT };
-  return listening("PORT", at, () => openWaitingRoom(config, logger, waitsFor));
+  return listening("PORT", at, () => serveWhileStarting(config, logger, waitsFor));
 }
 
 /** The API, which does not listen yet. Loaded only here: a worker needs none of it. */
@@ -234,7 +233,7 @@ async function main(timing: Partial<WorkerTiming>): Promise<void> {
     ...(config.LOG_DIR === "-" ? {} : { directory: config.LOG_DIR }),
     terminal: process.stdout.isTTY,
   });
-  for (const { name, meant } of misspelt(process.env))
+  for (const { name, meant } of misspelt())
     logger.warn(`the variable ${name} means nothing here: did you mean ${meant}?`);
   const parts: Part[] = [];
   armCrash(config.CRASH_AT);

@@ -4,14 +4,14 @@ import { ProblemError, retryAfterMs } from "./problem.ts";
 
 export interface Patience {
   readonly signal?: AbortSignal;
-  /** Hears of each try that brought no answer, before the next; by default the console is told of the first. */
+  /** Called after each try without an answer, before the next; by default the first one is a warning on the console. */
   readonly onNoAnswer?: (error: TypeError, tries: number) => void;
 }
 
 /** A browser does not tell a page why: a server that is away and an origin that is refused look the same. */
 function warn(error: TypeError, tries: number): void {
   if (tries > 1) return;
-  // oxlint-disable-next-line no-console -- the place where whoever writes the page looks
+  // oxlint-disable-next-line no-console -- where developers of a page look
   console.warn(
     `The Meeting Auction API gave no answer that can be read (${error.message}); trying again for a minute. The server is starting, away, or refuses this page's origin (CORS): then its log names the origin, which belongs into FRONTEND_URL.`,
   );

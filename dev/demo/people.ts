@@ -28,11 +28,6 @@ export interface Answer {
   readonly body: any;
 }
 
-/** Whether it was refused for that reason, and not for another one that looks alike. */
-export function isRefusal(answer: Answer, status: number, code: string): boolean {
-  return answer.status === status && answer.body?.code === code;
-}
-
 /** Everything the demo's people need to act. */
 export interface World {
   readonly urls: StackUrls;

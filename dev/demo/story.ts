@@ -1,7 +1,7 @@
 import type { App } from "../stack/app.ts";
 import { type Narrator } from "./narrator.ts";
 import { paceOf } from "./pace.ts";
-import { type Answer, EVENT_TYPES, Person, fund, isRefusal, type World } from "./people.ts";
+import { type Answer, EVENT_TYPES, Person, fund, type World } from "./people.ts";
 import {
   bid,
   ending,
@@ -44,6 +44,8 @@ export async function play(
     const whole = typeof seen === "string" || ok ? answer : JSON.stringify(seen);
     observations.push({ what, ok, seen: whole });
   };
+  const observeRefusal = (what: string, seen: Answer, status: number, code: string): void =>
+    observe(what, seen.status === status && seen.body?.code === code, seen);
 
   const person = (name: string): Person => new Person(name, world);
   const people = {
@@ -182,11 +184,7 @@ export async function play(
     const meetingId = await meetingOf(stage, held);
 
     const stranger = await mallory.enter(meetingId);
-    observe(
-      "a stranger is refused",
-      isRefusal(stranger.access, 404, "meeting_not_found"),
-      stranger.access,
-    );
+    observeRefusal("a stranger is refused", stranger.access, 404, "meeting_not_found");
     narrator.tell(
       "held",
       `Mallory, who holds no pass, is refused (${stranger.access.status} ${stranger.access.body.code})`,
@@ -198,11 +196,8 @@ export async function play(
       () => ada.api("POST", `/api/meetings/${meetingId}/close`),
       (answer) => answer.status !== 503,
     );
-    observe(
-      "a meeting that has not begun cannot be closed",
-      isRefusal(tooSoon, 409, "meeting_not_started"),
-      tooSoon,
-    );
+    const early = "a meeting that has not begun cannot be closed";
+    observeRefusal(early, tooSoon, 409, "meeting_not_started");
     narrator.tell(
       "held",
       `Ada cannot close it before it begins (${tooSoon.status} ${tooSoon.body.code})`,
@@ -226,8 +221,8 @@ export async function play(
       String(forged.status),
     );
 
-    const early = await dave.api("POST", `/api/meetings/${meetingId}/extend`, { minutes: 1 });
-    observe("only the host may extend", isRefusal(early, 403, "not_the_host"), early);
+    const byGuest = await dave.api("POST", `/api/meetings/${meetingId}/extend`, { minutes: 1 });
+    observeRefusal("only the host may extend", byGuest, 403, "not_the_host");
     const extended = await ada.api("POST", `/api/meetings/${meetingId}/extend`, { minutes: 1 });
     observe("the host extends the meeting", extended.status === 200, extended);
     narrator.tell("held", `Ada extends the meeting to ${extended.body.endsAt}`);

@@ -41,13 +41,18 @@ export async function readAuctionState(
   };
 }
 
+export interface CreatedAuction {
+  readonly auctionId: string;
+  readonly host: string;
+}
+
 /** What a transaction that claims to have created an auction did. Addresses are lower-case. */
 export type CreationCheck =
   | { readonly status: "pending" | "reverted" | "other" }
   | {
       readonly status: "created";
-      /** At least one: a bundle of a contract wallet, or a multicall, can create several, for several hosts. */
-      readonly auctions: readonly { readonly auctionId: string; readonly host: string }[];
+      /** A bundle of a contract wallet, or a multicall, can create several, for several hosts. */
+      readonly auctions: readonly [CreatedAuction, ...CreatedAuction[]];
       readonly blockNumber: number;
       readonly confirmations: number;
     };
@@ -90,7 +95,7 @@ export function createChainReader(options: ChainReaderOptions): ChainReader {
       const receipt = await receiptOf(rpc, transactionHash);
       if (receipt === null) return { status: "pending" };
       if (receipt.status !== 1) return { status: "reverted" };
-      const auctions = receipt.logs
+      const [first, ...others] = receipt.logs
         .filter((log) => log.address === auctionContract)
         .map((log) => meetingAuctionInterface.parseLog(log))
         .filter((event) => event?.name === "AuctionCreated")
@@ -98,10 +103,11 @@ export function createChainReader(options: ChainReaderOptions): ChainReader {
           auctionId: String(event?.args["auctionId"]),
           host: String(event?.args["host"]).toLowerCase(),
         }));
-      if (auctions.length === 0) return { status: "other" };
+      if (first === undefined) return { status: "other" };
       const head = await latestBlock(rpc);
       const confirmations = Math.max(0, head.number - receipt.blockNumber + 1);
-      return { status: "created", auctions, blockNumber: receipt.blockNumber, confirmations };
+      const { blockNumber } = receipt;
+      return { status: "created", auctions: [first, ...others], blockNumber, confirmations };
     },
 
     async passOwner(tokenId) {

@@ -73,6 +73,31 @@ async function submit(from: Person, method: string, args: readonly unknown[]): P
 const create = (from: Person): Promise<string> =>
   submit(from, "createAuction", [engine.chain.params({ endTime: engine.chain.nowS + 10_000 })]);
 
+/** Code that calls `to` once with each of `calls`, which have one length, while it is deployed. */
+function bundle(to: string, calls: readonly string[]): string {
+  const bodies = calls.map((call) => call.slice(2));
+  const length = (bodies[0] ?? "").length / 2;
+  const push2 = (value: number): string => `61${value.toString(16).padStart(4, "0")}`;
+  const one = (index: number): string =>
+    `60006000${push2(length)}${push2(index * length)}600073${to.slice(2)}5af150`;
+  const steps = bodies.map((_, index) => one(index)).join("");
+  const copyBytes = 9;
+  const codeBytes = copyBytes + steps.length / 2 + 1;
+  return `0x${push2(bodies.length * length)}${push2(codeBytes)}600039${steps}00${bodies.join("")}`;
+}
+
+/** Two auctions in one transaction, of a contract that it deploys. Returns its hash. */
+function createTwo(from: Person): Promise<string> {
+  const { chain } = engine;
+  const calls = [1, 2].map(() =>
+    meetingAuctionInterface.encodeFunctionData("createAuction", [
+      chain.params({ endTime: chain.nowS + 10_000 }),
+    ]),
+  );
+  const data = bundle(chain.auction, calls);
+  return engine.send("eth_sendTransaction", { from: from.wallet.address, data, gas: "0x1e8480" });
+}
+
 const record = (person: Person, transactionHash: string, api = nodes[0], said: object = words) =>
   api.request("/api/auctions/created", {
     token: person.token,
@@ -319,19 +344,6 @@ test("the title arrives live, once, whether it is said before the indexer sees t
   }
 });
 
-/** Code that calls `to` once with each of `calls`, which have one length, while it is deployed. */
-function bundle(to: string, calls: readonly string[]): string {
-  const bodies = calls.map((call) => call.slice(2));
-  const length = (bodies[0] ?? "").length / 2;
-  const push2 = (value: number): string => `61${value.toString(16).padStart(4, "0")}`;
-  const one = (index: number): string =>
-    `60006000${push2(length)}${push2(index * length)}600073${to.slice(2)}5af150`;
-  const steps = bodies.map((_, index) => one(index)).join("");
-  const copyBytes = 9;
-  const codeBytes = copyBytes + steps.length / 2 + 1;
-  return `0x${push2(bodies.length * length)}${push2(codeBytes)}600039${steps}00${bodies.join("")}`;
-}
-
 test("the title is told where this node's endpoint is behind the indexer's, and nobody asks again", async () => {
   const ada = await host();
   const hash = await create(ada);
@@ -358,24 +370,14 @@ test("the title is told where this node's endpoint is behind the indexer's, and 
 
 test("words that name one of several auctions are that one's, also when no block has the transaction yet", async () => {
   const ada = await host();
-  const { chain } = engine;
-  const calls = [1, 2].map(() =>
-    meetingAuctionInterface.encodeFunctionData("createAuction", [
-      chain.params({ endTime: chain.nowS + 10_000 }),
-    ]),
-  );
   const made = getCreateAddress({ from: ada.wallet.address, nonce: 0 }).toLowerCase();
   await engine.db.query(
     "INSERT INTO wallets (user_id, address, source) SELECT user_id, $2, source FROM wallets WHERE address = $1",
     [ada.wallet.address.toLowerCase(), made],
   );
   await engine.automine(false);
-  const transactionHash = await engine.send("eth_sendTransaction", {
-    from: ada.wallet.address,
-    data: bundle(chain.auction, calls),
-    gas: "0x1e8480",
-  });
-  const count = Number(await chain.read("auctionCount"));
+  const transactionHash = await createTwo(ada);
+  const count = Number(await engine.chain.read("auctionCount"));
   const [first, second] = [count + 1, count + 2].map(String);
   for (const [title, auctionId] of [
     ["Of the second", second],
@@ -395,17 +397,7 @@ test("words that name one of several auctions are that one's, also when no block
 
 test("every auction that a transaction creates is read from its receipt", async () => {
   const ada = await host();
-  const { chain } = engine;
-  const calls = [1, 2].map(() =>
-    meetingAuctionInterface.encodeFunctionData("createAuction", [
-      chain.params({ endTime: chain.nowS + 10_000 }),
-    ]),
-  );
-  const transactionHash = await engine.send("eth_sendTransaction", {
-    from: ada.wallet.address,
-    data: bundle(chain.auction, calls),
-    gas: "0x1e8480",
-  });
+  const transactionHash = await createTwo(ada);
   await engine.mine();
   const creation = await nodes[0].deps.reader.auctionsCreatedIn(transactionHash);
   const made = getCreateAddress({ from: ada.wallet.address, nonce: 0 }).toLowerCase();

@@ -216,7 +216,12 @@ test("while it waits for what it needs, the API says that it lives and what it w
       await until(async () => (await ask(`${at}/healthz`)).status === 200, api);
       await until(async () => {
         const { status, body } = await ask(`${at}/readyz`);
-        return status === 503 && (body?.checks["start"]?.detail ?? "").includes("TEMPORAL_ADDRESS");
+        return (
+          (status === 503 &&
+            (body?.checks["start"]?.detail ?? "") ===
+              "this server is starting and waits for Temporal") ||
+          body?.checks["start"]?.detail === "waits for Temporal"
+        );
       }, api);
     }
     expect((await ask(`http://127.0.0.1:${metricsPorts.api}/startedz`)).status).toBe(503);

@@ -13,6 +13,7 @@ import {
   type TestApi,
   type TestWorld,
 } from "../support/api.ts";
+import type { CreationCheck } from "../../src/chain/reader.ts";
 
 let world: TestWorld;
 beforeAll(async () => {
@@ -180,8 +181,8 @@ describe("listing-of-a-dropped-auction", () => {
     const [first, second] = [await api.person(), await api.person()];
     const hash = () => `0x${randomBytes(32).toString("hex")}`;
     const [dropped, real] = [hash(), hash()];
-    const created = (host: string, confirmations: number) => ({
-      status: "created" as const,
+    const created = (host: string, confirmations: number): CreationCheck => ({
+      status: "created",
       auctions: [{ auctionId: "77", host: host.toLowerCase() }],
       blockNumber: 9,
       confirmations,

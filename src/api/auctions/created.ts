@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { announceListing, existingAuctions, findAuction, saveListing } from "../../db/reads.ts";
 import { tellListings } from "../../db/listings.ts";
+import type { CreatedAuction } from "../../chain/reader.ts";
 import { refused } from "../../errors.ts";
 import type { ApiDeps } from "../context.ts";
 import { deploymentOf } from "../deployment.ts";
@@ -88,10 +89,15 @@ export async function recordCreated(
   return { done: true, auctionId };
 }
 
-type Created = readonly { readonly auctionId: string; readonly host: string }[];
+/** Ids in one answer. */
+const MOST_IDS = 50;
 
 /** Which of the auctions that a transaction created is meant: the one that is named, else the caller's only one. */
-function chosenOf(created: Created, user: Session, named: string | undefined): string {
+function chosenOf(
+  created: readonly CreatedAuction[],
+  user: Session,
+  named: string | undefined,
+): string {
   const own = created.filter(({ host }) => user.wallets.includes(host));
   const meant = named === undefined ? own : created.filter((one) => one.auctionId === named);
   const [one, another] = meant;
@@ -118,10 +124,7 @@ function chosenOf(created: Created, user: Session, named: string | undefined): s
   return one.auctionId;
 }
 
-/** Ids named in a refusal. */
-const MOST_IDS = 50;
-
-function choice(code: string, { auctionId }: { readonly auctionId: string }) {
+function choice(code: string, { auctionId }: CreatedAuction) {
   return { pointer: "/auctionId", code, detail: auctionId };
 }
 
@@ -155,11 +158,10 @@ export async function creationStatus(
       break;
   }
   const { auctions, confirmations, blockNumber } = creation;
-  const own = auctions.find(({ host }) => user.wallets.includes(host)) ?? auctions[0];
-  const auctionId = own?.auctionId ?? null;
+  const own = auctions.find(({ host }) => user.wallets.includes(host));
+  const { auctionId } = own ?? auctions[0];
   const auctionIds = auctions.slice(0, MOST_IDS).map((one) => one.auctionId);
-  const asked = auctionId === null ? [] : [auctionId];
-  const indexed = (await existingAuctions(deps.db, deploymentOf(deps), asked)).length > 0;
+  const indexed = (await existingAuctions(deps.db, deploymentOf(deps), [auctionId])).length > 0;
   const isConfirmed = confirmations >= nothing.confirmationsNeeded;
   const status = !isConfirmed ? "unconfirmed" : indexed ? "recorded" : "unindexed";
   return { ...nothing, status, auctionId, auctionIds, blockNumber, confirmations };

@@ -1,5 +1,4 @@
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import Koa from "koa";
 import type { ApiConfig } from "../config.ts";
 import type { Logger } from "../logging.ts";
@@ -11,22 +10,21 @@ import { answerUnreadable } from "./unreadable.ts";
 /** Those who ask come back after this. */
 const RETRY_AFTER_S = 2;
 
-export interface WaitingRoom {
-  readonly port: number;
+export interface StartupServer {
   /** Frees the port for the API. */
   close(): Promise<void>;
 }
 
 /**
- * Answers at the API's port while its process still waits for what it needs: alive, and not ready because of `waitsFor()`. So a
- * supervisor does not take a long wait for a dead process, and a page is told to come back instead of being refused a connection.
+ * Answers at the API's port while its process still waits for what it needs: alive, and not ready because of `waitsFor()`, which
+ * strangers read. Without it a supervisor takes a long wait for a dead process, and the connections of pages are refused.
  * @throws the error of listen, such as EADDRINUSE
  */
-export async function openWaitingRoom(
+export async function serveWhileStarting(
   config: Pick<ApiConfig, "HOST" | "PORT" | "FRONTEND_URL" | "NODE_ENV">,
   logger: Logger,
   waitsFor: () => string,
-): Promise<WaitingRoom> {
+): Promise<StartupServer> {
   const app = new Koa();
   app.silent = true;
   app.use(requestId());
@@ -44,8 +42,8 @@ export async function openWaitingRoom(
     if (ctx.path === "/readyz")
       ctx.body = { ready: false, checks: { start: { ok: false, detail } } };
     else {
-      const asked = String(ctx.state["requestId"]);
-      ctx.body = problem({ status: 503, code: "starting", detail, requestId: asked });
+      const given = String(ctx.state["requestId"]);
+      ctx.body = problem({ status: 503, code: "starting", detail, requestId: given });
       ctx.type = PROBLEM_TYPE;
     }
   });
@@ -60,7 +58,6 @@ export async function openWaitingRoom(
     });
   });
   return {
-    port: (server.address() as AddressInfo).port,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
