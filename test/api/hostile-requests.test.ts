@@ -1,9 +1,11 @@
 // Requests that are made to break something, and what an answer to a stranger must not tell.
 import { jest } from "@jest/globals";
 import { randomBytes } from "node:crypto";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage } from "node:http";
 import { type AddressInfo, connect } from "node:net";
+import { Readable } from "node:stream";
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
+import { inflated } from "../../src/api/inflate.ts";
 import { createChainReader } from "../../src/chain/reader.ts";
 import { JsonRpc } from "../../src/chain/rpc.ts";
 import {
@@ -93,6 +95,19 @@ test.each(Object.keys(compressed))(
     const long = await api.request("/api/auth/para-auth", { raw: noise as never, headers });
     expect(long.status).toBe(413);
     expect((await api.request("/healthz")).status).toBe(200);
+  },
+);
+
+test.each(Object.keys(compressed))(
+  "no more of a %s bomb is inflated than is allowed",
+  async (encoding) => {
+    const bomb = compressed[encoding]?.("a".repeat(1_000_000)) ?? Buffer.alloc(0);
+    const request = Object.assign(Readable.from([bomb]), {
+      headers: { "content-encoding": encoding },
+    });
+    await expect(inflated(request as unknown as IncomingMessage, 64_000)).rejects.toMatchObject({
+      code: "body_too_large",
+    });
   },
 );
 
